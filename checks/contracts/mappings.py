@@ -1,0 +1,170 @@
+"""The facts that finance edits: CSV files in `data/mappings/`, guarded before the first request of the night.
+
+Text columns are read as text. `*` in a key column means "any", and the row with the fewest stars wins.
+"""
+
+from __future__ import annotations
+
+from checks.contracts.table import TEXT, Column, Table
+from tieout.vocabulary import COMPONENTS, ORDER_STATUSES
+
+_NOTE = Column("note", TEXT, "Why, for the next reader.", null=True)
+_STOREFRONT = Column("storefront", TEXT, "Configured name of the storefront, or *.")
+_MODE = Column(
+    "mode",
+    TEXT,
+    "`map`, or `ignore` for a deliberate non-mapping (say why in note).",
+    words=("map", "ignore"),
+)
+
+STORES = Table(
+    "mappings.stores",
+    ("storefront", "store_ref"),
+    "Which entity, location and numbering a store has.",
+    (
+        _STOREFRONT,
+        Column("store_ref", TEXT, "The storefront's store key."),
+        _MODE,
+        Column("entity_code", TEXT, "Intacct entity.", null=True),
+        Column("location_code", TEXT, "Intacct location for lines.", null=True),
+        Column("department_code", TEXT, "Intacct department for lines.", null=True),
+        Column("invoice_prefix", TEXT, "Prefix of invoice numbers.", null=True),
+        Column("guest_customer_id", TEXT, "Customer for guests.", null=True, longest=20),
+        _NOTE,
+    ),
+)
+ITEMS = Table(
+    "mappings.items",
+    ("storefront", "sku"),
+    "Which Intacct item and category a SKU is. A SKU may end in * to cover a family.",
+    (
+        _STOREFRONT,
+        Column("sku", TEXT, "SKU, or a prefix ending in *."),
+        _MODE,
+        Column("item_ref", TEXT, "Intacct item.", null=True),
+        Column("category_ref", TEXT, "Category for the revenue account.", null=True),
+        _NOTE,
+    ),
+)
+ACCOUNTS = Table(
+    "mappings.accounts",
+    ("storefront", "store_ref", "component_code", "category_ref"),
+    "Which GL account a component goes to; the row with the fewest stars wins.",
+    (
+        _STOREFRONT,
+        Column("store_ref", TEXT, "Store, or *."),
+        Column(
+            "component_code",
+            TEXT,
+            "goods, shipping, discount …, or `allowance` for refunds without return.",
+            words=(*COMPONENTS, "allowance"),
+        ),
+        Column("category_ref", TEXT, "Category, or *."),
+        Column("account_code", TEXT, "GL account."),
+        _NOTE,
+    ),
+)
+COMPONENT_ACCOUNTS = Table(
+    "mappings.component_accounts",
+    ("account_code",),
+    "Reading back: which component an account of an Intacct invoice line stands for.",
+    (
+        Column("account_code", TEXT, "GL account."),
+        Column("component_code", TEXT, "Component.", words=COMPONENTS),
+        _NOTE,
+    ),
+)
+TAXES = Table(
+    "mappings.taxes",
+    ("storefront", "tax_code"),
+    "Which liability account a tax goes to.",
+    (
+        _STOREFRONT,
+        Column("tax_code", TEXT, "The tax as the storefront names it."),
+        _MODE,
+        Column("account_code", TEXT, "Liability account.", null=True),
+        _NOTE,
+    ),
+)
+TENDERS = Table(
+    "mappings.tenders",
+    ("storefront", "entity_code", "tender_code"),
+    "Which clearing account a payment method goes to.",
+    (
+        _STOREFRONT,
+        Column("entity_code", TEXT, "Entity, or *."),
+        Column("tender_code", TEXT, "Method by the storefront's word."),
+        _MODE,
+        Column("account_ref", TEXT, "Intacct financial entity (bank or clearing account).", null=True),
+        Column("method", TEXT, "Intacct payment method.", null=True),
+        _NOTE,
+    ),
+)
+STATUSES = Table(
+    "mappings.statuses",
+    ("storefront", "status"),
+    "What the storefront's own status words mean.",
+    (
+        _STOREFRONT,
+        Column("status", TEXT, "Their word."),
+        Column("status_code", TEXT, "Ours.", words=ORDER_STATUSES),
+        _NOTE,
+    ),
+)
+WAREHOUSES = Table(
+    "mappings.warehouses",
+    ("storefront", "location_ref"),
+    "Which Intacct warehouse feeds a storefront's location.",
+    (
+        _STOREFRONT,
+        Column("location_ref", TEXT, "The storefront's location (supply channel)."),
+        _MODE,
+        Column("warehouse_ref", TEXT, "Intacct warehouse.", null=True),
+        _NOTE,
+    ),
+)
+BUFFERS = Table(
+    "mappings.buffers",
+    ("storefront", "location_ref", "sku"),
+    "Safety buffers that differ from the default; the row with the fewest stars wins.",
+    (
+        _STOREFRONT,
+        Column("location_ref", TEXT, "Location, or *."),
+        Column("sku", TEXT, "SKU, a prefix ending in *, or *."),
+        Column("percent", TEXT, "Percent of on hand, rounded up; empty if units are given.", null=True),
+        Column("units", TEXT, "Units; empty if a percent is given.", null=True),
+        _NOTE,
+    ),
+)
+CORRECTIONS = Table(
+    "mappings.corrections",
+    ("storefront", "order_number", "field"),
+    "Corrections of single values, each with an author and a reason; never an `if` in code.",
+    (
+        _STOREFRONT,
+        Column("order_number", TEXT, "The order."),
+        Column(
+            "field",
+            TEXT,
+            "store_ref, customer_ref, status_code or tender_code.",
+            words=("store_ref", "customer_ref", "status_code", "tender_code"),
+        ),
+        Column("value", TEXT, "The corrected value."),
+        Column("author", TEXT, "Who."),
+        Column("corrected_on", TEXT, "YYYY-MM-DD."),
+        Column("reason", TEXT, "Why."),
+    ),
+)
+
+TABLES = (
+    STORES,
+    ITEMS,
+    ACCOUNTS,
+    COMPONENT_ACCOUNTS,
+    TAXES,
+    TENDERS,
+    STATUSES,
+    WAREHOUSES,
+    BUFFERS,
+    CORRECTIONS,
+)

@@ -1,0 +1,187 @@
+"""ops: runs, watermarks, findings, holds, the outbox and its moves, exchanges, quota. What operators ask about."""
+
+from __future__ import annotations
+
+from checks.contracts.table import FLAG, INSTANT, MINOR, TEXT, WHOLE, Column, Table
+from tieout.vocabulary import OUTBOX_STATES, SEVERITIES
+
+RUNS = Table(
+    "ops.runs",
+    ("run_id",),
+    "Every run of a stage.",
+    (
+        Column("run_id", TEXT, "Minted when the run starts; sorts by time."),
+        Column(
+            "stage",
+            TEXT,
+            "extract, stage, check, plan, post, confirm, reconcile, report, stock, nightly, close.",
+        ),
+        Column("parent_run_id", TEXT, "The run that called it.", null=True),
+        Column("started_at", INSTANT, "Start."),
+        Column("ended_at", INSTANT, "End; null while running or after a crash.", null=True),
+        Column("state_code", TEXT, "running, done, failed.", words=("running", "done", "failed")),
+        Column("summary", TEXT, "JSON of its figures.", null=True),
+        Column("error", TEXT, "Its sentence, if it failed.", null=True),
+    ),
+)
+
+WATERMARKS = Table(
+    "ops.watermarks",
+    ("source", "subject"),
+    "How far each source was read. Moves only in the transaction that lands the records.",
+    (
+        Column("source", TEXT, "Source."),
+        Column("subject", TEXT, "Subject."),
+        Column(
+            "mark_at",
+            INSTANT,
+            "Largest change time seen; the next read starts a stated lag before it.",
+            null=True,
+        ),
+        Column("mark_ref", TEXT, "Largest native id seen, for walks by id.", null=True),
+        Column("moved_at", INSTANT, "When it moved."),
+        Column("run_id", TEXT, "The run that moved it."),
+    ),
+)
+
+CONTROLS = Table(
+    "ops.controls",
+    ("run_id", "source", "subject", "stage"),
+    "Control totals: counts (and sums where the source offers them) at source, landed, staged.",
+    (
+        Column("run_id", TEXT, "Run."),
+        Column("source", TEXT, "Source."),
+        Column("subject", TEXT, "Subject."),
+        Column("stage", TEXT, "extract or stage."),
+        Column("source_count", WHOLE, "Count the source states; null if it states none.", null=True),
+        Column("read_count", WHOLE, "Records read."),
+        Column("new_count", WHOLE, "Of those, not landed before."),
+        Column("good_count", WHOLE, "Of those, staged without a problem.", null=True),
+        Column("held_count", WHOLE, "Of those, with a problem.", null=True),
+        Column("at", INSTANT, "When."),
+    ),
+)
+
+FINDINGS = Table(
+    "ops.findings",
+    ("run_id", "rule_code", "subject_ref"),
+    "What checks found, one row per offending record, with a sentence that says what to do.",
+    (
+        Column("run_id", TEXT, "The check run."),
+        Column("rule_code", TEXT, "Which rule."),
+        Column("severity", TEXT, "stop, hold or warn.", words=SEVERITIES),
+        Column("storefront", TEXT, "Storefront; empty text if none."),
+        Column("order_ref", TEXT, "The order, where there is one.", null=True),
+        Column("order_number", TEXT, "Its number.", null=True),
+        Column("subject_ref", TEXT, "Key of the offending record."),
+        Column("currency", TEXT, "Currency of amount_minor.", null=True),
+        Column("amount_minor", MINOR, "Money that waits because of it.", null=True),
+        Column("sentence", TEXT, "What is wrong and what to do next."),
+        Column("found_at", INSTANT, "When."),
+    ),
+)
+
+OUTBOX = Table(
+    "ops.outbox",
+    ("document_id",),
+    "Where each planned document stands. The only legal moves are those of the outbox.",
+    (
+        Column("document_id", TEXT, "The document."),
+        Column("state_code", TEXT, "Its state.", words=OUTBOX_STATES),
+        Column("intacct_key", TEXT, "RECORDNO (or id for customers) once accepted.", null=True),
+        Column("reason", TEXT, "Why it waits, was refused or is dead.", null=True),
+        Column("error_kind", TEXT, "Kind of the last error.", null=True),
+        Column("attempts_no", WHOLE, "How often it was sent.", least=0),
+        Column("failures_no", WHOLE, "How often it was refused.", least=0),
+        Column("batch_id", TEXT, "The batch it was last sent in.", null=True),
+        Column("control_id", TEXT, "The function control id it was last sent under.", null=True),
+        Column("content_sha256", TEXT, "What was sent.", null=True),
+        Column("lease_until_at", INSTANT, "Until when a sender owns it.", null=True),
+        Column("changed_at", INSTANT, "Last move."),
+        Column("run_id", TEXT, "The run of the last move."),
+    ),
+)
+
+OUTBOX_MOVES = Table(
+    "ops.outbox_moves",
+    ("document_id", "move_no"),
+    "Every move of every document: the audit trail of the outbox. Append-only.",
+    (
+        Column("document_id", TEXT, "The document."),
+        Column("move_no", WHOLE, "1, 2, 3 … within the document.", least=1),
+        Column("from_state", TEXT, "Before; null for the first.", null=True),
+        Column("to_state", TEXT, "After.", words=OUTBOX_STATES),
+        Column("reason", TEXT, "Why.", null=True),
+        Column("actor", TEXT, "`tieout` or the person who asked."),
+        Column("batch_id", TEXT, "Batch.", null=True),
+        Column("at", INSTANT, "When."),
+        Column("run_id", TEXT, "Run."),
+    ),
+)
+
+EXCHANGES = Table(
+    "ops.exchanges",
+    ("exchange_id",),
+    "Every XML request to Intacct with its reply, redacted; the texts lie compressed in the archive folder.",
+    (
+        Column("exchange_id", TEXT, "Minted."),
+        Column("batch_id", TEXT, "The batch, for posts.", null=True),
+        Column("entity_code", TEXT, "Entity of the session."),
+        Column("purpose", TEXT, "post, query, login …"),
+        Column("path", TEXT, "File in the archive folder."),
+        Column("sha256", TEXT, "SHA-256 of the file.", longest=64),
+        Column("status", TEXT, "What came back, in one word."),
+        Column("transactions_no", WHOLE, "API transactions metered.", least=0),
+        Column("elapsed_ms", WHOLE, "How long it took.", least=0),
+        Column("at", INSTANT, "When."),
+        Column("run_id", TEXT, "Run."),
+    ),
+)
+
+QUOTA = Table(
+    "ops.quota",
+    ("month", "run_id", "purpose"),
+    "API transactions used, by the published counting rules: one per record written, one per page read.",
+    (
+        Column("month", TEXT, "YYYY-MM."),
+        Column("run_id", TEXT, "Run."),
+        Column("purpose", TEXT, "post, query, …"),
+        Column("calls_no", WHOLE, "Requests.", least=0),
+        Column("transactions_no", WHOLE, "Transactions.", least=0),
+    ),
+)
+
+STOCK_WRITES = Table(
+    "ops.stock_writes",
+    ("run_id", "storefront", "sku", "location_ref"),
+    "Every stock figure written to a storefront.",
+    (
+        Column("run_id", TEXT, "Run."),
+        Column("storefront", TEXT, "Storefront."),
+        Column("sku", TEXT, "Item."),
+        Column("location_ref", TEXT, "Location."),
+        Column("before_qty", WHOLE, "Before.", null=True),
+        Column("after_qty", WHOLE, "After.", null=True),
+        Column("outcome", TEXT, "written, unchanged, refused."),
+        Column("detail", TEXT, "Why, if refused.", null=True),
+        Column("at", INSTANT, "When."),
+    ),
+)
+
+CLOSES = Table(
+    "ops.closes",
+    ("entity_code", "period", "revision"),
+    "Month-end closes.",
+    (
+        Column("entity_code", TEXT, "Entity."),
+        Column("period", TEXT, "YYYY-MM."),
+        Column("revision", WHOLE, "1, then one more for every close again.", least=1),
+        Column("run_id", TEXT, "The reconciliation it closes."),
+        Column("content_sha256", TEXT, "Hash of the report data.", longest=64),
+        Column("closed_at", INSTANT, "When."),
+        Column("ties", FLAG, "Whether there was no unexplained difference."),
+        Column("path", TEXT, "Where the reports lie, below the reports folder."),
+    ),
+)
+
+TABLES = (RUNS, WATERMARKS, CONTROLS, FINDINGS, OUTBOX, OUTBOX_MOVES, EXCHANGES, QUOTA, STOCK_WRITES, CLOSES)

@@ -1,0 +1,110 @@
+"""out: what other systems will receive."""
+
+from __future__ import annotations
+
+from checks.contracts.table import DAY, FLAG, INSTANT, MINOR, QUANTITY, TEXT, WHOLE, Column, Table
+from tieout.vocabulary import COMPONENTS, DOCUMENT_KINDS
+
+DOCUMENTS = Table(
+    "out.documents",
+    ("document_id",),
+    "Every document this tool has planned for Intacct, with an id minted from business keys before anything is sent.",
+    (
+        Column(
+            "document_id",
+            TEXT,
+            "Minted: at most 20 characters, the same for the same business key.",
+            longest=20,
+        ),
+        Column("kind_code", TEXT, "customer, invoice, credit_memo or receipt.", words=DOCUMENT_KINDS),
+        Column("revision", WHOLE, "1 for the first; a correction gets the next.", least=1),
+        Column("storefront", TEXT, "Where it comes from."),
+        Column("order_ref", TEXT, "The order; null for customers.", null=True),
+        Column("order_number", TEXT, "Its number.", null=True),
+        Column("event_ref", TEXT, "The shipment, refund or charge; the customer's ref for customers."),
+        Column("entity_code", TEXT, "Entity it is posted to; empty text for the top level (customers)."),
+        Column(
+            "number",
+            TEXT,
+            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, or DOCNUMBER of a receipt.",
+            longest=45,
+        ),
+        Column("reference", TEXT, "DOCNUMBER of invoices and memos: the order number.", null=True),
+        Column("customer_id", TEXT, "Intacct customer id.", longest=20),
+        Column("document_on", DAY, "Accounting date; null for customers.", null=True),
+        Column("due_on", DAY, "Due date of an invoice.", null=True),
+        Column("currency", TEXT, "Transaction currency; empty text for customers.", longest=3),
+        Column("total_minor", MINOR, "Total in minor units, credit memos negative; 0 for customers."),
+        Column("account_ref", TEXT, "Financial entity of a receipt.", null=True),
+        Column("method", TEXT, "Payment method of a receipt.", null=True),
+        Column("description", TEXT, "For people.", null=True),
+        Column("details", TEXT, "JSON of the customer's name and address; null for other kinds.", null=True),
+        Column(
+            "content_sha256",
+            TEXT,
+            "Hash of everything that would be sent; tells an edit from a rerun.",
+            longest=64,
+        ),
+        Column("planned_at", INSTANT, "When it was first planned."),
+        Column("run_id", TEXT, "The run that planned it."),
+    ),
+)
+
+DOCUMENT_LINES = Table(
+    "out.document_lines",
+    ("document_id", "line_no"),
+    "Lines of planned invoices and credit memos; applications of planned receipts. They sum to their document.",
+    (
+        Column("document_id", TEXT, "The document.", longest=20),
+        Column("line_no", WHOLE, "Position, from 1.", least=1),
+        Column("account_code", TEXT, "GL account; null for an application.", null=True),
+        Column("component_code", TEXT, "Component; null for an application.", null=True, words=COMPONENTS),
+        Column("amount_minor", MINOR, "Signed like the document."),
+        Column("memo", TEXT, "Line text.", null=True),
+        Column("location_code", TEXT, "LOCATIONID.", null=True),
+        Column("department_code", TEXT, "DEPARTMENTID.", null=True),
+        Column("item_ref", TEXT, "ITEMID.", null=True),
+        Column("class_code", TEXT, "CLASSID.", null=True),
+        Column("applies_to_id", TEXT, "For an application: our id of the invoice it pays.", null=True),
+        Column(
+            "applies_to_ref",
+            TEXT,
+            "For an application: RECORDNO, if the invoice was not posted by us.",
+            null=True,
+        ),
+    ),
+)
+
+WEB_STOCK = Table(
+    "out.web_stock",
+    ("storefront", "sku", "location_ref"),
+    "What each storefront may sell: available to web = on hand − allocated − safety buffer, floored at zero.",
+    (
+        Column("storefront", TEXT, "Storefront."),
+        Column("sku", TEXT, "The storefront's item code."),
+        Column("location_ref", TEXT, "The storefront's location (supply channel)."),
+        Column(
+            "native_ref", TEXT, "The storefront's row to write to; null if it must be created.", null=True
+        ),
+        Column("version_no", WHOLE, "Its version when read.", null=True),
+        Column("on_hand_qty", QUANTITY, "On hand by Intacct."),
+        Column("allocated_qty", QUANTITY, "Allocated outside this storefront."),
+        Column("reserved_qty", QUANTITY, "Reserved by the storefront itself; it subtracts these on its own."),
+        Column("buffer_qty", QUANTITY, "Safety buffer after rounding up."),
+        Column("buffer_rule", TEXT, "Which buffer rule applied."),
+        Column("available_qty", WHOLE, "Available to web.", least=0),
+        Column("current_qty", WHOLE, "What the storefront shows now.", null=True),
+        Column(
+            "publish_qty",
+            WHOLE,
+            "What is to be written (available plus what the storefront subtracts itself).",
+            least=0,
+        ),
+        Column("is_changed", FLAG, "Whether it must be written."),
+        Column("hold_reason", TEXT, "Why it is not published, if so.", null=True),
+        Column("as_of_at", INSTANT, "Age of the Intacct figure."),
+        Column("run_id", TEXT, "The run that computed it."),
+    ),
+)
+
+TABLES = (DOCUMENTS, DOCUMENT_LINES, WEB_STOCK)

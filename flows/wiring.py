@@ -1,0 +1,189 @@
+"""The composition root: settings in, live objects out. The only place that knows which class serves which word of the configuration."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from checks.contracts import ALL, Table, landing
+from tieout import settings as configuration
+from tieout.errors import SettingsError
+from tieout.settings import Settings
+
+if TYPE_CHECKING:
+    from tieout.connectors.intacct.gateway import Intacct
+    from tieout.connectors.storefronts.files import Files
+    from tieout.warehouse.store import Warehouse
+
+    from tieout.connectors.storefronts.commercetools import Commercetools
+
+STOREFRONT_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "commercetools": ("orders", "payments", "customers", "inventory"),
+    "files": ("orders", "lines", "payments", "refunds", "stock"),
+}
+INTACCT_SUBJECTS = (
+    "CUSTOMER",
+    "ARINVOICE",
+    "ARINVOICEITEM",
+    "ARADJUSTMENT",
+    "ARADJUSTMENTITEM",
+    "ARPYMT",
+    "ARPYMTDETAIL",
+)
+
+
+def utc_now() -> datetime:
+    """The real clock, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def _no_progress(_text: str) -> None:
+    return None
+
+
+@dataclass
+class House:
+    """Everything a stage needs: settings, the warehouse, couriers, mappings, a clock and a way to say how it goes."""
+
+    settings: Settings
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    clock: Callable[[], datetime] = utc_now
+    say: Callable[[str], None] = _no_progress
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, with every table of the contracts in place."""
+        from tieout.warehouse.store import Warehouse
+
+        found = Warehouse(
+            self.settings.path(self.settings.installation.state),
+            lock_seconds=self.settings.installation.lock_seconds,
+            memory_limit=self.settings.installation.memory_limit,
+        )
+        tables = {table.name: table.empty() for table in self.tables()}
+        found.ensure(tables)
+        return found
+
+    def tables(self) -> list[Table]:
+        """Contracts of every table the warehouse holds, raw ones included."""
+        stored = [table for name, table in ALL.items() if not name.startswith("mappings.")]
+        raws = [
+            landing(name, subject)
+            for name, front in self.settings.storefronts.items()
+            for subject in STOREFRONT_SUBJECTS[front.kind]
+        ]
+        raws += [landing("intacct", subject) for subject in (*INTACCT_SUBJECTS, "stock_totals")]
+        return stored + raws
+
+    @cached_property
+    def mappings(self) -> dict[str, pl.DataFrame]:
+        """Finance's mappings, guarded by their contracts."""
+        from flows.mappings import load_mappings
+
+        return load_mappings(self.settings.path(self.settings.installation.mappings))
+
+    @property
+    def reports(self) -> Path:
+        """Where reports are written."""
+        return self.settings.path(self.settings.installation.reports)
+
+    def secret(self, reference: str) -> str:
+        """The plain value of a secret reference, for handing to a courier and nothing else."""
+        return configuration.secret(reference, self.environment, _prefect_secret).get_secret_value()
+
+    def storefront(self, name: str) -> Commercetools | Files:
+        """The courier of a storefront. Raises `SettingsError` for a name the configuration does not have."""
+        front = self.settings.storefronts.get(name)
+        if front is None:
+            known = ", ".join(self.settings.storefronts) or "none"
+            raise SettingsError(f"No storefront '{name}' in tieout.toml; it knows {known}.")
+        if front.kind == "commercetools":
+            from tieout.connectors.storefronts.commercetools import Commercetools
+
+            return Commercetools(
+                api_url=str(front.api_url),
+                auth_url=str(front.auth_url),
+                project_key=str(front.project_key),
+                client_id=str(front.client_id),
+                client_secret=self.secret(str(front.client_secret)),
+                page_size=front.page_size,
+            )
+        return self._files(name)
+
+    def _files(self, name: str) -> Files:
+        from tieout.connectors.storefronts.files import Files
+        from tieout.connectors.storefronts.files_map import load_map
+
+        front = self.settings.storefronts[name]
+        sources = {
+            subject: str(self.settings.path(Path(pattern))) for subject, pattern in front.paths.items()
+        }
+        chart = load_map(self.settings.path(front.column_map)) if front.column_map else None
+        return Files(sources, chart)
+
+    def intacct(self, *, archive: Callable[[Any], None] | None = None, meter: Any = None) -> Intacct:
+        """A client of the company. Raises `SettingsError` if there is no [intacct] section or a secret is missing."""
+        from tieout.connectors.intacct.gateway import Intacct
+
+        ledger = self.ledger
+        return Intacct(
+            endpoint=ledger.endpoint,
+            sender_id=ledger.sender_id,
+            sender_password=self.secret(ledger.sender_password),
+            company_id=ledger.company_id,
+            user_id=ledger.user_id,
+            user_password=self.secret(ledger.user_password),
+            allowed_hosts=ledger.allowed_hosts,
+            archive=archive,
+            meter=meter,
+            transaction=ledger.transaction,
+        )
+
+    @property
+    def ledger(self) -> configuration.Intacct:
+        """The [intacct] section. Raises `SettingsError` if there is none."""
+        if self.settings.intacct is None:
+            raise SettingsError("tieout.toml has no [intacct] section; add it to read from or post to Intacct.")
+        return self.settings.intacct
+
+    def canaries(self) -> tuple[str, ...]:
+        """Every secret value that is set: what must never be found in anything written."""
+        wanted = []
+        if self.settings.intacct is not None:
+            wanted += [self.ledger.sender_password, self.ledger.user_password]
+        wanted += [front.client_secret for front in self.settings.storefronts.values() if front.client_secret]
+        found = []
+        for reference in wanted:
+            try:
+                found.append(self.secret(reference))
+            except SettingsError:
+                continue
+        return tuple(found)
+
+    def run_id(self) -> str:
+        """A new run id: sorts by time, unique without coordination."""
+        return f"{self.clock().strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def _prefect_secret(name: str) -> str:
+    from prefect.blocks.system import Secret
+
+    return str(Secret.load(name).get())  # type: ignore[union-attr]
+
+
+def open_house(
+    config: Path,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    say: Callable[[str], None] = _no_progress,
+) -> House:
+    """A house from a configuration file. Raises `SettingsError` with all problems of the file."""
+    return House(settings=configuration.load(config), clock=clock, say=say)

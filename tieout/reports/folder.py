@@ -1,0 +1,145 @@
+"""Writes a report folder whole or not at all: workbook, page, Parquet, summary, and a manifest of their hashes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tieout.errors import WarehouseError
+from tieout.money import to_decimal
+from tieout.reports.data import ReportData
+from tieout.reports.page import render
+from tieout.reports.workbook import write_workbook
+
+
+def write_report(
+    folder: Path,
+    data: ReportData,
+    *,
+    extra: Mapping[str, pl.DataFrame] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Write every file of a report into `folder`, replacing an earlier one only when all are complete.
+
+    Raises `WarehouseError` if the disk is full or the folder cannot be written; an earlier report is then untouched.
+    """
+    tell = say or (lambda _text: None)
+    building = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        tell("workbook")
+        write_workbook(building / "reconciliation.xlsx", data)
+        tell("page")
+        (building / "reconciliation.html").write_text(render(data), encoding="utf-8")
+        tell("Parquet")
+        frames = {
+            "orders": data.orders,
+            "payments": data.payments,
+            "waterfall": data.waterfall,
+            "ageing": data.ageing,
+            "proofs": data.proofs,
+            **(extra or {}),
+        }
+        for name, frame in frames.items():
+            frame.write_parquet(building / f"{name}.parquet", compression="zstd", statistics=True)
+        (building / "summary.json").write_text(_json(summary(data)), encoding="utf-8")
+        (building / "manifest.json").write_text(_json(_manifest(building, data)), encoding="utf-8")
+        _swap(building, folder)
+    except OSError as fault:
+        shutil.rmtree(building, ignore_errors=True)
+        reason = "the disk is full" if fault.errno == errno.ENOSPC else str(fault.strerror or fault)
+        raise WarehouseError(
+            f"The report could not be written to {folder}: {reason}. Nothing was left half-written; make room or choose another folder with --out."
+        ) from None
+    return folder
+
+
+def summary(data: ReportData) -> dict[str, Any]:
+    """Counts and exact amounts (as decimal text) by tie-out, entity, currency and outcome, for machines."""
+    by_outcome = [
+        {
+            "tie_out": one["tie_out"],
+            "entity": one["entity_code"],
+            "currency": one["currency"],
+            "outcome": one["outcome_code"],
+            "family": one["family_code"],
+            "count": one["row_count"],
+            **{
+                name.removesuffix("_minor"): str(to_decimal(one[name], one["currency"]))
+                for name in one
+                if name.endswith("_minor")
+            },
+        }
+        for one in data.totals().iter_rows(named=True)
+    ]
+    sides = [
+        {
+            "tie_out": one["tie_out"],
+            "entity": one["entity_code"],
+            "currency": one["currency"],
+            "rows": one["row_count"],
+            **{
+                name.removesuffix("_minor"): str(to_decimal(one[name], one["currency"]))
+                for name in one
+                if name.endswith("_minor")
+            },
+        }
+        for one in data.tie_outs().iter_rows(named=True)
+    ]
+    return {
+        "title": data.title,
+        "period": data.period,
+        "as_of": data.as_of.isoformat(),
+        "ties": data.ties,
+        "foots": data.foots,
+        "tie_outs": sides,
+        "outcomes": by_outcome,
+        "version": data.version,
+    }
+
+
+def content_hash(data: ReportData) -> str:
+    """SHA-256 over the rows a report is made of: the same rows give the same hash on any machine."""
+    digest = hashlib.sha256()
+    for name in ("orders", "payments", "waterfall", "ageing", "proofs"):
+        frame: pl.DataFrame = getattr(data, name)
+        digest.update(name.encode())
+        ordered = frame.sort(frame.columns, nulls_last=True) if frame.height else frame
+        digest.update(ordered.write_csv().encode())
+    return digest.hexdigest()
+
+
+def _manifest(building: Path, data: ReportData) -> dict[str, Any]:
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(building.iterdir())
+        if path.is_file()
+    }
+    return {"tool": f"tieout {data.version}", "content_sha256": content_hash(data), "files": files}
+
+
+def _swap(building: Path, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(f".{folder.name}.old.{os.getpid()}")
+    if folder.exists():
+        known = (folder / "manifest.json").exists() or not any(folder.iterdir())
+        if not known:
+            raise WarehouseError(
+                f"{folder} holds files that are not a tieout report; choose an empty or new folder with --out."
+            )
+        os.replace(folder, old)
+    os.replace(building, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -1,0 +1,157 @@
+"""The page: one self-contained HTML file with charts, drill-down and everything a reviewer asks for; no script, no outside host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import polars as pl
+
+from tieout.reports import charts
+from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, money, words
+from tieout.vocabulary import PRECEDENCE
+
+ROWS_PER_OUTCOME: Final = 200
+_SHOWN_FAMILIES: Final = ("error", "ambiguous", "timing", "explained", "outside")
+
+
+def render(data: ReportData) -> str:
+    """The page of a reconciliation as HTML text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["words"] = words
+    detail = data.detail()
+    return environment.get_template("page.html.j2").render(
+        data=data,
+        tie_outs=TIE_OUTS,
+        summary=list(_summary(data)),
+        bridges=list(_bridges(data)),
+        difference_charts=list(_difference_charts(data)),
+        age_charts=list(_age_charts(data)),
+        outcomes=list(_outcomes(detail)),
+        matched=_matched(detail),
+        proofs=[
+            {**one, "shown": money(one["difference_minor"], one["currency"])}
+            for one in data.proofs.to_dicts()
+        ],
+        held=[
+            {**one, "shown": money(one["amount_minor"], one["currency"] or "USD")}
+            for one in data.held.head(ROWS_PER_OUTCOME).to_dicts()
+        ],
+        held_count=data.held.height,
+        limit=ROWS_PER_OUTCOME,
+    )
+
+
+def _summary(data: ReportData) -> Iterator[dict[str, Any]]:
+    for one in data.tie_outs().iter_rows(named=True):
+        currency = one["currency"]
+        yield {
+            "tie_out": one["tie_out"],
+            "entity": one["entity_code"],
+            "currency": currency,
+            "rows": f"{one['row_count']:,}",
+            "expected": money(one["period_expected_minor"], currency),
+            "actual": money(one["period_actual_minor"], currency),
+            "difference": money(one["difference_minor"], currency),
+            "timing": money(one["all_timing_minor"], currency),
+            "explained": money(one["explained_minor"], currency),
+            "error": money(one["error_minor"], currency),
+            "ambiguous": money(one["ambiguous_minor"], currency),
+            "outside": money(one["outside_minor"], currency),
+            "unexplained": money(one["unexplained_minor"], currency),
+            "has_error": one["error_minor"] != 0 or one["ambiguous_minor"] != 0,
+        }
+
+
+def _bridges(data: ReportData) -> Iterator[dict[str, Any]]:
+    whole = data.waterfall
+    for (tie_out, entity, currency), block in whole.sort("tie_out", "entity_code", "currency").group_by(
+        ["tie_out", "entity_code", "currency"], maintain_order=True
+    ):
+        steps = (
+            block.group_by("step_no", "step_code", "label", "is_total")
+            .agg(pl.col("amount_minor").sum(), pl.col("row_count").sum())
+            .sort("step_no")
+        )
+        shown = steps.filter(pl.col("is_total") | (pl.col("amount_minor") != 0) | (pl.col("row_count") != 0))
+        yield {
+            "tie_out": tie_out,
+            "entity": entity,
+            "currency": currency,
+            "chart": charts.waterfall(steps, str(currency), f"{words(str(tie_out))}: {entity} {currency}"),
+            "steps": [
+                {**one, "shown": money(one["amount_minor"], str(currency))}
+                for one in shown.iter_rows(named=True)
+            ],
+        }
+
+
+def _difference_charts(data: ReportData) -> Iterator[str]:
+    totals = data.totals().filter(pl.col("family_code").is_in(["error", "ambiguous", "explained", "timing"]))
+    for (entity, currency), block in totals.group_by(["entity_code", "currency"], maintain_order=True):
+        rows = (
+            block.group_by("outcome_code", "family_code")
+            .agg(pl.col("row_count").sum(), pl.col("delta_minor").sum())
+            .sort("outcome_code")
+        )
+        drawn = charts.differences(rows, str(currency), f"Differences by reason: {entity} {currency}")
+        if drawn:
+            yield drawn
+
+
+def _age_charts(data: ReportData) -> Iterator[str]:
+    for (entity, currency), block in data.ageing.sort("entity_code", "currency").group_by(
+        ["entity_code", "currency"], maintain_order=True
+    ):
+        drawn = charts.ageing(block, str(currency), f"Open AR by age: {entity} {currency}")
+        if drawn:
+            yield drawn
+
+
+def _outcomes(detail: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    order = [code for code in PRECEDENCE if code != "matched"]
+    for code in order:
+        rows = detail.filter(pl.col("outcome_code") == code)
+        if rows.is_empty():
+            continue
+        about, step = meaning(code)
+        sums = rows.group_by("currency").agg(pl.col("delta_minor").sum()).sort("currency")
+        yield {
+            "code": code,
+            "family": rows["family_code"][0],
+            "family_title": FAMILY_TITLES[rows["family_code"][0]],
+            "about": about,
+            "step": step,
+            "count": rows.height,
+            "sums": [f"{money(minor, currency)} {currency}" for currency, minor in sums.iter_rows()],
+            "rows": [
+                {
+                    **one,
+                    "expected": money(one["expected_minor"], one["currency"]),
+                    "actual": money(one["actual_minor"], one["currency"]),
+                    "delta": money(one["delta_minor"], one["currency"]),
+                }
+                for one in rows.head(ROWS_PER_OUTCOME).iter_rows(named=True)
+            ],
+            "more": max(0, rows.height - ROWS_PER_OUTCOME),
+        }
+
+
+def _matched(detail: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = detail.filter(pl.col("outcome_code") == "matched")
+    sums = (
+        rows.group_by("tie_out", "entity_code", "currency")
+        .agg(pl.len().alias("count"), pl.col("actual_minor").sum())
+        .sort("tie_out", "entity_code", "currency")
+    )
+    return [
+        {**one, "shown": money(one["actual_minor"], one["currency"])} for one in sums.iter_rows(named=True)
+    ]

@@ -1,0 +1,272 @@
+"""All configuration, read once at the top from `tieout.toml` and the environment, validated whole, passed down as values.
+
+A secret is never written in the file. It is named there, as `env:NAME` or `prefect:BLOCK`, and looked up when the run starts; its type
+prints as asterisks. Every problem of the file is listed at once, with the place it stands in.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from tieout.errors import SettingsError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+Basis = Literal["placed", "captured", "shipped", "invoiced"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Installation(_Section):
+    """Where this installation keeps what it makes, and the namespace of the ids it mints.
+
+    Change `namespace` when the warehouse is restored from a backup: ids minted after the backup would otherwise be minted again.
+    """
+
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{2,12}$")] = "tieout"
+    state: Path = Path("state")
+    reports: Path = Path("reports")
+    mappings: Path = Path("data/mappings")
+    lock_seconds: Annotated[float, Field(gt=0, le=3600)] = 120
+    memory_limit: str | None = None
+
+
+class Entity(_Section):
+    """One Intacct entity: its base currency and the time zone its accounting dates are derived in."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=20)]
+    name: str = ""
+    base_currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    time_zone: str
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"'{value}' is not an IANA time zone such as Europe/Berlin")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone itself."""
+        return ZoneInfo(self.time_zone)
+
+
+class Window(_Section):
+    """A nightly maintenance window of the company, in UTC: posting waits, it does not fail."""
+
+    start: time
+    end: time
+
+
+class Intacct(_Section):
+    """How to reach the company and how to post to it."""
+
+    endpoint: str
+    company_id: str
+    user_id: str
+    sender_id: str
+    user_password: str = "env:TIEOUT_INTACCT_USER_PASSWORD"  # noqa: S105  (the name of a secret, not a secret)
+    sender_password: str = "env:TIEOUT_INTACCT_SENDER_PASSWORD"  # noqa: S105
+    allowed_hosts: tuple[str, ...] = ()
+    entity_sessions: bool = True
+    posting_starts_on: date | None = None
+    batch_size: Annotated[int, Field(ge=1, le=99)] = 50
+    transaction: bool = False
+    styles: Mapping[
+        Literal["customer", "invoice", "credit_memo", "receipt"], Literal["legacy", "generic"]
+    ] = {}
+    quota_per_month: Annotated[int, Field(ge=0)] = 100_000
+    time_out_seconds: Annotated[float, Field(gt=0, le=900)] = 120
+    look_back_minutes: Annotated[int, Field(ge=0, le=10_080)] = 120
+    gmt_offset_minutes: Annotated[int, Field(ge=-840, le=840)] = 0
+    maintenance: Window | None = None
+    terms_days: Annotated[int, Field(ge=0, le=365)] = 30
+    number_length: Annotated[int, Field(ge=8, le=45)] = 20
+    ledger_digits: Annotated[int, Field(ge=0, le=3)] = 2
+    attempts_no: Annotated[int, Field(ge=1, le=10)] = 3
+
+
+class Storefront(_Section):
+    """One storefront. `cutoff` is the basis on which its sales are recognised; it is printed on every report."""
+
+    kind: Literal["commercetools", "files"]
+    cutoff: Basis = "shipped"
+    lag_minutes: Annotated[int, Field(ge=0, le=10_080)] = 5
+    # commercetools
+    api_url: str | None = None
+    auth_url: str | None = None
+    project_key: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    page_size: Annotated[int, Field(ge=1, le=500)] = 500
+    tender_slugs: tuple[str, ...] = ("gift-card", "store-credit")
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    writes_stock: bool = False
+    # files
+    paths: Mapping[str, str] = {}
+    column_map: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Storefront:
+        needed = {
+            "commercetools": ("api_url", "auth_url", "project_key", "client_id", "client_secret"),
+            "files": ("paths",),
+        }[self.kind]
+        missing = [name for name in needed if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"a {self.kind} storefront needs {', '.join(missing)}")
+        return self
+
+
+class Scope(_Section):
+    """Which Intacct documents belong to the shops. A document is in scope if any of the given rules fits; the rest is counted as other business."""
+
+    number_prefixes: tuple[str, ...] = ()
+    customer_prefixes: tuple[str, ...] = ()
+    receipt_accounts: tuple[str, ...] = ()
+
+
+class ToleranceRule(_Section):
+    """What may differ without a person looking: totalled, and capped per currency. Zero unless stated."""
+
+    absolute_minor: Mapping[str, int] = {}
+    percent: Decimal = Decimal(0)
+    direction: Literal["both", "under", "over"] = "both"
+    cap_minor: Mapping[str, int] = {}
+
+
+class Reconciliation(_Section):
+    """Policies of the reconciliation; each is printed on the reports."""
+
+    tolerance: ToleranceRule = ToleranceRule()
+    scope: Scope = Scope()
+    proposal_days: Annotated[int, Field(ge=0, le=60)] = 7
+    ageing_basis: Literal["due", "document"] = "due"
+    buckets: Annotated[int, Field(ge=1, le=256)] = 8
+    refund_cash_leg: Literal["elsewhere"] = "elsewhere"
+    rounding_limit_minor: Annotated[int, Field(ge=0, le=1000)] = 5
+
+
+class Stock(_Section):
+    """Safety buffer by default (percent of on hand, rounded up) and what happens to figures older than agreed."""
+
+    buffer_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(8)
+    oldest_minutes: Annotated[int, Field(ge=1)] = 120
+    when_too_old: Literal["stop", "raise_buffer"] = "stop"
+    raised_buffer_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(20)
+    allocated_total: str = "ALLOCATED"
+
+
+class Settings(_Section):
+    """The whole of `tieout.toml`."""
+
+    installation: Installation = Installation()
+    entities: tuple[Entity, ...] = ()
+    intacct: Intacct | None = None
+    storefronts: Mapping[Name, Storefront] = {}
+    reconciliation: Reconciliation = Reconciliation()
+    stock: Stock = Stock()
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Settings:
+        codes = [entity.code for entity in self.entities]
+        twice = sorted({code for code in codes if codes.count(code) > 1})
+        if twice:
+            raise ValueError(f"entities are listed twice: {', '.join(twice)}")
+        if "intacct" in self.storefronts:
+            raise ValueError("a storefront cannot be called 'intacct'; that is the ledger's name")
+        return self
+
+    def path(self, part: Path) -> Path:
+        """A path of the file, relative to the folder the file stands in."""
+        return part if part.is_absolute() else self.folder / part
+
+    def entity(self, code: str) -> Entity:
+        """The entity of a code; raises `SettingsError`."""
+        for entity in self.entities:
+            if entity.code == code:
+                return entity
+        raise SettingsError(
+            f"No entity '{code}' in tieout.toml; it knows {', '.join(e.code for e in self.entities) or 'none'}."
+        )
+
+
+def load(path: Path) -> Settings:
+    """The settings of a file. Raises `SettingsError` with every problem listed at once."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"There is no {path}; run `tieout init` in an empty folder, or name the file with --config."
+        ) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(f"{path} cannot be read: {fault}.") from None
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"{path} is not valid TOML: {fault}.") from None
+    return parse(found, folder=path.resolve().parent, name=path.name)
+
+
+def parse(found: Mapping[str, Any], *, folder: Path, name: str = "tieout.toml") -> Settings:
+    """Settings from a parsed file. Raises `SettingsError`."""
+    try:
+        return Settings.model_validate({**found, "folder": folder})
+    except ValidationError as broken:
+        problems = [
+            f"[{'.'.join(str(step) for step in fault['loc']) or 'file'}] {_sentence(fault)}"
+            for fault in broken.errors()
+        ]
+        raise SettingsError(
+            f"{name} has {len(problems)} problem(s); nothing was started.", problems
+        ) from None
+
+
+def _sentence(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "is not a setting tieout knows; check the spelling"
+    if fault["type"] == "missing":
+        return "is missing"
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def secret(
+    reference: str, environment: Mapping[str, str], prefect_block: Callable[[str], str] | None = None
+) -> SecretStr:
+    """The secret behind `env:NAME` or `prefect:BLOCK`. Raises `SettingsError` naming the reference, never the value."""
+    kind, _, name = reference.partition(":")
+    if kind == "env" and name:
+        value = environment.get(name)
+        if not value:
+            raise SettingsError(f"The environment variable {name} is not set; export it and run again.")
+        return SecretStr(value)
+    if kind == "prefect" and name and prefect_block is not None:
+        try:
+            return SecretStr(prefect_block(name))
+        except Exception as fault:
+            raise SettingsError(
+                f"The Prefect Secret block '{name}' could not be read ({type(fault).__name__}); create it or correct its name."
+            ) from None
+    raise SettingsError(
+        "A secret must be given as env:NAME or prefect:BLOCK, never written into the file; correct the setting."
+    )

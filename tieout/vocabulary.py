@@ -1,0 +1,262 @@
+"""Closed lists of words. A word outside its list is a finding, never a silent pass.
+
+Where a list orders its words (`PRECEDENCE`), the order is part of the meaning: one order gets one primary outcome, the first that applies.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+# --- the shop's trade -------------------------------------------------------------------------------------------
+ORDER_STATUSES: Final = ("open", "processing", "complete", "cancelled", "held")
+LINE_KINDS: Final = ("item", "shipping", "fee", "discount", "gift_card", "rounding")
+PAYMENT_KINDS: Final = ("authorization", "charge", "refund", "chargeback", "void")
+PAYMENT_STATES: Final = ("success", "pending", "failure")
+MONEY_MOVES: Final = ("charge", "refund", "chargeback")
+"""Payment kinds that move money when their state is `success`."""
+
+COMPONENTS: Final = ("goods", "gift_card", "discount", "shipping", "fees", "tax", "rounding", "other")
+"""What a total is made of. `gift_card` is a gift card sold (a liability); `other` is a line on an account no rule knows."""
+
+OWED_EVENTS: Final = ("sale", "credit", "receipt")
+"""What Intacct is owed: an invoice for a sale, a credit memo for a refund, a receipt for a charge."""
+
+CUTOFF_BASES: Final = ("placed", "captured", "shipped", "invoiced")
+
+# --- documents and the outbox -----------------------------------------------------------------------------------
+DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt")
+"""In the order they must be posted: a document may only depend on kinds to its left (or an earlier document of its own kind)."""
+
+OUTBOX_STATES: Final = ("planned", "held", "sending", "accepted", "refused", "unknown", "dead", "cancelled")
+
+# --- findings ---------------------------------------------------------------------------------------------------
+SEVERITIES: Final = ("stop", "hold", "warn")
+"""`stop` shuts the gate for the whole batch, `hold` keeps one order back, `warn` is told and nothing else."""
+
+# --- outcomes of a reconciliation -------------------------------------------------------------------------------
+FAMILIES: Final = ("matched", "outside", "timing", "explained", "error", "ambiguous")
+
+OUTCOMES: Final = MappingProxyType(
+    {
+        # code: (family, what it means, what to do next)
+        "matched": ("matched", "Both sides agree to the minor unit.", "Nothing."),
+        "not_owed": (
+            "outside",
+            "Cancelled before it was invoiced, a test, a zero total, or nothing was ever captured: nothing is owed.",
+            "Nothing; it is counted.",
+        ),
+        "cash_leg_elsewhere": (
+            "outside",
+            "A refund's cash leg, which this company records outside this tool by policy.",
+            "Nothing; it is counted and totalled.",
+        ),
+        "out_of_scope": (
+            "outside",
+            "An Intacct document that the scope rule says is other business.",
+            "Nothing; it is counted.",
+        ),
+        "not_yet_recognised": (
+            "timing",
+            "The order is not due by the cut-off basis of its store (for example not shipped).",
+            "Wait; it is recognised when the event happens.",
+        ),
+        "partially_shipped": (
+            "timing",
+            "Part of the order is recognised and invoiced, the rest waits for its shipment.",
+            "Wait for the remaining shipment.",
+        ),
+        "prepaid": (
+            "timing",
+            "Money was received before the invoice exists.",
+            "Wait; the receipt is posted once the invoice is.",
+        ),
+        "held": (
+            "timing",
+            "A row rule holds the order back; the reason stands beside it.",
+            "Mend the mapping or the record, then run again.",
+        ),
+        "in_flight": (
+            "timing",
+            "The document is in the outbox and not yet accepted by Intacct.",
+            "Look at `tieout status`; it is sent on the next cycle.",
+        ),
+        "cut_off": (
+            "timing",
+            "Both sides have it for the same amount, dated in different periods.",
+            "Correct the date if the period is open, or carry it forward.",
+        ),
+        "rounding": (
+            "explained",
+            "The difference is reproduced exactly by a documented rounding rule.",
+            "Nothing; it is totalled.",
+        ),
+        "within_tolerance": (
+            "explained",
+            "The difference is inside the stated tolerance; it is totalled and capped.",
+            "Nothing, unless the total grows one way.",
+        ),
+        "tender_fee": ("explained", "The gateway kept its fee.", "Nothing; it is totalled."),
+        "instalment_interest": (
+            "explained",
+            "Interest of an instalment plan paid to the lender.",
+            "Nothing; it is totalled.",
+        ),
+        "write_off": (
+            "explained",
+            "A person accepted the difference, with a reason.",
+            "Nothing; it is listed.",
+        ),
+        "missing_invoice": (
+            "error",
+            "Intacct has no invoice for an order that owes one.",
+            "Post the invoice, or explain why not.",
+        ),
+        "missing_order": (
+            "error",
+            "An invoice in scope belongs to no order the storefront knows.",
+            "Find its order, or credit the invoice.",
+        ),
+        "duplicate_invoice": (
+            "error",
+            "The order was invoiced more than once for the same thing.",
+            "Credit or reverse the second invoice.",
+        ),
+        "cancelled_but_invoiced": (
+            "error",
+            "The order was cancelled and its invoice still stands.",
+            "Credit the invoice.",
+        ),
+        "currency": ("error", "The document is in another currency than the order.", "Reverse and repost."),
+        "entity": ("error", "The document stands in another entity than the store's.", "Reverse and repost."),
+        "customer": (
+            "error",
+            "The document is on another customer than the order's.",
+            "Correct the customer; amounts agree.",
+        ),
+        "refund_without_credit_memo": (
+            "error",
+            "The storefront gave money back and Intacct has no credit memo for it.",
+            "Post the credit memo.",
+        ),
+        "credit_memo_without_refund": (
+            "error",
+            "Intacct has a credit memo the storefront knows nothing of.",
+            "Find the refund, or reverse the memo.",
+        ),
+        "over_invoiced": (
+            "error",
+            "The invoices of the order add up to more than the order.",
+            "Credit the surplus.",
+        ),
+        "amount_goods": ("error", "The goods differ.", "Correct the invoice's goods lines."),
+        "amount_gift_card": ("error", "Gift cards sold differ.", "Correct the gift card lines."),
+        "amount_discount": ("error", "The discount differs.", "Correct the discount line."),
+        "amount_shipping": ("error", "Shipping differs.", "Correct the freight line."),
+        "amount_fees": ("error", "Fees differ.", "Correct the fee lines."),
+        "amount_tax": ("error", "Tax differs.", "Correct the tax lines."),
+        "amount_total": (
+            "error",
+            "The totals differ and the parts do not say where, or more than one part differs.",
+            "Compare the documents line by line.",
+        ),
+        "misapplied": (
+            "error",
+            "The receipt is applied to an invoice of another order.",
+            "Unapply it and apply it to the right invoice.",
+        ),
+        "duplicate_receipt": ("error", "The same money was received twice.", "Reverse the second receipt."),
+        "receipt_missing": (
+            "error",
+            "The storefront took money that Intacct has no receipt for.",
+            "Post the receipt.",
+        ),
+        "receipt_without_payment": (
+            "error",
+            "A receipt in scope belongs to no payment the storefront knows.",
+            "Find its payment, or reverse it.",
+        ),
+        "short_paid": ("error", "The receipt is less than the money that moved.", "Correct the receipt."),
+        "over_paid": ("error", "The receipt is more than the money that moved.", "Correct the receipt."),
+        "unapplied": (
+            "error",
+            "The receipt is on account while its invoice is open.",
+            "Apply it to the order's invoice.",
+        ),
+        "chargeback": (
+            "error",
+            "The payer's bank took the money back and Intacct does not show it.",
+            "Record the chargeback.",
+        ),
+        "payment_without_order": (
+            "error",
+            "Money moved for no order the storefront shows.",
+            "Find the order.",
+        ),
+        "order_without_lines": ("error", "The order has a total and no lines.", "Export the lines again."),
+        "order_unpaid": (
+            "error",
+            "The order is complete and less money moved than is due.",
+            "Find the payment, or chase it.",
+        ),
+        "ambiguous": (
+            "ambiguous",
+            "More than one counterpart fits equally well; the candidates are listed.",
+            "Decide by hand which one it is.",
+        ),
+    }
+)
+"""Every outcome code with its family, its meaning and the next step; shown in reports and in the rule book."""
+
+PRECEDENCE: Final = (
+    "ambiguous",
+    "missing_order",
+    "cancelled_but_invoiced",
+    "currency",
+    "entity",
+    "duplicate_invoice",
+    "missing_invoice",
+    "over_invoiced",
+    "refund_without_credit_memo",
+    "credit_memo_without_refund",
+    "amount_goods",
+    "amount_gift_card",
+    "amount_discount",
+    "amount_shipping",
+    "amount_fees",
+    "amount_tax",
+    "amount_total",
+    "customer",
+    "payment_without_order",
+    "order_without_lines",
+    "chargeback",
+    "receipt_without_payment",
+    "duplicate_receipt",
+    "receipt_missing",
+    "short_paid",
+    "over_paid",
+    "misapplied",
+    "unapplied",
+    "order_unpaid",
+    "write_off",
+    "tender_fee",
+    "instalment_interest",
+    "rounding",
+    "within_tolerance",
+    "held",
+    "in_flight",
+    "prepaid",
+    "cut_off",
+    "partially_shipped",
+    "not_yet_recognised",
+    "out_of_scope",
+    "cash_leg_elsewhere",
+    "not_owed",
+    "matched",
+)
+"""Which outcome is the primary one when several apply: the first in this list."""
+
+
+def family_of(code: str) -> str:
+    """The one family an outcome code belongs to; raises `KeyError` for a word outside the list."""
+    return OUTCOMES[code][0]
