@@ -25,7 +25,7 @@ $(READY): requirements.lock requirements/uv.lock pyproject.toml
 	@echo "Setting up $(VENV) from the hashed lock (once) …"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@if $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/uv.lock 2>/dev/null; then \
-	   $(BIN)/uv pip sync -q --require-hashes --python $(BIN)/python requirements.lock requirements/uv.lock && \
+	   $(BIN)/uv pip sync -q --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock requirements/uv.lock && \
 	   $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	 else \
 	   $(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements.lock && \

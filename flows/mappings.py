@@ -35,7 +35,9 @@ def load_mappings(folder: Path) -> dict[str, pl.DataFrame]:
             if name in OPTIONAL:
                 found[name] = table.empty()
             else:
-                problems.append(f"{path.name} is missing in {folder}; `tieout init` lays out one to start from.")
+                problems.append(
+                    f"{path.name} is missing in {folder}; `tieout init` lays out one to start from."
+                )
             continue
         try:
             found[name] = _read(path, table)
@@ -59,7 +61,9 @@ def _read(path: Path, table: Table) -> pl.DataFrame:
         said = [f"lacks {', '.join(missing)}"] if missing else []
         if given - known:
             said.append(f"has unknown {', '.join(sorted(given - known))}")
-        raise SettingsError(f"{path.name} {' and '.join(said)}; its columns are {', '.join(table.polars_schema)}.")
+        raise SettingsError(
+            f"{path.name} {' and '.join(said)}; its columns are {', '.join(table.polars_schema)}."
+        )
     frame = frame.with_columns(pl.col(pl.String).str.strip_chars().replace("", None))
     keys = [column.name for column in table.columns if not column.null]
     blank = frame.with_row_index("row", offset=2).filter(pl.any_horizontal(pl.col(keys).is_null()))
@@ -68,7 +72,9 @@ def _read(path: Path, table: Table) -> pl.DataFrame:
     blank = blank.filter(pl.any_horizontal(pl.col([k for k in keys if k not in optional_text]).is_null()))
     if blank.height:
         rows = ", ".join(str(row) for row in blank["row"].head(5).to_list())
-        raise SettingsError(f"{path.name} has empty values in required columns, line(s) {rows}; fill them in.")
+        raise SettingsError(
+            f"{path.name} has empty values in required columns, line(s) {rows}; fill them in."
+        )
     if "store_ref" in frame.columns:
         frame = frame.with_columns(pl.col("store_ref").fill_null(""))
     return table.checked(table.shaped(frame), at=f"in {path.name}")

@@ -20,13 +20,12 @@ from tieout.settings import Settings
 
 if TYPE_CHECKING:
     from tieout.connectors.intacct.gateway import Intacct
+    from tieout.connectors.storefronts.commercetools import Commercetools
     from tieout.connectors.storefronts.files import Files
     from tieout.warehouse.store import Warehouse
 
-    from tieout.connectors.storefronts.commercetools import Commercetools
-
 STOREFRONT_SUBJECTS: Mapping[str, tuple[str, ...]] = {
-    "commercetools": ("orders", "payments", "customers", "inventory"),
+    "commercetools": ("orders", "payments", "customers", "inventory", "channels"),
     "files": ("orders", "lines", "payments", "refunds", "stock"),
 }
 INTACCT_SUBJECTS = (
@@ -45,7 +44,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _no_progress(_text: str) -> None:
+def _silent(_text: str) -> None:
+    return None
+
+
+def _no_progress(_label: str, _done: int, _total: int | None) -> None:
     return None
 
 
@@ -56,7 +59,8 @@ class House:
     settings: Settings
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     clock: Callable[[], datetime] = utc_now
-    say: Callable[[str], None] = _no_progress
+    say: Callable[[str], None] = _silent
+    progress: Callable[[str, int, int | None], None] = _no_progress
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -120,13 +124,13 @@ class House:
 
     def _files(self, name: str) -> Files:
         from tieout.connectors.storefronts.files import Files
-        from tieout.connectors.storefronts.files_map import load_map
+        from tieout.connectors.storefronts.files_map import ColumnMap
 
         front = self.settings.storefronts[name]
         sources = {
             subject: str(self.settings.path(Path(pattern))) for subject, pattern in front.paths.items()
         }
-        chart = load_map(self.settings.path(front.column_map)) if front.column_map else None
+        chart = ColumnMap.load(self.settings.path(front.column_map)) if front.column_map else None
         return Files(sources, chart)
 
     def intacct(self, *, archive: Callable[[Any], None] | None = None, meter: Any = None) -> Intacct:
@@ -151,7 +155,9 @@ class House:
     def ledger(self) -> configuration.Intacct:
         """The [intacct] section. Raises `SettingsError` if there is none."""
         if self.settings.intacct is None:
-            raise SettingsError("tieout.toml has no [intacct] section; add it to read from or post to Intacct.")
+            raise SettingsError(
+                "tieout.toml has no [intacct] section; add it to read from or post to Intacct."
+            )
         return self.settings.intacct
 
     def canaries(self) -> tuple[str, ...]:
@@ -183,7 +189,7 @@ def open_house(
     config: Path,
     *,
     clock: Callable[[], datetime] = utc_now,
-    say: Callable[[str], None] = _no_progress,
+    say: Callable[[str], None] = _silent,
 ) -> House:
     """A house from a configuration file. Raises `SettingsError` with all problems of the file."""
     return House(settings=configuration.load(config), clock=clock, say=say)

@@ -91,9 +91,23 @@ def to_decimal(minor: int, currency: str) -> Decimal:
     return Decimal(int(minor)).scaleb(-exponent(currency))
 
 
+@cache
+def shown_digits(currency: str) -> int:
+    """Digits for printing: the currency's own, and none for a code that is no currency, whose amounts are then printed as they came."""
+    try:
+        return exponent(currency)
+    except InputError:
+        return 0
+
+
+def shown_decimal(minor: int, currency: str) -> Decimal:
+    """The amount for printing; for posting and parsing use `to_decimal`, which refuses an unknown currency."""
+    return Decimal(int(minor)).scaleb(-shown_digits(currency))
+
+
 def show(minor: int, currency: str) -> str:
     """The amount for a sentence or a table, with thousands separators and the currency's own digits: `1,234.50`."""
-    return f"{to_decimal(minor, currency):,.{exponent(currency)}f}"
+    return f"{shown_decimal(minor, currency):,.{shown_digits(currency)}f}"
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:

@@ -97,6 +97,7 @@ class Intacct(_Section):
     quota_per_month: Annotated[int, Field(ge=0)] = 100_000
     time_out_seconds: Annotated[float, Field(gt=0, le=900)] = 120
     look_back_minutes: Annotated[int, Field(ge=0, le=10_080)] = 120
+    visibility_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
     gmt_offset_minutes: Annotated[int, Field(ge=-840, le=840)] = 0
     maintenance: Window | None = None
     terms_days: Annotated[int, Field(ge=0, le=365)] = 30
@@ -176,6 +177,12 @@ class Stock(_Section):
     allocated_total: str = "ALLOCATED"
 
 
+class Checks(_Section):
+    """Which checks run beside the rules."""
+
+    expectations: bool = True
+
+
 class Settings(_Section):
     """The whole of `tieout.toml`."""
 
@@ -185,6 +192,7 @@ class Settings(_Section):
     storefronts: Mapping[Name, Storefront] = {}
     reconciliation: Reconciliation = Reconciliation()
     stock: Stock = Stock()
+    checks: Checks = Checks()
     folder: Path = Path()
 
     @model_validator(mode="after")

@@ -184,4 +184,70 @@ CLOSES = Table(
     ),
 )
 
-TABLES = (RUNS, WATERMARKS, CONTROLS, FINDINGS, OUTBOX, OUTBOX_MOVES, EXCHANGES, QUOTA, STOCK_WRITES, CLOSES)
+UNPLANNED = Table(
+    "ops.unplanned",
+    (),
+    "What is owed and was not planned by the newest plan, with the reason.",
+    (
+        Column("document_id", TEXT, "The id the document would have.", null=True),
+        Column("kind_code", TEXT, "invoice, credit_memo, receipt or customer."),
+        Column("storefront", TEXT, "Storefront."),
+        Column("order_ref", TEXT, "The order.", null=True),
+        Column("order_number", TEXT, "Its number.", null=True),
+        Column("event_ref", TEXT, "Shipment, refund or charge.", null=True),
+        Column("entity_code", TEXT, "Entity, where mapped.", null=True),
+        Column("number", TEXT, "The number it would have.", null=True),
+        Column("currency", TEXT, "Currency.", null=True),
+        Column("amount_minor", MINOR, "Amount.", null=True),
+        Column("reason_code", TEXT, "Why not."),
+        Column("sentence", TEXT, "Why not, and what to do next."),
+    ),
+)
+
+FOUND = Table(
+    "ops.found",
+    (),
+    "What is owed and stood in Intacct already under its number, posted by somebody else.",
+    (
+        Column("document_id", TEXT, "The id the document would have had."),
+        Column("kind_code", TEXT, "invoice, credit_memo or receipt."),
+        Column("storefront", TEXT, "Storefront."),
+        Column("order_ref", TEXT, "The order."),
+        Column("event_ref", TEXT, "Shipment, refund or charge."),
+        Column("number", TEXT, "Number.", null=True),
+        Column("intacct_key", TEXT, "RECORDNO.", null=True),
+        Column("entity_code", TEXT, "Entity it stands in.", null=True),
+        Column("currency", TEXT, "Currency."),
+        Column("owed_minor", MINOR, "What is owed."),
+        Column("found_minor", MINOR, "What Intacct holds.", null=True),
+    ),
+)
+
+PROBLEMS = Table(
+    "ops.problems",
+    (),
+    "Records whose newest version could not be read whole when it was staged; nothing is dropped without standing here.",
+    (
+        Column("source", TEXT, "Source."),
+        Column("subject", TEXT, "Subject."),
+        Column("native_ref", TEXT, "The source's id of the record."),
+        Column("problem", TEXT, "What is wrong, as `code: sentence`."),
+        Column("run_id", TEXT, "The run that staged it."),
+    ),
+)
+
+TABLES = (
+    PROBLEMS,
+    UNPLANNED,
+    FOUND,
+    RUNS,
+    WATERMARKS,
+    CONTROLS,
+    FINDINGS,
+    OUTBOX,
+    OUTBOX_MOVES,
+    EXCHANGES,
+    QUOTA,
+    STOCK_WRITES,
+    CLOSES,
+)

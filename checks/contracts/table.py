@@ -23,7 +23,7 @@ DAY: Final = pl.Date()
 INSTANT: Final = pl.Datetime("us", "UTC")
 QUANTITY: Final = pl.Decimal(18, 4)
 PRICE: Final = pl.Decimal(28, 12)
-RATE: Final = pl.Decimal(18, 8)
+RATE: Final = pl.Decimal(28, 12)
 
 
 @dataclass(frozen=True)

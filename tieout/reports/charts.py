@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tieout.money import exponent, show
+from tieout.money import show, shown_digits
 from tieout.reports.data import words
 
 _COLOURS: Final = {
@@ -37,7 +37,7 @@ def waterfall(rows: pl.DataFrame, currency: str, title: str) -> str:
     """A bridge of steps (columns step_no, step_code, label, is_total, amount_minor) as SVG."""
     values: list[dict[str, Any]] = []
     running = 0
-    scale = 10 ** exponent(currency)
+    scale = 10 ** shown_digits(currency)
     # A bridge has a few dozen steps: a running sum by hand is clearer than a window expression.
     for one in rows.sort("step_no").iter_rows(named=True):
         amount = one["amount_minor"]
@@ -98,7 +98,7 @@ def waterfall(rows: pl.DataFrame, currency: str, title: str) -> str:
 
 def differences(rows: pl.DataFrame, currency: str, title: str) -> str:
     """Differences by outcome (columns outcome_code, family_code, row_count, delta_minor) as SVG; empty text if there are none."""
-    scale = 10 ** exponent(currency)
+    scale = 10 ** shown_digits(currency)
     values = [
         {
             "label": words(one["outcome_code"]),
@@ -153,7 +153,7 @@ def ageing(rows: pl.DataFrame, currency: str, title: str) -> str:
     sums = dict(rows.group_by("bucket_code").agg(pl.col("open_minor").sum()).iter_rows())
     if not any(sums.values()):
         return ""
-    scale = 10 ** exponent(currency)
+    scale = 10 ** shown_digits(currency)
     values = [
         {
             "label": words(bucket),
@@ -214,7 +214,9 @@ def _svg(spec: dict[str, Any]) -> str:
     svg = re.sub(r'href="https?://[^"#]*#', 'href="#', svg)
     # It numbers clip paths per process: name them by the drawing, so that the same rows give the same bytes and ids stay unique.
     mark = hashlib.sha256(repr(spec).encode()).hexdigest()[:8]
-    numbers = {old: f"clip-{mark}-{at}" for at, old in enumerate(dict.fromkeys(re.findall(r'id="(clip\d+)"', svg)))}
+    numbers = {
+        old: f"clip-{mark}-{at}" for at, old in enumerate(dict.fromkeys(re.findall(r'id="(clip\d+)"', svg)))
+    }
     for old, new in numbers.items():
         svg = svg.replace(f'id="{old}"', f'id="{new}"').replace(f"url(#{old})", f"url(#{new})")
     # The size is the page's business: keep the view box, let the drawing shrink on a phone.

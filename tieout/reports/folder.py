@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from tieout.errors import WarehouseError
-from tieout.money import to_decimal
+from tieout.money import shown_decimal
 from tieout.reports.data import ReportData
 from tieout.reports.page import render
 from tieout.reports.workbook import write_workbook
@@ -74,7 +74,7 @@ def summary(data: ReportData) -> dict[str, Any]:
             "family": one["family_code"],
             "count": one["row_count"],
             **{
-                name.removesuffix("_minor"): str(to_decimal(one[name], one["currency"]))
+                name.removesuffix("_minor"): str(shown_decimal(one[name], one["currency"]))
                 for name in one
                 if name.endswith("_minor")
             },
@@ -88,7 +88,7 @@ def summary(data: ReportData) -> dict[str, Any]:
             "currency": one["currency"],
             "rows": one["row_count"],
             **{
-                name.removesuffix("_minor"): str(to_decimal(one[name], one["currency"]))
+                name.removesuffix("_minor"): str(shown_decimal(one[name], one["currency"]))
                 for name in one
                 if name.endswith("_minor")
             },

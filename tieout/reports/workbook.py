@@ -15,7 +15,7 @@ import polars as pl
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
-from tieout.money import exponent, to_decimal
+from tieout.money import shown_decimal, shown_digits
 from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, words
 from tieout.vocabulary import FAMILIES, OUTCOMES, PRECEDENCE
 
@@ -94,7 +94,7 @@ class _Book:
 
     def money(self, currency: str, *, total: bool = False) -> Any:
         """The number format of a currency's own digits, negatives in parentheses; totals with a rule above and a double rule below."""
-        digits = exponent(currency)
+        digits = shown_digits(currency)
         if (digits, total) not in self._money:
             point = "." + "0" * digits if digits else ""
             spec: dict[str, Any] = {"num_format": f"#,##0{point};(#,##0{point});-", "valign": "top"}
@@ -126,15 +126,15 @@ class _Book:
         if minor is None:
             return
         if abs(minor) >= LARGEST_EXACT:
-            sheet.write_string(row, col, str(to_decimal(minor, currency)), self.text)
+            sheet.write_string(row, col, str(shown_decimal(minor, currency)), self.text)
         else:
-            sheet.write_number(row, col, to_decimal(minor, currency), self.money(currency, total=total))
+            sheet.write_number(row, col, shown_decimal(minor, currency), self.money(currency, total=total))
 
     def formula(
         self, sheet: Any, row: int, col: int, formula: str, minor: int, currency: str, *, total: bool = False
     ) -> None:
         """A live formula with the engine's figure as its cached value."""
-        value: Decimal = to_decimal(minor, currency)
+        value: Decimal = shown_decimal(minor, currency)
         sheet.write_formula(row, col, formula, self.money(currency, total=total), value)
 
 
@@ -291,7 +291,7 @@ def _tie_out(
                 f"{span('currency')},C{row + 1},{span('outcome_code')},E{row + 1})"
             )
             if missing.height:
-                formula += f"+({to_decimal(int(missing[source].sum()), currency)})"
+                formula += f"+({shown_decimal(int(missing[source].sum()), currency)})"
             book.formula(sheet, row, col, formula, one[source], currency)
         about, step = meaning(code)
         sheet.write_string(row, 11, about, book.wrap)
@@ -375,7 +375,7 @@ def _ageing(book: _Book) -> None:
                 pl.col("bucket_code") == bucket,
             )
             if rest.height:
-                formula += f"+({to_decimal(int(rest['open_minor'].sum()), currency)})"
+                formula += f"+({shown_decimal(int(rest['open_minor'].sum()), currency)})"
             book.formula(sheet, row, col, formula, minor, currency)
         book.formula(
             sheet, row, 7, f"=SUM(C{row + 1}:G{row + 1})", int(mine["open_minor"].sum()), currency, total=True

@@ -1,0 +1,130 @@
+"""Doctor: looks at everything a night needs, and says what to fix. It changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tieout.errors import TieoutError
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    sentence: str
+
+
+def examine(house: House) -> list[Finding]:
+    """Configuration, mappings, secrets, warehouse, connections, rights, closed periods, coverage of the mappings."""
+    found = [Finding("configuration", ok=True, sentence="tieout.toml is valid")]
+    found.append(_try("mappings", lambda: f"{len(house.mappings)} files are sound"))
+    found.append(_try("warehouse", lambda: f"{house.warehouse.path} opens"))
+    for name, front in house.settings.storefronts.items():
+        found += _storefront(house, name, front.kind)
+    if house.settings.intacct is not None:
+        found += _intacct(house)
+    if all(one.ok for one in found[:3]):
+        found += _coverage(house)
+    return found
+
+
+def _try(what: str, work: object) -> Finding:
+    try:
+        return Finding(what, ok=True, sentence=str(work()))  # type: ignore[operator]
+    except TieoutError as fault:
+        return Finding(what, ok=False, sentence=str(fault))
+
+
+def _storefront(house: House, name: str, kind: str) -> list[Finding]:
+    try:
+        courier = house.storefront(name)
+        if kind == "files":
+            subjects = courier.subjects()
+            return [
+                Finding(
+                    f"storefront {name}",
+                    ok=bool(subjects),
+                    sentence=f"files for {', '.join(subjects) or 'nothing'}",
+                )
+            ]
+        problems = courier.ping()  # type: ignore[union-attr]
+    except TieoutError as fault:
+        return [Finding(f"storefront {name}", ok=False, sentence=str(fault))]
+    if problems:
+        return [Finding(f"storefront {name}", ok=False, sentence=one) for one in problems]
+    return [Finding(f"storefront {name}", ok=True, sentence="signs in and may read what is needed")]
+
+
+def _intacct(house: House) -> list[Finding]:
+    try:
+        client = house.intacct()
+    except TieoutError as fault:
+        return [Finding("Intacct", ok=False, sentence=str(fault))]
+    try:
+        problems = client.ping()
+        if problems:
+            return [Finding("Intacct", ok=False, sentence=one) for one in problems]
+        found = [Finding("Intacct", ok=True, sentence="signs in and may read what is needed")]
+        for entity in house.settings.entities:
+            found.append(_books(house, client, entity.code))
+        return found
+    except TieoutError as fault:
+        return [Finding("Intacct", ok=False, sentence=str(fault))]
+    finally:
+        client.close()
+
+
+def _books(house: House, client: object, entity: str) -> Finding:
+    what = f"Intacct entity {entity}"
+    try:
+        closed = client.closed_through(entity)  # type: ignore[attr-defined]
+    except TieoutError as fault:
+        return Finding(what, ok=False, sentence=str(fault))
+    starts = house.ledger.posting_starts_on
+    if closed is not None and starts is not None and starts <= closed:
+        return Finding(
+            what,
+            ok=False,
+            sentence=f"books are closed through {closed} and posting starts on {starts}; reopen the period or move posting_starts_on.",
+        )
+    return Finding(
+        what,
+        ok=True,
+        sentence=f"books are closed through {closed}" if closed else "no closed books are reported",
+    )
+
+
+def _coverage(house: House) -> list[Finding]:
+    """Codes of staged orders without a mapping, by the newest check."""
+    with house.warehouse.read() as session:
+        checks = session.fetch("ops.runs", where={"stage": "check", "state_code": "done"}, columns=["run_id"])
+        if checks.is_empty():
+            return [
+                Finding(
+                    "coverage",
+                    ok=True,
+                    sentence="nothing has been staged and checked yet; run `tieout run nightly`",
+                )
+            ]
+        findings = session.fetch("ops.findings", where={"run_id": checks["run_id"].max()})
+    unmapped = findings.filter(findings["rule_code"].str.ends_with("_unmapped"))
+    if unmapped.is_empty():
+        return [
+            Finding(
+                "coverage",
+                ok=True,
+                sentence="every store, SKU, tender and tax code of the staged orders is mapped",
+            )
+        ]
+    return [
+        Finding(f"coverage {rule}", ok=False, sentence=f"{count} order(s); {sentence}")
+        for rule, count, sentence in sorted(
+            (rule, block.height, block["sentence"][0]) for (rule,), block in unmapped.group_by("rule_code")
+        )
+    ]

@@ -1,0 +1,112 @@
+"""What the shop's trade owes Intacct, worked out from `core` with the policies of the configuration; shared by check, plan and reconcile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from transforms import intacct, mapping
+from transforms.postings import Existing, Mappings, PostingPolicy
+from transforms.recognition import Owed, RecognitionPolicy, owed
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+
+
+@dataclass(frozen=True)
+class Trade:
+    """The storefronts' side as core tables, corrected by `corrections.csv`, with what it owes."""
+
+    orders: pl.DataFrame
+    lines: pl.DataFrame
+    shipments: pl.DataFrame
+    payments: pl.DataFrame
+    order_payments: pl.DataFrame
+    returns: pl.DataFrame
+    customers: pl.DataFrame
+    owed: Owed
+    corrected: pl.DataFrame
+
+
+def trade(house: House, session: Session) -> Trade:
+    """Read `core` and work out what is owed."""
+    corrections = house.mappings["corrections"]
+    orders, changed = mapping.correct_orders(session.fetch("core.orders"), corrections)
+    order_payments = session.fetch("core.order_payments")
+    payments, tenders = mapping.correct_tenders(
+        session.fetch("core.payments"), corrections, orders=orders, order_payments=order_payments
+    )
+    frames = {
+        name: session.fetch(f"core.{name}") for name in ("order_lines", "shipments", "returns", "customers")
+    }
+    found = owed(
+        orders,
+        frames["order_lines"],
+        frames["shipments"],
+        payments,
+        order_payments,
+        frames["returns"],
+        house.mappings["stores"],
+        policy=recognition_policy(house),
+    )
+    return Trade(
+        orders=orders,
+        lines=frames["order_lines"],
+        shipments=frames["shipments"],
+        payments=payments,
+        order_payments=order_payments,
+        returns=frames["returns"],
+        customers=frames["customers"],
+        owed=found,
+        corrected=pl.concat([changed, tenders]),
+    )
+
+
+def recognition_policy(house: House) -> RecognitionPolicy:
+    """The cut-off bases and time zones of the configuration."""
+    stores = house.mappings["stores"]
+    bases: dict[tuple[str, str], str] = {}
+    for name, front in house.settings.storefronts.items():
+        for store in stores.filter(pl.col("storefront").is_in([name, "*"]))["store_ref"].to_list():
+            bases[name, store] = front.cutoff
+    return RecognitionPolicy(bases=bases, zones=zones(house))
+
+
+def zones(house: House) -> Mapping[str, str]:
+    """Time zone by entity."""
+    return {entity.code: entity.time_zone for entity in house.settings.entities}
+
+
+def posting_policy(house: House) -> PostingPolicy:
+    """How documents are made, from the [intacct] section."""
+    ledger = house.ledger
+    return PostingPolicy(
+        namespace=house.settings.installation.namespace,
+        posting_starts_on=ledger.posting_starts_on,
+        due_days=ledger.terms_days,
+        decimals=ledger.ledger_digits,
+        number_longest=max(ledger.number_length, 8),
+    )
+
+
+def posting_mappings(house: House) -> Mappings:
+    """The mapping tables planning needs."""
+    found = house.mappings
+    return Mappings(found["stores"], found["items"], found["accounts"], found["taxes"], found["tenders"])
+
+
+def existing(session: Session) -> Existing:
+    """What was planned before, and what Intacct was last read to hold."""
+    states = session.fetch("ops.outbox", columns=["document_id", "state_code", "intacct_key"])
+    return Existing(
+        documents=session.fetch("out.documents").join(states, on="document_id", how="left"),
+        lines=session.fetch("out.document_lines"),
+        invoices=session.fetch("core.ar_invoices"),
+        adjustments=session.fetch("core.ar_adjustments"),
+        receipts=session.fetch("core.ar_receipts"),
+        customers=intacct.intacct_customers(session.raw_changed("raw.intacct__customer")),
+    )

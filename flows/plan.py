@@ -1,0 +1,190 @@
+"""Plan: the difference between what Intacct is owed and what it has, as rows of the outbox. A dry run prints it, XML included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from checks.contracts import ALL
+from flows import owing
+from flows.wiring import House
+from tieout.money import show
+from tieout.warehouse import outbox
+from transforms.postings import Plan
+from transforms.postings import plan as posting_plan
+
+HELD_SCHEMA = {"storefront": pl.String, "order_ref": pl.String, "reason": pl.String}
+
+
+def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
+    """Work out what is owed and put what is missing into the outbox as planned. With `dry_run` nothing is stored and the plan is told."""
+    with house.warehouse.read() as session:
+        trade = owing.trade(house, session)
+        there = owing.existing(session)
+        held = held_orders(session)
+    made = posting_plan(
+        trade.owed.owed,
+        trade.owed.owed_lines,
+        trade.customers,
+        owing.posting_mappings(house),
+        there,
+        held,
+        owing.posting_policy(house),
+        run_id=run_id,
+        planned_at=house.clock(),
+    )
+    documents = ALL["out.documents"].checked(made.documents, at="when planning")
+    lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
+    findings = judge_plan(house, run_id, trade, made)
+    if dry_run:
+        return {"text": dry_run_text(house, made), "planned": documents.height}
+    owed = ALL["recon.owed"].checked(trade.owed.owed, at="when planning")
+    owed_lines = ALL["recon.owed_lines"].checked(trade.owed.owed_lines, at="when planning")
+    with house.warehouse.write(run_id=run_id) as session:
+        session.publish("recon.owed", owed, key=ALL["recon.owed"].key, mode="replace")
+        session.publish("recon.owed_lines", owed_lines, key=ALL["recon.owed_lines"].key, mode="replace")
+        planned = outbox.plan(session, documents, lines, now=house.clock(), run_id=run_id)
+        _hold(house, session, run_id, held)
+        for name, frame in (("ops.unplanned", made.unplanned), ("ops.found", made.found)):
+            session.publish(name, ALL[name].checked(frame, at="when planning"), key=(), mode="replace")
+        told = pl.concat([findings, planned.findings.select(findings.columns)])
+        if told.height:
+            table = ALL["ops.findings"]
+            session.publish(
+                "ops.findings", table.checked(told, at="when planning"), key=table.key, mode="merge"
+            )
+    return {
+        "planned": planned.new,
+        "replaced": planned.replaced,
+        "unplanned": made.unplanned.height,
+        "by_kind": dict(sorted(documents.group_by("kind_code").len().iter_rows())),
+        "reasons": dict(sorted(made.unplanned.group_by("reason_code").len().iter_rows())),
+        "stops": findings.filter(pl.col("severity") == "stop").height,
+    }
+
+
+def held_orders(session: Any) -> pl.DataFrame:
+    """Orders the newest check holds back, with the reasons."""
+    checks = session.fetch("ops.runs", where={"stage": "check", "state_code": "done"}, columns=["run_id"])
+    if checks.is_empty():
+        return pl.DataFrame(schema=HELD_SCHEMA)
+    found = session.fetch("ops.findings", where={"run_id": checks["run_id"].max(), "severity": "hold"})
+    return (
+        found.filter(pl.col("order_ref").is_not_null())
+        .sort("storefront", "order_ref", "rule_code")
+        .group_by("storefront", "order_ref", maintain_order=True)
+        .agg(reason=pl.col("sentence").first())
+    )
+
+
+def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame) -> None:
+    """Documents planned on an earlier night for an order that is now held wait with it; they go again when it is released."""
+    waiting = session.fetch("ops.outbox", where={"state_code": ["planned", "held"]})
+    owners = session.fetch("out.documents", columns=["document_id", "storefront", "order_ref"])
+    mine = waiting.join(owners, on="document_id").join(
+        held.rename({"reason": "hold_reason"}), on=["storefront", "order_ref"], how="left"
+    )
+    keep = mine.filter((pl.col("state_code") == "planned") & pl.col("hold_reason").is_not_null())
+    for (reason,), block in keep.group_by("hold_reason"):
+        outbox.hold(
+            session,
+            block["document_id"].to_list(),
+            reason=str(reason),
+            actor="tieout",
+            now=house.clock(),
+            run_id=run_id,
+        )
+    # Only what a rule held is let go by itself; what a person or a read-back held stays until a person releases it.
+    moves = session.fetch(
+        "ops.outbox_moves",
+        where={"to_state": "held"},
+        columns=["document_id", "from_state", "actor", "move_no"],
+    )
+    by_rule = (
+        moves.sort("move_no")
+        .group_by("document_id")
+        .last()
+        .filter((pl.col("actor") == "tieout") & (pl.col("from_state") == "planned"))
+    )
+    free = mine.filter((pl.col("state_code") == "held") & pl.col("hold_reason").is_null()).join(
+        by_rule.select("document_id"), on="document_id"
+    )
+    if free.height:
+        outbox.release(
+            session,
+            free["document_id"].to_list(),
+            reason="the rule that held the order is satisfied",
+            actor="tieout",
+            now=house.clock(),
+            run_id=run_id,
+        )
+
+
+def judge_plan(house: House, run_id: str, trade: owing.Trade, made: Plan) -> pl.DataFrame:
+    """Batch rules over the plan: a plan that breaks one is stored, and the gate stays shut."""
+    from flows.check import judged
+
+    return judged(
+        house,
+        run_id,
+        {
+            "documents": made.documents,
+            "document_lines": made.lines,
+            "unplanned": made.unplanned,
+            "rounded": made.rounded,
+            "found": made.found,
+            "owed": trade.owed.owed,
+            "owed_lines": trade.owed.owed_lines,
+        },
+        module="postings",
+    )
+
+
+def dry_run_text(house: House, made: Plan) -> list[str]:
+    """The plan for a reader: documents with their totals, what is not planned and why, and the XML that would be sent."""
+    text = [
+        f"{made.documents.height} documents would be planned, {made.unplanned.height} owed events would not."
+    ]
+    for kind, currency, count, total in (
+        made.documents.group_by("kind_code", "currency")
+        .agg(pl.len(), pl.col("total_minor").sum())
+        .sort("kind_code", "currency")
+        .iter_rows()
+    ):
+        amount = f"  {show(total, currency)} {currency}" if currency else ""
+        text.append(f"  {kind.replace('_', ' '):<12} {count:>6}{amount}")
+    for reason, count, sentence in (
+        made.unplanned.group_by("reason_code")
+        .agg(pl.len(), pl.col("sentence").first())
+        .sort("reason_code")
+        .iter_rows()
+    ):
+        text.append(f"  not planned: {reason.replace('_', ' ')} {count} – {sentence}")
+    text += ["", *_xml(house, made)]
+    return text
+
+
+def _xml(house: House, made: Plan) -> list[str]:
+    from lxml import etree
+
+    from flows.post import STYLED, build
+    from tieout.connectors.intacct.envelopes import function
+    from tieout.warehouse.outbox import Claim
+
+    namespace = house.settings.installation.namespace
+    documents = made.documents.with_columns(
+        control_id=pl.format("{}:{}:{}", pl.lit(namespace), "document_id", "revision")
+    ).sort("kind_code", "document_on", "number")
+    # An invoice that is only planned has no RECORDNO yet: its place in the XML shows 0.
+    lines = made.lines.with_columns(applies_to_key=pl.coalesce("applies_to_ref", pl.lit("0"))).sort(
+        "document_id", "line_no"
+    )
+    claim = Claim("dry-run", documents, lines)
+    told = []
+    for control_id, document in build(claim, ledger_digits=house.ledger.ledger_digits):
+        kind = STYLED[type(document)]
+        style = house.ledger.styles.get(kind, "generic" if kind == "receipt" else "legacy")
+        node = function(document, control_id=control_id, style=style)
+        told.append(etree.tostring(node, pretty_print=True, encoding="unicode").rstrip())
+    return told

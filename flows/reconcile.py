@@ -1,0 +1,221 @@
+"""Reconcile: both sides compared, every cent given a reason, and the footing proved before anything is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from checks.contracts import ALL
+from flows import owing
+from flows.plan import held_orders
+from tieout.errors import DoesNotFoot
+from tieout.money import show
+from transforms.posting_customers import customer_ids
+from transforms.reconcile import Inputs, Period, Policy, Result, Scope, Tolerance, proofs
+from transforms.reconcile import reconcile as compare
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+
+_ON_THE_WAY = ("planned", "sending", "unknown", "refused")
+_KEPT_BACK = ("held", "dead")
+_NOT_WAITING = (
+    "before_go_live",
+    "already_in_intacct",
+    "already_planned",
+    "changed_after_posting",
+    "cancelled_by_hand",
+    "zero_total",
+    "tender_ignored",
+    "reference_in_intacct",
+)
+_WAITING = {
+    "storefront": pl.String,
+    "order_ref": pl.String,
+    "event_ref": pl.String,
+    "state": pl.String,
+    "reason": pl.String,
+}
+TABLES = {
+    "recon.orders": "orders",
+    "recon.payments": "payments",
+    "recon.matches": "matches",
+    "recon.waterfall": "waterfall",
+    "recon.ageing": "ageing",
+}
+
+
+def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[str, Any]:
+    """Reconcile what is in the warehouse and publish `recon`. `period` is a month; without it all trade is one period.
+
+    Raises `DoesNotFoot` naming the proof that failed; then nothing is published.
+    """
+    with house.warehouse.read() as session:
+        inputs = read_inputs(house, session)
+    result = compare(inputs, policy(house, period))
+    found = proved(result)
+    with house.warehouse.write(run_id=run_id) as session:
+        for name, attribute in TABLES.items():
+            table = ALL[name]
+            frame = table.checked(table.shaped(getattr(result, attribute)), at="when reconciling")
+            session.publish(name, frame, key=table.key, mode="replace")
+    families = pl.concat([frame.group_by("family_code").len() for frame in (result.orders, result.payments)])
+    counts = dict(families.group_by("family_code").agg(pl.col("len").sum()).sort("family_code").iter_rows())
+    return {
+        "period": period or "all",
+        "orders": result.orders.height,
+        "payments": result.payments.height,
+        **counts,
+        "proofs": found.height,
+        "foots": True,
+    }
+
+
+def proved(result: Result) -> pl.DataFrame:
+    """The proofs of a reconciliation. Raises `DoesNotFoot` if any is not zero."""
+    found = proofs(result)
+    broken = found.filter(pl.col("difference_minor") != 0)
+    if broken.height:
+        worst = broken.row(0, named=True)
+        raise DoesNotFoot(
+            f"{broken.height} of {found.height} proofs do not foot; first: {worst['name']} for {worst['entity_code'] or 'all entities'} "
+            f"is off by {show(worst['difference_minor'], worst['currency'])} {worst['currency']}. Nothing was published; "
+            "this is a defect or damaged data, not a difference to explain away."
+        )
+    return found
+
+
+def policy(house: House, period: str | None) -> Policy:
+    """The policies of the configuration, as the reconciliation takes them."""
+    rules = house.settings.reconciliation
+    tolerance = rules.tolerance
+    return Policy(
+        tolerance=Tolerance(
+            absolute_minor=dict(tolerance.absolute_minor),
+            percent=tolerance.percent,
+            direction=tolerance.direction,
+            cap_minor=dict(tolerance.cap_minor) or None,
+        ),
+        scope=Scope(
+            number_prefixes=rules.scope.number_prefixes,
+            customer_prefixes=rules.scope.customer_prefixes,
+            entity_codes=tuple(entity.code for entity in house.settings.entities),
+        ),
+        period=Period.month(period) if period else None,
+        zones=owing.zones(house),
+        ledger_digits=house.ledger.ledger_digits if house.settings.intacct else 2,
+        refund_cash_leg=rules.refund_cash_leg,
+        proposal_days=rules.proposal_days,
+        ageing_basis=rules.ageing_basis,
+        buckets=rules.buckets,
+    )
+
+
+def read_inputs(house: House, session: Session) -> Inputs:
+    """Both sides from the warehouse, with the crosswalk and what waits."""
+    trade = owing.trade(house, session)
+    there = owing.existing(session)
+    posted = session.fetch("ops.crosswalk", where={"state_code": "accepted"})
+    found = session.fetch("ops.found")
+    keys = ["document_id", "kind_code", "storefront", "order_ref", "event_ref", "intacct_key"]
+    return Inputs(
+        orders=trade.orders,
+        owed=trade.owed.owed,
+        stores=house.mappings["stores"],
+        excluded=trade.owed.excluded,
+        payments=trade.payments,
+        order_payments=trade.order_payments,
+        order_lines=trade.lines,
+        customer_ids=customer_ids(trade.customers, there, owing.posting_policy(house)),
+        ar_invoices=there.invoices,
+        ar_lines=session.fetch("core.ar_lines"),
+        ar_adjustments=there.adjustments,
+        ar_receipts=there.receipts,
+        ar_applications=session.fetch("core.ar_applications"),
+        crosswalk=posted.filter(pl.col("kind_code") != "customer").select(keys),
+        waiting=waiting(session, there.documents, found),
+    )
+
+
+def waiting(session: Session, documents: pl.DataFrame, _found: pl.DataFrame) -> pl.DataFrame:
+    """What waits and why: held orders, documents on their way, and events that could not be planned yet."""
+    held = held_orders(session).select(
+        "storefront",
+        "order_ref",
+        pl.lit(None, dtype=pl.String).alias("event_ref"),
+        pl.lit("held").alias("state"),
+        "reason",
+    )
+    states = session.fetch("ops.outbox", columns=["document_id", "reason"])
+    outbox = (
+        documents.filter(
+            (pl.col("kind_code") != "customer") & pl.col("state_code").is_in([*_ON_THE_WAY, *_KEPT_BACK])
+        )
+        .join(states, on="document_id")
+        .select(
+            "storefront",
+            "order_ref",
+            "event_ref",
+            pl.when(pl.col("state_code").is_in(_ON_THE_WAY))
+            .then(pl.lit("in_flight"))
+            .otherwise(pl.lit("held"))
+            .alias("state"),
+            pl.format(
+                "{} is {} in the outbox{}", "number", "state_code", pl.format(": {}", "reason").fill_null("")
+            ).alias("reason"),
+        )
+    )
+    unplanned = (
+        session.fetch("ops.unplanned")
+        .filter(~pl.col("reason_code").is_in(_NOT_WAITING) & pl.col("order_ref").is_not_null())
+        .select(
+            "storefront",
+            "order_ref",
+            "event_ref",
+            pl.when(pl.col("reason_code") == "prepaid")
+            .then(pl.lit("prepaid"))
+            .otherwise(pl.lit("held"))
+            .alias("state"),
+            pl.col("sentence").alias("reason"),
+        )
+    )
+    parts = [frame.cast(dict(_WAITING)) for frame in (held, outbox, unplanned)]
+    return pl.concat(parts).unique(maintain_order=True)
+
+
+def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
+    """Every policy a reader must know to judge the figures."""
+    rules = house.settings.reconciliation
+    tolerance = rules.tolerance
+    said: list[tuple[str, str]] = [("Period", period or "all trade as one period")]
+    for name, front in house.settings.storefronts.items():
+        said.append((f"Cut-off basis of {name}", front.cutoff))
+    said += [
+        (f"Time zone of {entity.code}", f"{entity.time_zone} ({entity.base_currency})")
+        for entity in house.settings.entities
+    ]
+    said += [
+        ("Scope: number prefixes", ", ".join(rules.scope.number_prefixes) or "none: everything is in scope"),
+        ("Scope: customer prefixes", ", ".join(rules.scope.customer_prefixes) or "none"),
+        ("Tolerance", _said(tolerance.absolute_minor) + f", {tolerance.percent} %, {tolerance.direction}"),
+        ("Tolerance cap", _said(tolerance.cap_minor)),
+        ("Cash leg of refunds", f"recorded {rules.refund_cash_leg}: counted, not compared"),
+        ("Ageing basis", f"{rules.ageing_basis} date"),
+    ]
+    if house.settings.intacct is not None:
+        starts = house.ledger.posting_starts_on
+        said += [
+            ("Posting starts on", str(starts) if starts else "no go-live date"),
+            ("Decimals Intacct keeps", str(house.ledger.ledger_digits)),
+            ("Company", house.ledger.company_id),
+        ]
+    return said
+
+
+def _said(amounts: Mapping[str, int]) -> str:
+    return (
+        ", ".join(f"{show(minor, currency)} {currency}" for currency, minor in sorted(amounts.items())) or "0"
+    )

@@ -1,0 +1,143 @@
+"""Report: prints the newest reconciliation to files, from the rows in the warehouse and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.reconcile import policy, printed_policy, proved, read_inputs
+from flows.views import publish_views
+from tieout import __version__
+from tieout.reports.data import ReportData
+from tieout.reports.folder import content_hash, write_report
+from transforms.reconcile import reconcile as compare
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+
+
+def report(house: House, *, run_id: str, period: str | None = None) -> dict[str, Any]:
+    """Write the report of the warehouse's present state to `reports/latest`, and refresh the analysts' views."""
+    data = build(house, period=period)
+    folder = write_report(house.reports / "latest", data, say=house.say)
+    with house.warehouse.write(run_id=run_id) as session:
+        publish_views(session)
+    return {
+        "path": str(folder),
+        "workbook": str(folder / "reconciliation.xlsx"),
+        "page": str(folder / "reconciliation.html"),
+        "content_sha256": content_hash(data),
+        "ties": data.ties,
+    }
+
+
+def build(house: House, *, period: str | None, entity: str | None = None) -> ReportData:
+    """Report data for a period (and one entity), reconciled anew from the warehouse. Raises `DoesNotFoot`."""
+    with house.warehouse.read() as session:
+        inputs = read_inputs(house, session)
+        sources = _sources(session)
+        held = _held(session)
+        waits = _waiting(session)
+    result = compare(inputs, policy(house, period))
+    found = proved(result)
+
+    def mine(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame if entity is None else frame.filter(pl.col("entity_code") == entity)
+
+    entities = [entity] if entity else [one.code for one in house.settings.entities]
+    names = {one.code: one.name for one in house.settings.entities}
+    whose = names.get(entity, entity) if entity else "All entities"
+    return ReportData(
+        title=f"{whose} – reconciliation of shop and ledger",
+        period=period or "all periods",
+        entities=entities,
+        as_of=house.clock(),
+        orders=mine(result.orders),
+        payments=mine(result.payments),
+        waterfall=mine(result.waterfall),
+        ageing=mine(result.ageing),
+        proofs=mine(found),
+        parameters=printed_policy(house, period),
+        sources=sources,
+        held=held,
+        waiting=waits,
+        version=__version__,
+    )
+
+
+def _sources(session: Session) -> list[tuple[str, ...]]:
+    controls = session.fetch("ops.controls")
+    if controls.is_empty():
+        return []
+    newest = (
+        controls.sort("at")
+        .group_by("source", "subject", "stage", maintain_order=True)
+        .last()
+        .sort("source", "subject", "stage")
+    )
+    extract = newest.filter(pl.col("stage") == "extract")
+    staged = (
+        controls.filter(pl.col("stage") == "stage")
+        .group_by("source", "subject")
+        .agg(pl.col("good_count").sum(), pl.col("held_count").sum())
+    )
+    rows = extract.drop("good_count", "held_count").join(staged, on=["source", "subject"], how="left")
+
+    def text(value: Any) -> str:
+        return "–" if value is None else f"{value:,}"
+
+    return [
+        (
+            one["source"],
+            one["subject"],
+            text(one["source_count"]),
+            text(one["read_count"]),
+            text(one["good_count"]),
+            text(one["held_count"]),
+            f"{one['at']:%Y-%m-%d %H:%M}",
+        )
+        for one in rows.sort("source", "subject").iter_rows(named=True)
+    ]
+
+
+def _held(session: Session) -> pl.DataFrame:
+    checks = session.fetch("ops.runs", where={"stage": "check", "state_code": "done"}, columns=["run_id"])
+    columns = ["order_number", "subject_ref", "rule_code", "currency", "amount_minor", "sentence"]
+    if checks.is_empty():
+        return session.fetch("ops.findings", columns=columns).head(0)
+    found = session.fetch(
+        "ops.findings", where={"run_id": checks["run_id"].max(), "severity": ["hold", "stop"]}
+    )
+    return found.select(columns).sort("rule_code", "order_number", "subject_ref", nulls_last=True)
+
+
+def _waiting(session: Session) -> pl.DataFrame:
+    states = session.fetch("ops.outbox").filter(~pl.col("state_code").is_in(["accepted", "cancelled"]))
+    documents = session.fetch("out.documents", columns=["document_id", "kind_code"])
+    schema = {
+        "kind": pl.String,
+        "state": pl.String,
+        "count": pl.Int64,
+        "oldest": pl.String,
+        "reason": pl.String,
+    }
+    if states.is_empty():
+        return pl.DataFrame(schema=schema)
+    return (
+        states.join(documents, on="document_id")
+        .group_by(pl.col("kind_code").alias("kind"), pl.col("state_code").alias("state"), "reason")
+        .agg(
+            count=pl.len().cast(pl.Int64),
+            oldest=pl.col("changed_at").min().dt.strftime("%Y-%m-%d %H:%M"),
+        )
+        .sort("kind", "state", "reason", nulls_last=True)
+        .select(list(schema))
+    )
+
+
+def latest(house: House) -> Path:
+    """Where the newest report lies."""
+    return house.reports / "latest"

@@ -1,0 +1,249 @@
+"""Stage: newest raw versions that landed since the last time into `core`, guarded by contracts. A rerun changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from checks.contracts import ALL
+from flows.extract import TOMBSTONE
+from flows.wiring import House
+from tieout.settings import Storefront
+from tieout.warehouse import runs
+from tieout.warehouse.session import Session
+from transforms.staged import Staged
+
+Transform = Callable[[pl.DataFrame, Session], Staged]
+CHUNK_ROWS = 50_000
+
+_CHILDREN = {
+    # The parts of a record are replaced with it: a line that is gone from the newest version must be gone from core.
+    "core.order_lines": ["storefront", "order_ref"],
+    "core.order_payments": ["storefront", "order_ref"],
+    "core.shipments": ["storefront", "order_ref"],
+    "core.returns": ["storefront", "order_ref"],
+}
+_LEDGER_TABLES = {
+    "ARINVOICE": ("core.ar_invoices", "invoice_ref"),
+    "ARADJUSTMENT": ("core.ar_adjustments", "adjustment_ref"),
+    "ARPYMT": ("core.ar_receipts", "receipt_ref"),
+    "ARPYMTDETAIL": ("core.ar_applications", "application_ref"),
+    "ARINVOICEITEM": ("core.ar_lines", "line_ref"),
+    "ARADJUSTMENTITEM": ("core.ar_lines", "line_ref"),
+}
+_FLAGGED = ("core.ar_invoices", "core.ar_adjustments", "core.ar_receipts")
+
+
+@dataclass
+class Count:
+    """What staging one subject came to."""
+
+    source: str
+    subject: str
+    read: int = 0
+    good: int = 0
+    problems: int = 0
+    deleted: int = 0
+
+
+def stage(house: House, *, run_id: str, full: bool = False, as_of: datetime | None = None) -> dict[str, Any]:
+    """Bring `core` up to date with `raw`. `full` rebuilds from all of raw; `as_of` uses only what had been received by then."""
+    if full:
+        house.warehouse.rebuild({table.name: table.empty() for table in house.tables()})
+    counts: list[Count] = []
+    for source, subject, transform in _work(house, run_id):
+        house.say(f"staging {source} {subject}")
+        counts.append(_subject(house, run_id, source, subject, transform, as_of=as_of))
+    _controls(house, run_id, counts)
+    return {
+        "subjects": [count.__dict__ for count in counts if count.read],
+        "read": sum(count.read for count in counts),
+        "problems": sum(count.problems for count in counts),
+    }
+
+
+def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
+    work: list[tuple[str, str, Transform]] = []
+    for name, front in house.settings.storefronts.items():
+        makers = {"commercetools": _commercetools, "files": _files}
+        work += [
+            (name, subject, call) for subject, call in makers[front.kind](house, run_id, name, front).items()
+        ]
+    if house.settings.intacct is not None:
+        work += [("intacct", subject, call) for subject, call in _ledger(house, run_id).items()]
+    return work
+
+
+def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
+    """The ledger's objects, headers before what hangs on them."""
+    from transforms import intacct
+
+    minutes = house.ledger.gmt_offset_minutes
+    offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    accounts = house.mappings["component_accounts"]
+    totals = {"allocated": house.settings.stock.allocated_total}
+
+    def lines(kind: str, headers: str, key: str) -> Transform:
+        def made(raw: pl.DataFrame, session: Session) -> Staged:
+            known = session.fetch(headers, columns=[key, "currency"]).rename({key: "document_ref"})
+            return intacct.ar_lines(
+                raw, run_id=run_id, document_kind=kind, component_accounts=accounts, documents=known
+            )
+
+        return made
+
+    def applications(raw: pl.DataFrame, session: Session) -> Staged:
+        receipts = session.fetch("core.ar_receipts", columns=["receipt_ref", "currency", "received_on"])
+        return intacct.ar_applications(raw, run_id=run_id, receipts=receipts)
+
+    return {
+        "ARINVOICE": lambda raw, _: intacct.ar_invoices(raw, run_id=run_id, gmt_offset=offset),
+        "ARINVOICEITEM": lines("invoice", "core.ar_invoices", "invoice_ref"),
+        "ARADJUSTMENT": lambda raw, _: intacct.ar_adjustments(raw, run_id=run_id, gmt_offset=offset),
+        "ARADJUSTMENTITEM": lines("adjustment", "core.ar_adjustments", "adjustment_ref"),
+        "ARPYMT": lambda raw, _: intacct.ar_receipts(raw, run_id=run_id, gmt_offset=offset),
+        "ARPYMTDETAIL": applications,
+        "stock_totals": lambda raw, _: intacct.stock(raw, run_id=run_id, totals=totals),
+    }
+
+
+def _commercetools(_house: House, run_id: str, name: str, front: Storefront) -> Mapping[str, Transform]:
+    from transforms.storefronts import commercetools
+
+    policy = commercetools.CommercetoolsSettings(
+        tender_slugs=front.tender_slugs, gift_card_prefixes=front.gift_card_prefixes
+    )
+
+    def stock(raw: pl.DataFrame, session: Session) -> Staged:
+        channels = session.raw_changed(f"raw.{name}__channels")
+        return commercetools.stock(raw, storefront=name, run_id=run_id, channels=channels)
+
+    return {
+        "orders": lambda raw, _: commercetools.orders(raw, storefront=name, run_id=run_id, settings=policy),
+        "payments": lambda raw, _: commercetools.payments(
+            raw, storefront=name, run_id=run_id, settings=policy
+        ),
+        "customers": lambda raw, _: commercetools.customers(
+            raw, storefront=name, run_id=run_id, settings=policy
+        ),
+        "inventory": stock,
+    }
+
+
+def _files(house: House, run_id: str, name: str, front: Storefront) -> Mapping[str, Transform]:
+    from flows.plain_files import staging_transforms
+
+    return staging_transforms(house, run_id, name, front)
+
+
+def _subject(
+    house: House, run_id: str, source: str, subject: str, transform: Transform, *, as_of: datetime | None
+) -> Count:
+    count = Count(source, subject)
+    raw = f"raw.{source}__{subject.lower()}"
+    # One transaction a subject, chunk by chunk so that memory is bounded: nothing here waits for a network.
+    with house.warehouse.write(run_id=run_id) as session:
+        since = runs.cursor(session, source, subject)
+        last = session.last_landing(raw)
+        if since is not None and last <= since:
+            return count
+        for chunk in session.raw_iter(raw, since, chunk_rows=CHUNK_ROWS, as_of=as_of):
+            gone = pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True)
+            staged = transform(chunk.filter(~gone), session)
+            count.read += chunk.height
+            count.problems += staged.problems.height
+            _publish(session, staged, source, subject)
+            count.deleted += _flag(session, subject, chunk.filter(gone))
+            _problems(session, staged, source, subject, chunk, run_id)
+            house.progress(f"staging {source} {subject}", count.read, None)
+        count.good = count.read - count.problems
+        runs.move_cursor(session, source, subject, landing_no=last, now=house.clock(), run_id=run_id)
+    return count
+
+
+def _publish(session: Any, staged: Staged, source: str, subject: str) -> None:
+    parents = staged.frames.get("core.orders")
+    for name, frame in staged.frames.items():
+        table = ALL[name]
+        sound = table.checked(table.shaped(frame), at=f"when staging {subject} of {source}")
+        if name in _CHILDREN and parents is not None:
+            session.publish(
+                name,
+                sound,
+                key=table.key,
+                mode="replace_where",
+                scope=parents.select(_CHILDREN[name]).unique(),
+            )
+        elif name == "core.payments":
+            session.publish(
+                name,
+                sound,
+                key=table.key,
+                mode="replace_where",
+                scope=sound.select("storefront", "payment_ref").unique(),
+            )
+        else:
+            session.publish(name, sound, key=table.key, mode="merge")
+
+
+def _problems(
+    session: Session, staged: Staged, source: str, subject: str, chunk: pl.DataFrame, run_id: str
+) -> None:
+    """Remember which records could not be read whole; those that can be read again are forgotten."""
+    table = ALL["ops.problems"]
+    scope = chunk.select(
+        pl.lit(source).alias("source"), pl.lit(subject).alias("subject"), "native_ref"
+    ).unique()
+    found = staged.problems.select(
+        pl.lit(source).alias("source"),
+        pl.lit(subject).alias("subject"),
+        "native_ref",
+        "problem",
+        pl.lit(run_id).alias("run_id"),
+    ).filter(pl.col("native_ref").is_in(chunk["native_ref"].to_list()))
+    session.publish(
+        table.name,
+        table.checked(found, at=f"when staging {subject}"),
+        key=(),
+        mode="replace_where",
+        scope=scope,
+    )
+
+
+def _flag(session: Any, subject: str, gone: pl.DataFrame) -> int:
+    """Mark headers the ledger no longer has as deleted; remove lines and applications it no longer has."""
+    if gone.is_empty() or subject not in _LEDGER_TABLES:
+        return 0
+    table, key = _LEDGER_TABLES[subject]
+    refs = gone.select(pl.col("native_ref").alias(key))
+    if table in _FLAGGED:
+        there = session.fetch(table, where=refs)
+        session.publish(
+            table, there.with_columns(pl.lit(True).alias("is_deleted")), key=ALL[table].key, mode="merge"
+        )
+        return there.height
+    if table == "core.ar_lines":
+        kind = "invoice" if subject == "ARINVOICEITEM" else "adjustment"
+        refs = refs.with_columns(pl.lit(kind).alias("document_kind"))
+    return int(session.delete(table, scope=refs))
+
+
+def _controls(house: House, run_id: str, counts: list[Count]) -> None:
+    with house.warehouse.write(run_id=run_id) as session:
+        for one in counts:
+            runs.record_control(
+                session,
+                run_id=run_id,
+                source=one.source,
+                subject=one.subject,
+                stage="stage",
+                read_count=one.read,
+                new_count=one.read,
+                good_count=one.good,
+                held_count=one.problems,
+                now=house.clock(),
+            )

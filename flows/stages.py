@@ -1,0 +1,51 @@
+"""Runs a stage by its name: through Prefect unless asked for the plain functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.nightly import STAGES, nightly
+from flows.running import run_stage
+from flows.wiring import House
+from tieout.errors import InputError
+
+_TAKES = {
+    "extract": {"sources", "window", "full"},
+    "stage": {"full"},
+    "plan": {"dry_run"},
+    "reconcile": {"period"},
+    "report": {"period"},
+    "nightly": {"period"},
+}
+
+
+def prefect_environment(house: House) -> None:
+    """Prefect's own files lie in the state folder, it is quiet, and it tells nobody. Must run before Prefect is imported."""
+    home = house.settings.path(house.settings.installation.state).resolve() / "prefect"
+    os.environ.setdefault("PREFECT_HOME", str(home))
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+
+
+def run_named(
+    house: House, name: str, options: Mapping[str, Any], *, config: Path, plain: bool = True
+) -> dict[str, Any]:
+    """Run a stage or the night. Raises `InputError` for an unknown name or an option the stage does not take."""
+    names = [*STAGES, "nightly"]
+    if name not in names:
+        raise InputError(f"There is no stage '{name}'; choose one of {', '.join(names)}.")
+    strange = set(options) - _TAKES.get(name, set())
+    if strange:
+        raise InputError(f"The stage {name} takes no --{sorted(strange)[0].replace('_', '-')}.")
+    if not plain and not options.get("dry_run"):
+        prefect_environment(house)
+        from flows import scheduled
+
+        return scheduled.run_here(house, name, dict(options), config=config)
+    if name == "nightly":
+        return nightly(house, **options)
+    return run_stage(house, name, STAGES[name], **options)

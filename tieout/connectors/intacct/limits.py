@@ -1,0 +1,380 @@
+"""What a company accepts in each field: lengths, characters, and the rules a document must keep before it may be sent.
+
+The lengths are Sage's nominal ones (the element types of the public DTD 2.1) where it names one. For ids it names none; 20 is what
+integrators found and is treated as the limit. Companies may differ: `Limits.learned` replaces the lengths by those that the
+company's own `inspect` reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from tieout.connectors.intacct.documents import (
+    Application,
+    CreditApplication,
+    CreditMemo,
+    Customer,
+    CustomerUpdate,
+    DebitMemo,
+    Invoice,
+    Journal,
+    Receipt,
+    SalesDocument,
+    StockTransaction,
+    Style,
+)
+
+LENGTHS: Mapping[str, int] = {
+    "Customer.customer_id": 20, "Customer.name": 100, "Customer.print_as": 200, "Customer.email": 200, "Customer.first_name": 40,
+    "Customer.last_name": 40, "Customer.company_name": 100, "Customer.phone": 30, "Customer.cell_phone": 30,
+    "Customer.customer_type": 80, "Customer.parent_id": 20, "Customer.terms": 40, "Customer.currency": 3, "Customer.tax_id": 20,
+    "Customer.comments": 500,
+    "Address.line1": 80, "Address.line2": 80, "Address.city": 80, "Address.state": 40, "Address.zip": 30, "Address.country": 60,
+    "Address.country_code": 2,
+    "Invoice.number": 30, "Invoice.customer_id": 20, "Invoice.reference": 20, "Invoice.description": 1000, "Invoice.terms": 40,
+    "Invoice.currency": 3, "Invoice.base_currency": 3, "Invoice.attachment": 20,
+    "Memo.number": 30, "Memo.customer_id": 20, "Memo.reference": 30, "Memo.description": 1000, "Memo.currency": 3,
+    "Memo.base_currency": 3,
+    "Line.account": 24, "Line.label": 80, "Line.offset_account": 24, "Line.memo": 500, "Line.location": 20, "Line.department": 20,
+    "Line.item": 30, "Line.project": 30, "Line.class_": 30, "Line.customer": 20, "Line.vendor": 20, "Line.employee": 20,
+    "Line.contract": 100, "Line.warehouse": 40,
+    "Receipt.customer_id": 20, "Receipt.description": 1000, "Receipt.currency": 3,
+    "Receipt.base_currency": 3, "Receipt.undeposited_account": 24,
+    "Journal.journal": 4, "Journal.title": 80, "Journal.reference": 20,
+    "JournalLine.account": 24, "JournalLine.memo": 500, "JournalLine.document": 30, "JournalLine.location": 20,
+    "JournalLine.department": 20, "JournalLine.currency": 3,
+    "SalesDocument.definition": 30, "SalesDocument.customer_id": 20, "SalesDocument.number": 20, "SalesDocument.reference": 20,
+    "SalesDocument.terms": 40, "SalesDocument.message": 4000, "SalesDocument.currency": 3, "SalesDocument.created_from": 60,
+    "SalesLine.item": 30, "SalesLine.description": 200, "SalesLine.unit": 30, "SalesLine.warehouse": 40, "SalesLine.memo": 500,
+    "StockTransaction.definition": 30, "StockTransaction.number": 20, "StockTransaction.reference": 20,
+    "StockLine.item": 30, "StockLine.warehouse": 40, "StockLine.unit": 30,
+    "Reversal.description": 1000,
+}  # fmt: skip
+"""Most characters per field. E-mail is nominally 40, which real addresses exceed and today's companies take; 200 until `inspect` answers.
+
+A receipt's reference has a nominal length (20) in the legacy function only; the generic one has none until `inspect` answers.
+"""
+
+_INSPECTED: Mapping[str, Mapping[str, str]] = {
+    "CUSTOMER": {
+        "CUSTOMERID": "Customer.customer_id", "NAME": "Customer.name", "DISPLAYCONTACT.PRINTAS": "Customer.print_as",
+        "DISPLAYCONTACT.EMAIL1": "Customer.email", "DISPLAYCONTACT.PHONE1": "Customer.phone", "TERMNAME": "Customer.terms",
+        "DISPLAYCONTACT.FIRSTNAME": "Customer.first_name", "DISPLAYCONTACT.LASTNAME": "Customer.last_name",
+        "DISPLAYCONTACT.COMPANYNAME": "Customer.company_name", "COMMENTS": "Customer.comments", "TAXID": "Customer.tax_id",
+        "DISPLAYCONTACT.MAILADDRESS.ADDRESS1": "Address.line1", "DISPLAYCONTACT.MAILADDRESS.ADDRESS2": "Address.line2",
+        "DISPLAYCONTACT.MAILADDRESS.CITY": "Address.city", "DISPLAYCONTACT.MAILADDRESS.STATE": "Address.state",
+        "DISPLAYCONTACT.MAILADDRESS.ZIP": "Address.zip", "DISPLAYCONTACT.MAILADDRESS.COUNTRY": "Address.country",
+    },
+    "ARINVOICE": {
+        "RECORDID": "Invoice.number", "CUSTOMERID": "Invoice.customer_id", "DOCNUMBER": "Invoice.reference",
+        "DESCRIPTION": "Invoice.description", "TERMNAME": "Invoice.terms",
+    },
+    "ARINVOICEITEM": {"ENTRYDESCRIPTION": "Line.memo", "ACCOUNTNO": "Line.account", "ITEMID": "Line.item"},
+    "ARADJUSTMENT": {
+        "RECORDID": "Memo.number", "CUSTOMERID": "Memo.customer_id", "DOCNUMBER": "Memo.reference", "DESCRIPTION": "Memo.description",
+    },
+    "ARPYMT": {"CUSTOMERID": "Receipt.customer_id", "DOCNUMBER": "Receipt.reference", "DESCRIPTION": "Receipt.description"},
+}  # fmt: skip
+LEGACY_REFERENCE = 20
+INSPECTABLE = tuple(_INSPECTED)
+
+_NUMBER_FORBIDDEN = "&<>#?'\""
+_XML_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ID = re.compile(r"\A[A-Za-z0-9 _.\-]+\Z")
+_EMAIL = re.compile(r"\A[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+\Z")
+_CURRENCY = re.compile(r"\A[A-Z]{3}\Z")
+_TAG = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.\-]*\Z")
+_CENT = Decimal("0.01")
+_TOO_LARGE = Decimal(10) ** 14
+
+METHODS = frozenset(
+    {"Printed Check", "Cash", "EFT", "Credit Card", "Online Charge Card", "Online ACH Debit", "Online", "ACH"}
+)
+"""Payment methods of the two families ("Sage Intacct Web Services documentation, AR payments"; DTD 2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Field lengths by `Class.field`; credit and debit memos share `Memo`, customer updates use `Customer`."""
+
+    lengths: Mapping[str, int] = field(default_factory=lambda: LENGTHS)
+    location_required: bool = False
+
+    def learned(self, object_name: str, max_lengths: Mapping[str, int]) -> Limits:
+        """These limits with the lengths that the company reports for one object (`inspect` with detail, `maxLength`)."""
+        known = _INSPECTED.get(object_name.upper(), {})
+        found = {known[name]: most for name, most in max_lengths.items() if name in known and most > 0}
+        return Limits({**self.lengths, **found}, self.location_required)
+
+    def check(self, document: Any, style: Style | None = None) -> list[str]:
+        """Sentences that say why Intacct would refuse or silently change `document`; empty when it may be sent.
+
+        `style` adds what only the legacy or only the generic function cannot carry.
+        """
+        found = list(self._texts(document, _label(document)))
+        found += _RULES.get(type(document), _nothing)(document)
+        if isinstance(document, Invoice | CreditMemo | DebitMemo):
+            found += _ledger_lines(document, self.location_required)
+        if isinstance(document, Receipt) and style is not None:
+            found += _receipt_style(document, style)
+        return found
+
+    def _texts(self, value: Any, where: str) -> Iterator[str]:
+        kind = _kind(value)
+        for name in value.__struct_fields__:
+            item = getattr(value, name)
+            if item is None:
+                continue
+            if isinstance(item, str):
+                most = self.lengths.get(f"{kind}.{name}")
+                if most is not None and len(item) > most:
+                    yield f"{where}: {_words(name)} has {len(item)} characters, Intacct takes {most}."
+                if _XML_ILLEGAL.search(item):
+                    yield f"{where}: {_words(name)} has a control character or half a surrogate pair, which XML cannot carry."
+            elif isinstance(item, Decimal):
+                yield from _amount(item, name, where)
+            elif isinstance(item, float):
+                yield f"{where}: {_words(name)} is a binary float; money is a decimal."
+            elif isinstance(item, tuple):
+                for number, part in enumerate(item, 1):
+                    if isinstance(part, msgspec.Struct):
+                        yield from self._texts(part, f"{where}, {_words(name)[:-1]} {number}")
+            elif isinstance(item, msgspec.Struct):
+                yield from self._texts(item, where)
+            elif name == "custom":
+                yield from _custom(item, where)
+
+
+def check(document: Any, limits: Limits | None = None, style: Style | None = None) -> list[str]:
+    """`Limits.check` with the nominal limits, or the company's own."""
+    return (limits or Limits()).check(document, style)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, CreditMemo | DebitMemo):
+        return "Memo"
+    return "Customer" if isinstance(value, CustomerUpdate) else type(value).__name__
+
+
+def _label(document: Any) -> str:
+    for name in ("number", "reference", "customer_id", "title", "definition"):
+        value = getattr(document, name, None)
+        if value:
+            return f"{_words(type(document).__name__)} '{value[:60]}'"
+    return _words(type(document).__name__)
+
+
+@lru_cache(maxsize=256)
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").strip().lower().replace(" id", " id")
+
+
+_FREE_SCALE = frozenset({"rate", "quantity", "price", "discount_percent", "cost"})
+
+
+def _amount(amount: Decimal, name: str, where: str) -> Iterator[str]:
+    if not amount.is_finite():
+        yield f"{where}: {_words(name)} is {amount}, which is not an amount."
+    elif abs(amount) >= _TOO_LARGE:
+        yield f"{where}: {_words(name)} {amount:.3E} is too large for Intacct."
+    elif name not in _FREE_SCALE and amount != amount.quantize(_CENT):
+        yield f"{where}: {_words(name)} {amount} has more than two decimals, which Intacct would round away."
+
+
+def _custom(custom: Mapping[str, Any], where: str) -> Iterator[str]:
+    for name, value in custom.items():
+        if not _TAG.match(name):
+            yield f"{where}: '{name[:40]}' is not the integration name of a custom field."
+        if isinstance(value, str) and _XML_ILLEGAL.search(value):
+            yield f"{where}: custom field {name} has a character that XML cannot carry."
+        if not isinstance(value, str | Decimal | date | bool):
+            yield f"{where}: custom field {name} must be text, a decimal, a date or true/false."
+
+
+def _nothing(_: Any) -> list[str]:
+    return []
+
+
+def _id_text(value: str, what: str, where: str) -> Iterator[str]:
+    if not value.strip():
+        yield f"{where}: the {what} is empty."
+    elif not _ID.match(value):
+        yield f"{where}: the {what} may hold letters, digits, space, dash, dot and underscore only."
+
+
+def _customer(doc: Customer | CustomerUpdate) -> list[str]:
+    where = _label(doc)
+    found = list(_id_text(doc.customer_id, "customer id", where))
+    if isinstance(doc, Customer) and not doc.name.strip():
+        found.append(f"{where}: the name is empty.")
+    if doc.email and not _EMAIL.match(doc.email):
+        found.append(
+            f"{where}: '{doc.email[:60]}' is not an e-mail address, and Intacct refuses the customer for it."
+        )
+    return found + _currency(doc, where)
+
+
+def _currency(doc: Any, where: str) -> list[str]:
+    found = []
+    for name in ("currency", "base_currency"):
+        code = getattr(doc, name, None)
+        if code is not None and not _CURRENCY.match(code):
+            found.append(f"{where}: '{code[:10]}' is not a currency code of three capitals.")
+    rate, rate_type, rate_on = (getattr(doc, name, None) for name in ("rate", "rate_type", "rate_on"))
+    if rate is not None and (rate_type is not None or rate_on is not None):
+        found.append(f"{where}: give a rate, or a rate type with its date, never both.")
+    if rate is not None and rate.is_finite() and rate <= 0:
+        found.append(f"{where}: the exchange rate {rate} must be above zero.")
+    if getattr(doc, "currency", None) is None and (rate is not None or rate_type is not None):
+        found.append(f"{where}: an exchange rate needs a currency.")
+    return found
+
+
+def _number(number: str, where: str) -> Iterator[str]:
+    if not number.strip():
+        yield f"{where}: the number is empty."
+    bad = sorted({char for char in number if char in _NUMBER_FORBIDDEN})
+    if bad:
+        yield f"{where}: the number holds {' '.join(bad)}, which Intacct's document numbers do not take."
+
+
+def _invoice(doc: Invoice) -> list[str]:
+    where = _label(doc)
+    found = [
+        *_number(doc.number, where),
+        *_id_text(doc.customer_id, "customer id", where),
+        *_currency(doc, where),
+    ]
+    if doc.due_on is None and doc.terms is None:
+        found.append(f"{where}: give a due date or payment terms; Intacct requires one of them.")
+    return found
+
+
+def _memo(doc: CreditMemo | DebitMemo) -> list[str]:
+    where = _label(doc)
+    found = [
+        *_number(doc.number, where),
+        *_id_text(doc.customer_id, "customer id", where),
+        *_currency(doc, where),
+    ]
+    if all(line.amount.is_finite() for line in doc.lines) and doc.lines and doc.total <= 0:
+        found.append(
+            f"{where}: the lines sum to {doc.total}; amounts of a memo are positive, its kind gives the sign."
+        )
+    return found
+
+
+def _ledger_lines(doc: Invoice | CreditMemo | DebitMemo, location_required: bool) -> list[str]:
+    where = _label(doc)
+    if not doc.lines:
+        return [f"{where}: it has no line."]
+    found = []
+    for number, line in enumerate(doc.lines, 1):
+        if (line.account is None) == (line.label is None):
+            found.append(f"{where}, line {number}: give an account or an account label, exactly one.")
+        if line.location == "" or (location_required and line.location is None):
+            found.append(
+                f"{where}, line {number}: the location is missing, and this company has several entities."
+            )
+    return found
+
+
+def _receipt(doc: Receipt) -> list[str]:
+    where = _label(doc)
+    found = [*_id_text(doc.customer_id, "customer id", where), *_currency(doc, where)]
+    if sum(part is not None for part in (doc.financial_entity, doc.undeposited_account, doc.batch_key)) != 1:
+        found.append(
+            f"{where}: name exactly one of bank (financial entity), undeposited funds account and batch."
+        )
+    if doc.method not in METHODS:
+        found.append(f"{where}: '{doc.method[:40]}' is not a payment method of Intacct.")
+    amounts = [doc.amount, doc.overpayment, *(part.amount for part in doc.applications)]
+    if not all(amount.is_finite() for amount in amounts):
+        return found
+    money_parts = [part for part in doc.applications if isinstance(part, Application)]
+    for part in money_parts:
+        if (part.invoice_key is None) == (part.debit_memo_key is None):
+            found.append(f"{where}: an application names an invoice or a debit memo, exactly one.")
+    if any(part.amount <= 0 for part in doc.applications) or doc.overpayment < 0 or doc.amount < 0:
+        found.append(f"{where}: every amount of a receipt must be above zero.")
+    applied = sum((part.amount for part in money_parts), Decimal(0)) + doc.overpayment
+    if (doc.applications or doc.overpayment) and applied != doc.amount:
+        found.append(f"{where}: applications and overpayment sum to {applied}, the receipt is {doc.amount}.")
+    if not doc.applications and doc.amount == 0:
+        found.append(f"{where}: it moves nothing.")
+    return found
+
+
+def _receipt_style(doc: Receipt, style: Style) -> list[str]:
+    where = _label(doc)
+    if style == "generic":
+        if not doc.applications:
+            return [f"{where}: ARPYMT needs an invoice to pay; post money on account in the legacy style."]
+        return []
+    found = []
+    if doc.reference is not None and len(doc.reference) > LEGACY_REFERENCE:
+        found.append(
+            f"{where}: reference has {len(doc.reference)} characters, the legacy function takes {LEGACY_REFERENCE}."
+        )
+    if any(
+        isinstance(part, CreditApplication) or part.invoice_key is None or part.entry_key is not None
+        for part in doc.applications
+    ):
+        found.append(
+            f"{where}: the legacy function applies money to whole invoices only; use the generic style."
+        )
+    return found
+
+
+def _journal(doc: Journal) -> list[str]:
+    where = _label(doc)
+    found = []
+    if len(doc.lines) < 2:
+        found.append(f"{where}: a journal entry has at least two lines.")
+    if not doc.title.strip():
+        found.append(f"{where}: the title is empty.")
+    if doc.reverse_on is not None and doc.reverse_on <= doc.posted_on:
+        found.append(f"{where}: it must be reversed later than it is posted.")
+    sums: dict[str | None, Decimal] = {}
+    for line in doc.lines:
+        if line.amount.is_finite():
+            sums[line.currency] = sums.get(line.currency, Decimal(0)) + line.amount
+    found += [f"{where}: debits and credits differ by {total}." for total in sums.values() if total]
+    return found
+
+
+def _sales(doc: SalesDocument) -> list[str]:
+    where = _label(doc)
+    found = [*_number(doc.number, where)] if doc.number is not None else []
+    if doc.due_on is None and doc.terms is None:
+        found.append(f"{where}: give a due date or payment terms; Intacct requires one of them.")
+    return found + _currency(doc, where) + _has_lines(doc.lines, where)
+
+
+def _stock(doc: StockTransaction) -> list[str]:
+    return _has_lines(doc.lines, _label(doc))
+
+
+def _has_lines(lines: Iterable[Any], where: str) -> list[str]:
+    return [] if tuple(lines) else [f"{where}: it has no line."]
+
+
+_RULES: dict[type, Any] = {
+    Customer: _customer,
+    CustomerUpdate: _customer,
+    Invoice: _invoice,
+    CreditMemo: _memo,
+    DebitMemo: _memo,
+    Receipt: _receipt,
+    Journal: _journal,
+    SalesDocument: _sales,
+    StockTransaction: _stock,
+}
