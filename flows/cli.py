@@ -206,7 +206,7 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Walk one order from the storefront to its documents, attempts, invoices and receipts."""
-    from flows.trace import as_text, trace_order
+    from flows.tracing import as_text, trace_order
 
     found = trace_order(_house(config, quiet=True), order)
     if as_json:

@@ -79,6 +79,10 @@ FIELDS: dict[str, list[str]] = {
 }
 
 
+FILE_KEYS = {"payments": ("payment_ref",), "refunds": ("refund_ref",), "stock": ("sku", "location")}
+"""Columns that identify a row of a plain file; other subjects may have several rows per order, so their row number does."""
+
+
 @dataclass
 class Tally:
     """What one subject's read came to."""
@@ -316,8 +320,6 @@ def _stock(house: House, run_id: str, client: Any) -> Tally:
 
 
 def _files(house: House, run_id: str, source: str) -> list[Tally]:
-    from tieout.connectors.storefronts.files_layout import LAYOUTS
-
     tallies = []
     with house.storefront(source) as courier:  # type: ignore[union-attr]
         for subject in courier.subjects():
@@ -334,7 +336,7 @@ def _files(house: House, run_id: str, source: str) -> list[Tally]:
                         header=batch.header,
                         run_id=run_id,
                         fetched_at=house.clock(),
-                        key_columns=LAYOUTS[subject].key,
+                        key_columns=FILE_KEYS.get(subject, ()),
                     )
                 tally.read += counts.read
                 tally.new += counts.new

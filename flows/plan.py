@@ -11,7 +11,7 @@ from flows import owing
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
-from transforms.postings import Plan
+from transforms.postings import Existing, Plan
 from transforms.postings import plan as posting_plan
 
 HELD_SCHEMA = {"storefront": pl.String, "order_ref": pl.String, "reason": pl.String}
@@ -36,7 +36,7 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
     )
     documents = ALL["out.documents"].checked(made.documents, at="when planning")
     lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
-    findings = judge_plan(house, run_id, trade, made)
+    findings = judge_plan(house, run_id, trade, there, made)
     if dry_run:
         return {"text": dry_run_text(house, made), "planned": documents.height}
     owed = ALL["recon.owed"].checked(trade.owed.owed, at="when planning")
@@ -121,7 +121,7 @@ def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame) -> None:
         )
 
 
-def judge_plan(house: House, run_id: str, trade: owing.Trade, made: Plan) -> pl.DataFrame:
+def judge_plan(house: House, run_id: str, trade: owing.Trade, there: Existing, made: Plan) -> pl.DataFrame:
     """Batch rules over the plan: a plan that breaks one is stored, and the gate stays shut."""
     from flows.check import judged
 
@@ -136,6 +136,7 @@ def judge_plan(house: House, run_id: str, trade: owing.Trade, made: Plan) -> pl.
             "found": made.found,
             "owed": trade.owed.owed,
             "owed_lines": trade.owed.owed_lines,
+            "ar_invoices": there.invoices,
         },
         module="postings",
     )
@@ -184,7 +185,7 @@ def _xml(house: House, made: Plan) -> list[str]:
     told = []
     for control_id, document in build(claim, ledger_digits=house.ledger.ledger_digits):
         kind = STYLED[type(document)]
-        style = house.ledger.styles.get(kind, "generic" if kind == "receipt" else "legacy")
+        style = house.ledger.styles.get(kind, "generic" if kind == "receipt" else "legacy")  # type: ignore[call-overload]
         node = function(document, control_id=control_id, style=style)
         told.append(etree.tostring(node, pretty_print=True, encoding="unicode").rstrip())
     return told

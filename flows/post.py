@@ -23,6 +23,9 @@ from tieout.warehouse import outbox, runs
 from tieout.warehouse.outbox import Claim, ReadBack, Result
 
 LEASE_MARGIN_SECONDS = 60
+UNANSWERED_LIMIT = 3
+"""Batches in a row whose answer was lost before posting stops for this cycle."""
+
 _CLASSES: dict[str, type] = {
     "customer": sage.Customer,
     "invoice": sage.Invoice,
@@ -99,7 +102,9 @@ def gate(house: House) -> None:
             raise Stopped(
                 "Nothing has been checked yet, so nothing may be posted; run `tieout run check` first."
             )
-        last = checks["run_id"].max()
+        plans = session.fetch("ops.runs", where={"stage": "plan", "state_code": "done"})
+        # Rules judge what is staged, and then the plan made of it: the newest of both must be clean.
+        last = [one["run_id"].max() for one in (checks, plans) if one.height]
         stops = session.fetch("ops.findings", where={"run_id": last, "severity": "stop"})
     if stops.height:
         reasons = "; ".join(stops["sentence"].head(3).to_list())
@@ -143,40 +148,68 @@ def _within_quota(house: House, drained: Drained) -> None:
 def _drain(
     house: House, client: Intacct, recorder: Recorder, run_id: str, kind: str, drained: Drained
 ) -> None:
-    lease = house.ledger.time_out_seconds * 3 + LEASE_MARGIN_SECONDS
     for entity in _entities(house, kind):
-        while True:
-            with house.warehouse.write(run_id=run_id) as session:
-                claim = outbox.claim(
-                    session,
-                    kind=kind,
-                    entity=entity,
-                    limit=house.ledger.batch_size,
-                    lease_seconds=lease,
-                    namespace=house.settings.installation.namespace,
-                    now=house.clock(),
-                    run_id=run_id,
-                )
-            if claim is None:
-                break
+        claim, unanswered = _turn(house, recorder, run_id, kind, entity, None, None, drained), 0
+        while claim is not None:
             recorder.batch_id = claim.batch_id
             outcome = _send(house, client, claim, entity)
-            results = _results(claim, outcome)
-            with house.warehouse.write(run_id=run_id) as session:
-                settled = outbox.settle(session, claim.batch_id, results, now=house.clock(), run_id=run_id)
-                recorder.flush(session)
             recorder.batch_id = None
-            drained.batches += 1
-            drained.accepted[kind] = drained.accepted.get(kind, 0) + settled.accepted
-            drained.refused += settled.refused
-            drained.dead += settled.dead
-            drained.unknown += settled.unknown
-            house.progress(f"posting {kind.replace('_', ' ')}s", drained.accepted[kind], None)
-            if isinstance(outcome, BatchOutcome) and outcome.halted is not None:
-                if isinstance(outcome.halted, Refused):
-                    raise outcome.halted
-                drained.halted, drained.exit_code = str(outcome.halted), outcome.halted.exit_code
+            halted, unanswered = _halted(outcome, unanswered)
+            claim = _turn(house, recorder, run_id, kind, None if halted else entity, claim, outcome, drained)
+            if isinstance(halted, Refused):
+                raise halted
+            if halted is not None:
+                drained.halted, drained.exit_code = str(halted), halted.exit_code
                 return
+
+
+def _halted(outcome: BatchOutcome | TieoutError, unanswered: int) -> tuple[TieoutError | None, int]:
+    """What stops the posting after a batch, if anything: an error that says nothing was done, or too many answers lost in a row."""
+    if isinstance(outcome, BatchOutcome):
+        return outcome.halted, 0
+    if isinstance(outcome, OutcomeUnknown) and unanswered + 1 < UNANSWERED_LIMIT:
+        return None, unanswered + 1
+    return outcome, unanswered
+
+
+def _turn(
+    house: House,
+    recorder: Recorder,
+    run_id: str,
+    kind: str,
+    entity: str | None,
+    sent: Claim | None,
+    outcome: BatchOutcome | TieoutError | None,
+    drained: Drained,
+) -> Claim | None:
+    """One transaction: settle the batch that was sent, then claim the next of an entity. Opening the warehouse costs more than both."""
+    with house.warehouse.write(run_id=run_id) as session:
+        if sent is not None and outcome is not None:
+            settled = outbox.settle(
+                session, sent.batch_id, _results(sent, outcome), now=house.clock(), run_id=run_id
+            )
+            recorder.flush(session)
+        claim = None
+        if entity is not None:
+            claim = outbox.claim(
+                session,
+                kind=kind,
+                entity=entity,
+                limit=house.ledger.batch_size,
+                lease_seconds=house.ledger.time_out_seconds * 3 + LEASE_MARGIN_SECONDS,
+                namespace=house.settings.installation.namespace,
+                now=house.clock(),
+                run_id=run_id,
+            )
+    # Counted only once it is committed.
+    if sent is not None and outcome is not None:
+        drained.batches += 1
+        drained.accepted[kind] = drained.accepted.get(kind, 0) + settled.accepted
+        drained.refused += settled.refused
+        drained.dead += settled.dead
+        drained.unknown += settled.unknown
+        house.progress(f"posting {kind.replace('_', ' ')}s", drained.accepted[kind], None)
+    return claim
 
 
 def _entities(house: House, kind: str) -> list[str]:

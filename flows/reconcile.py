@@ -182,7 +182,10 @@ def waiting(session: Session, documents: pl.DataFrame, _found: pl.DataFrame) -> 
             pl.col("sentence").alias("reason"),
         )
     )
-    parts = [frame.cast(dict(_WAITING)) for frame in (held, outbox, unplanned)]
+    parts = [
+        frame.select([pl.col(name).cast(dtype) for name, dtype in _WAITING.items()])
+        for frame in (held, outbox, unplanned)
+    ]
     return pl.concat(parts).unique(maintain_order=True)
 
 

@@ -89,7 +89,7 @@ class Intacct(_Section):
     allowed_hosts: tuple[str, ...] = ()
     entity_sessions: bool = True
     posting_starts_on: date | None = None
-    batch_size: Annotated[int, Field(ge=1, le=99)] = 50
+    batch_size: Annotated[int, Field(ge=1, le=99)] = 90
     transaction: bool = False
     styles: Mapping[
         Literal["customer", "invoice", "credit_memo", "receipt"], Literal["legacy", "generic"]
@@ -103,7 +103,6 @@ class Intacct(_Section):
     terms_days: Annotated[int, Field(ge=0, le=365)] = 30
     number_length: Annotated[int, Field(ge=8, le=45)] = 20
     ledger_digits: Annotated[int, Field(ge=0, le=3)] = 2
-    attempts_no: Annotated[int, Field(ge=1, le=10)] = 3
 
 
 class Storefront(_Section):
@@ -143,7 +142,6 @@ class Scope(_Section):
 
     number_prefixes: tuple[str, ...] = ()
     customer_prefixes: tuple[str, ...] = ()
-    receipt_accounts: tuple[str, ...] = ()
 
 
 class ToleranceRule(_Section):

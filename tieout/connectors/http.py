@@ -70,7 +70,7 @@ class Reply:
     elapsed_s: float
 
 
-class _Retry(Exception):  # noqa: N818  carries a failure to the retry loop, never to a caller
+class _Retry(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.kind)
         self.failure = failure

@@ -154,6 +154,23 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return mask_pans(text, strict=False)
 
 
+_SECRET_NAME = re.compile(rf"(?i)(?:[\w.-]*(?:{_HIDING_WORDS})|{_CARD_WORDS})\Z")
+
+
+@lru_cache(maxsize=8192)
+def is_secret_name(name: str) -> bool:
+    """Whether a member or element of this name always carries a secret or a card number."""
+    return _SECRET_NAME.match(name) is not None
+
+
+def redact_values(text: str, secrets: Iterable[str] = ()) -> str:
+    """Masks secrets by their value and card numbers by their shape; for structured texts whose names were judged one by one."""
+    pattern = _spellings(frozenset(secrets))
+    if pattern is not None:
+        text = pattern.sub(MASK, text)
+    return mask_pans(text, strict=False)
+
+
 def redact_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
     """Headers fit for a log: values that authenticate are masked whole."""
     hidden = re.compile(r"(?i)authorization|cookie|key|token|secret")

@@ -88,7 +88,7 @@ class App(Protocol):
         ...
 
 
-class _Cut(Exception):  # noqa: N818 - a deed, not a defect
+class _Cut(Exception):
     """Close the connection without an answer."""
 
 

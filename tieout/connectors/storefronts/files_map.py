@@ -52,6 +52,7 @@ class SubjectMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     header_row   row of the headings, counted from 1
     encoding, delimiter   to overrule what is found out
     status       their word → ours
+    basis        orders: a sale counts when it was `placed`, `captured` or `shipped`
     """
 
     columns: dict[str, str | list[str]] = {}
@@ -68,6 +69,7 @@ class SubjectMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     encoding: str | None = None
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     status: dict[str, str] = {}
+    basis: Literal["placed", "captured", "shipped"] | None = None
 
     @property
     def per_line(self) -> bool:
@@ -180,6 +182,8 @@ def _sense(subject: str, parsed: SubjectMap) -> list[str]:
             found.append(f"columns.{name} lists several headings, but only amounts can be added up")
     if parsed.decimal is not None and parsed.decimal == parsed.thousands:
         found.append("decimal and thousands are the same mark")
+    if parsed.basis is not None and subject != "orders":
+        found.append("basis belongs under [orders]")
     if parsed.header_row < 1:
         found.append("header_row counts from 1")
     if parsed.time_zone is not None:

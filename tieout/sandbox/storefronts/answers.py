@@ -31,7 +31,7 @@ def error(status: int, code: str, message: str, *, auth: bool = False, **details
     return response
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a defect
+class Refusal(Exception):
     """An error answer on its way out."""
 
     def __init__(self, status: int, code: str, message: str, *, auth: bool = False, **details: Any) -> None:

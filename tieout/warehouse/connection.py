@@ -1,0 +1,68 @@
+"""One open DuckDB connection and what it knows of its own tables, asked once instead of before every statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import duckdb
+
+from tieout.warehouse.statements import quoted_table
+
+
+class Connection:
+    """A thin cover over a DuckDB connection: only relations and finished results, so that nothing stays open between statements."""
+
+    def __init__(self, raw: duckdb.DuckDBPyConnection) -> None:
+        self._raw = raw
+        self._tables: dict[str, dict[str, str]] = {}
+
+    def execute(self, text: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement to its end and return all of its rows."""
+        cursor = self._raw.execute(text, dict(params)) if params else self._raw.execute(text)
+        return cursor.fetchall()
+
+    def sql(self, text: str, params: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """A query as a relation, for reading it as a frame."""
+        return self._raw.sql(text, params=dict(params)) if params else self._raw.sql(text)
+
+    def register(self, name: str, frame: Any) -> None:
+        """Let statements name a frame as a table."""
+        self._raw.register(name, frame)
+
+    def unregister(self, name: str) -> None:
+        """Forget a registered frame."""
+        with suppress(
+            duckdb.Error
+        ):  # in a transaction that has failed; the failure itself is on its way to the caller
+            self._raw.unregister(name)
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column names and types of a table or view as stored, in order; empty if it does not exist."""
+        if table not in self._tables:
+            # A question about a table that is not there would end our transaction; a second cursor asks in its own. It sees what was
+            # committed, and what this transaction has defined since is known already.
+            other = self._raw.cursor()
+            try:
+                self._tables[table] = _described(other, table)
+            except duckdb.CatalogException:
+                self._tables[table] = {}
+            finally:
+                other.close()
+        return self._tables[table]
+
+    def define(self, table: str, text: str) -> None:
+        """Run a statement that makes or alters a table or view, and look at what it is now."""
+        self.execute(text)
+        self._tables[table] = _described(self._raw, table)
+
+    def drop(self, table: str) -> None:
+        """Drop a table if it is there."""
+        self.execute(f"DROP TABLE IF EXISTS {quoted_table(table)}")
+        self._tables[table] = {}
+
+
+def _described(raw: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    rows = raw.execute(f"DESCRIBE {quoted_table(table)}").fetchall()
+    return {str(row[0]): str(row[1]) for row in rows}

@@ -1,0 +1,326 @@
+"""Documents on their way to Intacct: planned, claimed under a lease, settled by what came back, never in two places.
+
+Each function is one step inside one `Session`; the moves themselves are those of `tieout.warehouse.moves`. A document is sent only
+after the claim is committed, and what came back is settled afterwards: a crash between the two leaves a lease that runs out, the
+document becomes `unknown`, and it is looked for in Intacct before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from tieout.errors import WarehouseError
+from tieout.warehouse.decisions import cancel, hold, release, replay
+from tieout.warehouse.moves import CONTENT_MAY_CHANGE, OUTBOX_SCHEMA, move
+from tieout.warehouse.session import Session
+from tieout.warehouse.settling import (
+    LAST_FAILURE,
+    Outcome,
+    ReadBack,
+    Result,
+    Settled,
+    expire_leases,
+    resolve,
+    retry_refused,
+    settle,
+)
+from tieout.warehouse.statements import statement
+
+_INSTANT = pl.Datetime("us", "UTC")
+_FINDING_SCHEMA: Final[Mapping[str, pl.DataType]] = {
+    "run_id": pl.String(),
+    "rule_code": pl.String(),
+    "severity": pl.String(),
+    "storefront": pl.String(),
+    "order_ref": pl.String(),
+    "order_number": pl.String(),
+    "subject_ref": pl.String(),
+    "currency": pl.String(),
+    "amount_minor": pl.Int64(),
+    "sentence": pl.String(),
+    "found_at": _INSTANT,
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What planning did: new documents, contents replaced, documents left alone, and findings for content that may not change any more."""
+
+    new: int
+    replaced: int
+    unchanged: int
+    findings: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch that now belongs to the caller until its lease ends.
+
+    documents  rows of out.documents with `control_id` and `attempts_no`
+    lines      rows of out.document_lines with `applies_to_key`, the RECORDNO of the document an application pays
+    """
+
+    batch_id: str
+    documents: pl.DataFrame
+    lines: pl.DataFrame
+
+
+# --- planning ---------------------------------------------------------------------------------------------------
+def plan(
+    session: Session,
+    documents: pl.DataFrame,
+    lines: pl.DataFrame,
+    *,
+    now: datetime,
+    run_id: str,
+    actor: str = "tieout",
+) -> Planned:
+    """Put documents (rows of out.documents) and their lines (rows of out.document_lines) into the outbox as planned.
+
+    A document already there with the same content is left alone. With other content it is replaced while Intacct cannot have it (a refused
+    one is planned again, with a clean slate); once it is being sent, unknown, accepted or cancelled it stays, and a finding says so.
+    Raises `WarehouseError` for two documents of one id or lines of no document.
+    """
+    strays = lines.join(documents.select("document_id"), on="document_id", how="anti")
+    if strays.height:
+        raise WarehouseError(
+            f"{strays.height} lines belong to no document of the plan, for example those of {strays['document_id'][0]}; nothing was planned."
+        )
+    if documents["document_id"].is_duplicated().any():
+        twin = documents.filter(pl.col("document_id").is_duplicated())["document_id"][0]
+        raise WarehouseError(f"The plan holds document {twin} twice; nothing was planned.")
+    keys = documents.select("document_id")
+    states = session.fetch("ops.outbox", where=keys)
+    stored = session.fetch(
+        "out.documents", where=keys, columns=["document_id", "content_sha256", "planned_at"]
+    )
+    known = documents.join(
+        stored.rename({"content_sha256": "stored_sha256", "planned_at": "first_planned_at"}),
+        on="document_id",
+        how="left",
+    ).join(states.select("document_id", "state_code"), on="document_id", how="left")
+    new = known.filter(pl.col("state_code").is_null())
+    edited = known.filter(
+        pl.col("state_code").is_not_null() & (pl.col("content_sha256") != pl.col("stored_sha256"))
+    )
+    replaced = edited.filter(pl.col("state_code").is_in(list(CONTENT_MAY_CHANGE)))
+    drifted = edited.filter(~pl.col("state_code").is_in(list(CONTENT_MAY_CHANGE)))
+
+    _store(session, documents, lines, new, replaced)
+    first = new.select(
+        "document_id",
+        "content_sha256",
+        state_code=pl.lit(None, dtype=pl.String),
+        to_state=pl.lit("planned"),
+        why=pl.lit(None, dtype=pl.String),
+        attempts_no=pl.lit(0, dtype=pl.Int64),
+        failures_no=pl.lit(0, dtype=pl.Int64),
+        **{
+            name: pl.lit(None, dtype=dtype)
+            for name, dtype in OUTBOX_SCHEMA.items()
+            if name in ("intacct_key", "error_kind", "batch_id", "control_id", "lease_until_at")
+        },
+    )
+    move(session, first, now=now, run_id=run_id, actor=actor)
+    again = states.join(
+        replaced.select("document_id", "stored_sha256", new_sha256="content_sha256"), on="document_id"
+    ).with_columns(
+        to_state=pl.when(pl.col("state_code") == "refused")
+        .then(pl.lit("planned"))
+        .otherwise(pl.col("state_code")),
+        why=pl.format(
+            "content replaced: {} by {}",
+            pl.col("stored_sha256").str.slice(0, 12),
+            pl.col("new_sha256").str.slice(0, 12),
+        ),
+    )
+    # A held or dead document keeps the reason it waits for; the audit move says that its content changed.
+    waits = pl.col("to_state").is_in(["held", "dead"]) & pl.col("reason").is_not_null()
+    again = again.with_columns(
+        why=pl.when(waits).then(pl.format("{} ({})", "reason", "why")).otherwise("why")
+    )
+    move(
+        session,
+        again,
+        now=now,
+        run_id=run_id,
+        actor=actor,
+        replaces_content=True,
+        changes={
+            "content_sha256": pl.col("new_sha256"),
+            "failures_no": pl.when(pl.col("state_code") == "refused")
+            .then(0)
+            .otherwise(pl.col("failures_no")),
+            "error_kind": pl.when(pl.col("state_code") == "refused")
+            .then(None)
+            .otherwise(pl.col("error_kind")),
+        },
+    )
+    return Planned(
+        new=new.height,
+        replaced=replaced.height,
+        unchanged=documents.height - new.height - edited.height,
+        findings=_drift(drifted, now=now, run_id=run_id),
+    )
+
+
+def _store(
+    session: Session, documents: pl.DataFrame, lines: pl.DataFrame, new: pl.DataFrame, replaced: pl.DataFrame
+) -> None:
+    changing = pl.concat([new.select("document_id"), replaced.select("document_id")])
+    if changing.is_empty():
+        return
+    fresh = (
+        documents.join(changing, on="document_id", how="semi")
+        .join(replaced.select("document_id", "first_planned_at"), on="document_id", how="left")
+        .with_columns(planned_at=pl.coalesce("first_planned_at", "planned_at"))
+        .select(documents.columns)
+    )
+    session.publish("out.documents", fresh, key=["document_id"], mode="merge", ignore=())
+    session.publish(
+        "out.document_lines",
+        lines.join(changing, on="document_id", how="semi"),
+        key=["document_id", "line_no"],
+        mode="replace_where",
+        scope=changing,
+    )
+
+
+def _drift(drifted: pl.DataFrame, *, now: datetime, run_id: str) -> pl.DataFrame:
+    return drifted.select(
+        run_id=pl.lit(run_id),
+        rule_code=pl.lit("content_drift"),
+        severity=pl.lit("warn"),
+        storefront="storefront",
+        order_ref="order_ref",
+        order_number="order_number",
+        subject_ref="document_id",
+        currency=pl.when(pl.col("currency") == "").then(None).otherwise(pl.col("currency")),
+        amount_minor="total_minor",
+        sentence=pl.format(
+            "{} {} would be different today, but it is {} already; correct it with a document of a new revision.",
+            pl.col("kind_code").str.replace_all("_", " "),
+            "number",
+            "state_code",
+        ),
+        found_at=pl.lit(now, dtype=_INSTANT),
+    ).select([pl.col(name).cast(dtype) for name, dtype in _FINDING_SCHEMA.items()])
+
+
+# --- sending ----------------------------------------------------------------------------------------------------
+def claim(
+    session: Session,
+    *,
+    kind: str,
+    entity: str,
+    limit: int,
+    lease_seconds: float,
+    namespace: str,
+    now: datetime,
+    run_id: str,
+    actor: str = "tieout",
+) -> Claim | None:
+    """Take up to `limit` planned documents of a kind and entity into a batch, or None if none can go.
+
+    A document can go once everything it depends on is accepted: the documents its applications name, and the document that creates its customer.
+    Control ids are `{namespace}:{document_id}:{revision}`, the same on every attempt, which is what lets Intacct refuse a replay.
+    The caller sends only after this session has been committed.
+    """
+    if limit < 1:
+        raise WarehouseError("A batch needs room for at least one document; correct the batch size.")
+    ready = session.query("claimable", kind=kind, entity=entity, limit=limit)
+    if ready.is_empty():
+        return None
+    ids = ready.select("document_id")
+    rows = session.fetch("ops.outbox", where=ids)
+    documents = session.fetch("out.documents", where=ids)
+    batch_id = _batch_id(rows, kind=kind, entity=entity, run_id=run_id)
+    control = documents.select(
+        "document_id",
+        new_control_id=pl.format("{}:{}:{}", pl.lit(namespace), "document_id", "revision"),
+        sent_sha256="content_sha256",
+    )
+    claimed = rows.join(control, on="document_id").with_columns(
+        to_state=pl.lit("sending"), why=pl.lit(None, dtype=pl.String)
+    )
+    move(
+        session,
+        claimed,
+        now=now,
+        run_id=run_id,
+        actor=actor,
+        changes={
+            "batch_id": pl.lit(batch_id),
+            "control_id": pl.col("new_control_id"),
+            "content_sha256": pl.col("sent_sha256"),
+            "attempts_no": pl.col("attempts_no") + 1,
+            "error_kind": pl.lit(None, dtype=pl.String),
+            "lease_until_at": pl.lit(now + timedelta(seconds=lease_seconds), dtype=_INSTANT),
+        },
+    )
+    sending = claimed.select(
+        "document_id", control_id="new_control_id", attempts_no=pl.col("attempts_no") + 1
+    )
+    ordered = ready.with_row_index("place").select("place", "document_id")
+    return Claim(
+        batch_id=batch_id,
+        documents=documents.join(sending, on="document_id")
+        .join(ordered, on="document_id")
+        .sort("place")
+        .drop("place"),
+        lines=session.query("lines_to_send", frames={"tieout_wanted": ids}).sort("document_id", "line_no"),
+    )
+
+
+# --- looking ---
+def depth(session: Session, *, now: datetime) -> pl.DataFrame:
+    """How full the outbox is: state_code, kind_code, currency, documents_no, total_minor, oldest_at, age_seconds (of the oldest)."""
+    return session.query("outbox_depth", now=now)
+
+
+def blocked(session: Session) -> pl.DataFrame:
+    """Planned documents that wait for another one: document_id, kind_code, blocked_by_id, blocked_by_state, blocked_by_reason."""
+    return session.query("outbox_blocked")
+
+
+def create_views(session: Session) -> None:
+    """`ops.crosswalk`: our document id beside Intacct's key, both ways, with order and number."""
+    session.view("ops.crosswalk", statement("crosswalk"))
+
+
+def _batch_id(rows: pl.DataFrame, *, kind: str, entity: str, run_id: str) -> str:
+    """The same documents on the same attempt in the same run give the same batch."""
+    members = sorted(
+        f"{one}#{attempt}" for one, attempt in rows.select("document_id", "attempts_no").iter_rows()
+    )
+    return "B" + hashlib.sha256("|".join([run_id, kind, entity, *members]).encode()).hexdigest()[:19]
+
+
+__all__ = [
+    "LAST_FAILURE",
+    "Claim",
+    "Outcome",
+    "Planned",
+    "ReadBack",
+    "Result",
+    "Settled",
+    "blocked",
+    "cancel",
+    "claim",
+    "create_views",
+    "depth",
+    "expire_leases",
+    "hold",
+    "plan",
+    "release",
+    "replay",
+    "resolve",
+    "retry_refused",
+    "settle",
+]

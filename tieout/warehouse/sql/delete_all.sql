@@ -1,0 +1,2 @@
+-- All rows, before the table is replaced.
+DELETE FROM {{table}}

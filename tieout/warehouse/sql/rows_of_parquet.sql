@@ -1,0 +1,1 @@
+SELECT {{casts}} FROM read_parquet({{path}})

@@ -1,0 +1,371 @@
+"""What is planned for Intacct: owed events as documents with numbers, lines, applications, customers, or the reason why not.
+
+Of every owed event comes a document or one row of `unplanned`; so per kind and currency, owed = planned + rounded away + unplanned.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from tieout.money import known_currencies
+from transforms.accounts import most_specific
+from transforms.applications import apply_receipts
+from transforms.identity import content_hashes, fitted, joined_rows, minted
+from transforms.posting_customers import customer_documents, with_customer_ids
+from transforms.posting_lines import document_lines
+from transforms.posting_terms import (
+    DOCUMENTS_SCHEMA,
+    FOUND_SCHEMA,
+    LINES_SCHEMA,
+    ROUNDED_SCHEMA,
+    SENTENCES,
+    UNPLANNED_SCHEMA,
+    Existing,
+    Mappings,
+    Plan,
+    PostingPolicy,
+)
+from transforms.running import running
+from transforms.shares import rounded_to
+
+__all__ = ["Existing", "Mappings", "Plan", "PostingPolicy", "plan"]
+
+_INSTANT: Final = pl.Datetime("us", "UTC")
+_KIND_OF_EVENT: Final = {"sale": "invoice", "credit": "credit_memo", "receipt": "receipt"}
+
+
+def plan(
+    owed: pl.DataFrame,
+    owed_lines: pl.DataFrame,
+    customers: pl.DataFrame,
+    mappings: Mappings,
+    existing: Existing,
+    held_orders: pl.DataFrame,
+    policy: PostingPolicy,
+    *,
+    run_id: str,
+    planned_at: datetime,
+) -> Plan:
+    """The difference between what Intacct is owed and what it has, or is about to be sent, as documents.
+
+    `held_orders` has `storefront`, `order_ref` and, if wished, `reason`. Customers are planned only for documents of this plan.
+    Pure: the same arguments give the same plan, whatever the order of their rows.
+    """
+    events = _named(owed, mappings.stores, existing, policy)
+    events = with_customer_ids(events, customers, existing, policy)
+    events = _rounded(events, policy)
+    events = _judged(events, existing, held_orders, policy)
+    lines, unmapped = document_lines(
+        events.filter((pl.col("kind_code") != "receipt") & pl.col("reason_code").is_null()),
+        owed_lines,
+        mappings,
+        item_dimension=policy.item_dimension,
+    )
+    events = _with_reason(events, unmapped)
+    invoices = events.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
+    money = events.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())
+    # A receipt that is planned afresh no longer pays what it paid before.
+    existing = existing._replace(lines=existing.lines.join(money, on="document_id", how="anti"))
+    receipts, applications, refused = apply_receipts(
+        money,
+        events.filter(pl.col("kind_code") == "invoice"),
+        invoices,
+        existing,
+        mappings.tenders,
+        policy,
+    )
+    events = _with_reason(events, refused).join(receipts, on="document_id", how="left", maintain_order="left")
+    drafts = events.filter(pl.col("reason_code").is_null())
+    lines = pl.concat([lines, applications], how="diagonal").join(
+        drafts.select("document_id"), on="document_id", how="semi"
+    )
+    documents = pl.concat(
+        [customer_documents(drafts, customers, existing, policy), _documents(drafts, policy)], how="diagonal"
+    )
+    documents, lines = _finished(documents, lines, run_id, planned_at)
+    same = documents.join(
+        existing.documents.select("document_id", "content_sha256"), on=["document_id", "content_sha256"]
+    )
+    events = _with_reason(events, same.select("document_id", pl.lit("already_planned").alias("reason_code")))
+    documents = documents.join(same, on="document_id", how="anti")
+    lines = lines.join(same, on="document_id", how="anti")
+    return Plan(documents, lines, _unplanned(events), _rounded_away(events, documents), _found(events))
+
+
+def _with_reason(events: pl.DataFrame, reasons: pl.DataFrame) -> pl.DataFrame:
+    """The events with a reason where they had none; `reasons` has `document_id` and `reason_code`."""
+    added = reasons.select("document_id", pl.col("reason_code").alias("added_code")).unique(
+        "document_id", keep="first"
+    )
+    return (
+        events.join(added, on="document_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("reason_code", "added_code").alias("reason_code"))
+        .drop("added_code")
+    )
+
+
+def _named(
+    owed: pl.DataFrame, stores: pl.DataFrame, existing: Existing, policy: PostingPolicy
+) -> pl.DataFrame:
+    """Owed events with `kind_code`, `document_id`, store facts, what is known of the document, and its number."""
+    events = owed.with_columns(
+        kind_code=pl.col("event_code").replace_strict(_KIND_OF_EVENT), revision=pl.lit(1, dtype=pl.Int64)
+    ).sort("storefront", "order_ref", "event_code", "owed_at", "event_ref")
+    events = events.with_columns(
+        minted(events, policy.namespace, ["storefront", "order_ref", "kind_code", "event_ref", "revision"])
+    )
+    events = most_specific(
+        events,
+        stores,
+        ["storefront", "store_ref"],
+        ["location_code", "department_code", "invoice_prefix", "guest_customer_id"],
+    )
+    known = existing.documents.select(
+        "document_id",
+        "state_code",
+        pl.col("intacct_key").alias("known_key"),
+        pl.col("number").alias("known_number"),
+        pl.col("total_minor").alias("known_minor"),
+        pl.col("content_sha256").alias("known_sha256"),
+    )
+    events = events.join(known, on="document_id", how="left", maintain_order="left")
+    return pl.concat([_numbered(events, policy), _referenced(events, policy)], how="diagonal").sort(
+        "storefront", "order_ref", "kind_code", "owed_at", "event_ref"
+    )
+
+
+def _numbered(events: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
+    """Invoices and credit memos: prefix and order number, a suffix from the second of an order on. A number once given is kept."""
+    papers = events.filter(pl.col("kind_code") != "receipt")
+    per_order = ["storefront", "order_ref", "kind_code"]
+    is_new = pl.col("known_number").is_null()
+    stem = pl.when(pl.col("kind_code") == "invoice").then(pl.col("invoice_prefix")).otherwise(
+        pl.lit(policy.credit_memo_prefix)
+    ) + pl.col("order_number")
+    papers = papers.with_columns(stem=stem, nth=running(is_new, *per_order) + (~is_new).sum().over(per_order))
+    papers = papers.with_columns(
+        fitted(papers["stem"], policy.number_longest - 4, "X").alias("stem"),
+        fitted(papers["order_number"], policy.reference_longest, "X").alias("reference"),
+    )
+    suffix = (
+        pl.when(pl.col("nth") > 1).then(pl.lit("-") + pl.col("nth").cast(pl.String)).otherwise(pl.lit(""))
+    )
+    return papers.with_columns(number=pl.coalesce("known_number", pl.col("stem") + suffix)).drop(
+        "stem", "nth"
+    )
+
+
+def _referenced(events: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
+    """Receipts: the provider's reference. A reference used twice gets a suffix from its second use on."""
+    money = events.filter(pl.col("kind_code") == "receipt").with_columns(
+        stem=pl.coalesce("gateway_ref", "payment_ref", "event_ref")
+    )
+    money = money.with_columns(fitted(money["stem"], policy.receipt_longest - 4, "R").alias("stem"))
+    is_new = pl.col("known_number").is_null()
+    money = (
+        money.sort("stem", "owed_at", "storefront", "event_ref")
+        .with_columns(nth=running(is_new, "stem") + (~is_new).sum().over("stem"))
+        .with_columns(
+            number=pl.coalesce(
+                "known_number",
+                pl.when(pl.col("nth") > 1)
+                .then(pl.col("stem") + "-" + pl.col("nth").cast(pl.String))
+                .otherwise(pl.col("stem")),
+            )
+        )
+    )
+    return money.with_columns(
+        fitted(money["order_number"], policy.reference_longest, "X").alias("reference")
+    ).drop("stem", "nth")
+
+
+def _rounded(events: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
+    """`planned_minor`: the total in as many decimals as Intacct keeps, half-up on the running total of the order, so that the
+    documents of an order sum to its own rounded total."""
+    steps = {code: 10 ** max(0, digits - policy.decimals) for code, digits in known_currencies().items()}
+    events = events.with_columns(
+        step=pl.col("currency").replace_strict(steps, default=1, return_dtype=pl.Int64),
+        planned_minor=pl.col("total_minor"),
+    )
+    coarse = pl.col("step") > 1
+    per_order = ["storefront", "order_ref", "kind_code", "currency"]
+    reached, step = pl.col("reached"), pl.col("step")
+    fine = (
+        events.filter(coarse)
+        .sort(*per_order, "owed_at", "event_ref")
+        .with_columns(reached=running(pl.col("total_minor"), *per_order))
+        .with_columns(
+            planned_minor=rounded_to(reached, step) - rounded_to(reached - pl.col("total_minor"), step)
+        )
+        .drop("reached")
+    )
+    if fine.is_empty():
+        return events
+    return pl.concat([events.filter(~coarse), fine]).sort(
+        "storefront", "order_ref", "kind_code", "owed_at", "event_ref"
+    )
+
+
+def _judged(
+    events: pl.DataFrame, existing: Existing, held_orders: pl.DataFrame, policy: PostingPolicy
+) -> pl.DataFrame:
+    """Adds what Intacct holds (`found_key`, `found_minor`) and the first reason why an event is not planned."""
+    there = pl.concat(
+        [
+            _standing(existing.invoices, "invoice", "invoice_ref", "invoice_number"),
+            _standing(existing.adjustments, "credit_memo", "adjustment_ref", "adjustment_number"),
+            _standing(existing.receipts, "receipt", "receipt_ref", "reference"),
+        ]
+    )
+    first = there.sort("found_key").unique(["kind_code", "number"], keep="first", maintain_order=True)
+    events = events.join(
+        first.drop("found_reference"), on=["kind_code", "number"], how="left", maintain_order="left"
+    )
+    ours = pl.concat([events.select("kind_code", "number"), existing.documents.select("kind_code", "number")])
+    strangers = (
+        there.filter((pl.col("kind_code") == "invoice") & pl.col("found_reference").is_not_null())
+        .join(ours, on=["kind_code", "number"], how="anti")
+        .select("kind_code", pl.col("found_reference").alias("reference"), is_stranger=pl.lit(value=True))
+        .unique()
+    )
+    held = held_orders.select("storefront", "order_ref", is_held=pl.lit(value=True)).unique()
+    events = events.join(strangers, on=["kind_code", "reference"], how="left", maintain_order="left").join(
+        held, on=["storefront", "order_ref"], how="left", maintain_order="left"
+    )
+    paper = pl.col("kind_code") != "receipt"
+    early = paper & (pl.col("owed_on") < pl.lit(policy.posting_starts_on, dtype=pl.Date))
+    state = pl.col("state_code")
+    alters = pl.col("known_minor") != pl.col("planned_minor")
+    sent = state.is_in(["accepted", "sending", "unknown"])
+    twins = (
+        pl.struct("kind_code", "number").is_duplicated() & state.is_null() & pl.col("number").is_not_null()
+    )
+    reasons: list[tuple[pl.Expr, str]] = [
+        (state == "cancelled", "cancelled_by_hand"),
+        (sent & alters, "changed_after_posting"),
+        (state == "accepted", "already_in_intacct"),
+        (sent, "already_planned"),
+        (~paper & state.is_not_null() & ~alters, "already_planned"),
+        (pl.col("found_key").is_not_null(), "already_in_intacct"),
+        (early, "before_go_live"),
+        (pl.col("is_held").fill_null(value=False), "held"),
+        (pl.col("entity_code").is_null(), "store_unmapped"),
+        (pl.col("order_number").is_null() & paper, "order_number_missing"),
+        (paper & pl.col("number").is_null(), "store_unmapped"),
+        (pl.col("planned_minor") == 0, "zero_total"),
+        ((pl.col("kind_code") == "invoice") & (pl.col("planned_minor") < 0), "negative_total"),
+        (
+            (pl.col("event_code") == "credit")
+            & (pl.col("other_minor") != 0)
+            & (policy.refund_without_return == "hold"),
+            "refund_without_return",
+        ),
+        (pl.col("customer_id").is_null() & pl.col("customer_ref").is_null(), "guest_customer_missing"),
+        (pl.col("customer_id").is_null(), "customer_unknown"),
+        (twins, "duplicate_number"),
+        (pl.col("is_stranger").fill_null(value=False), "reference_in_intacct"),
+    ]
+    return events.with_columns(
+        reason_code=pl.coalesce(pl.when(condition).then(pl.lit(code)) for condition, code in reasons)
+    )
+
+
+def _standing(frame: pl.DataFrame, kind: str, key: str, number: str) -> pl.DataFrame:
+    return frame.filter(~pl.col("is_deleted") & pl.col(number).is_not_null()).select(
+        pl.lit(kind).alias("kind_code"),
+        pl.col(number).alias("number"),
+        pl.col(key).alias("found_key"),
+        pl.col("total_minor").alias("found_minor"),
+        pl.col("reference").alias("found_reference"),
+    )
+
+
+def _documents(drafts: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
+    """The columns of out.documents for invoices, credit memos and receipts."""
+    on = pl.coalesce("received_on", "owed_on")
+    return drafts.select(
+        "document_id", "kind_code", "revision", "storefront", "order_ref", "order_number", "event_ref", "entity_code", "number",
+        pl.when(pl.col("kind_code") != "receipt").then(pl.col("reference")).alias("reference"),
+        "customer_id",
+        on.alias("document_on"),
+        pl.when(pl.col("kind_code") == "invoice").then(on.dt.offset_by(f"{policy.due_days}d")).alias("due_on"),
+        "currency",
+        pl.col("planned_minor").alias("total_minor"),
+        "account_ref", "method",
+        (pl.lit(policy.description) + pl.coalesce("order_number", "order_ref")).alias("description"),
+    )  # fmt: skip
+
+
+def _finished(
+    documents: pl.DataFrame, lines: pl.DataFrame, run_id: str, planned_at: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both frames in their contracts' shape, sorted, with the hash of all that would be sent."""
+    schema = {name: dtype for name, dtype in LINES_SCHEMA.items() if name not in lines.columns}
+    lines = (
+        lines.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items())
+        .select(*LINES_SCHEMA)
+        .cast(LINES_SCHEMA)  # type: ignore[arg-type]
+        .sort("document_id", "line_no")
+    )
+    sent = [name for name in LINES_SCHEMA if name != "document_id"]
+    texts = lines.group_by("document_id", maintain_order=True).agg(joined_rows(sent))
+    missing = {name: dtype for name, dtype in DOCUMENTS_SCHEMA.items() if name not in documents.columns}
+    documents = documents.with_columns(
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in missing.items()
+    ).join(texts, on="document_id", how="left")
+    hashed = [
+        n for n in DOCUMENTS_SCHEMA if n not in ("content_sha256", "planned_at", "run_id", "document_id")
+    ]
+    return (
+        documents.with_columns(
+            content_hashes(documents, [*hashed, "lines_text"]),
+            planned_at=pl.lit(planned_at, dtype=_INSTANT),
+            run_id=pl.lit(run_id),
+        )
+        .select(*DOCUMENTS_SCHEMA)
+        .cast(DOCUMENTS_SCHEMA)  # type: ignore[arg-type]
+        .sort(
+            pl.col("kind_code").replace_strict({"customer": 0, "invoice": 1, "credit_memo": 2, "receipt": 3}),
+            "document_on",
+            "number",
+            "document_id",
+        ),
+        lines,
+    )
+
+
+def _unplanned(events: pl.DataFrame) -> pl.DataFrame:
+    return (
+        events.filter(pl.col("reason_code").is_not_null())
+        .with_columns(
+            amount_minor=pl.col("total_minor"), sentence=pl.col("reason_code").replace_strict(dict(SENTENCES))
+        )
+        .select(*UNPLANNED_SCHEMA)
+        .cast(UNPLANNED_SCHEMA)  # type: ignore[arg-type]
+        .sort("storefront", "order_ref", "kind_code", "event_ref")
+    )
+
+
+def _rounded_away(events: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    return (
+        events.join(documents.select("document_id"), on="document_id", how="semi")
+        .filter(pl.col("total_minor") != pl.col("planned_minor"))
+        .with_columns(
+            owed_minor=pl.col("total_minor"), rounded_minor=pl.col("total_minor") - pl.col("planned_minor")
+        )
+        .select(*ROUNDED_SCHEMA)
+        .cast(ROUNDED_SCHEMA)  # type: ignore[arg-type]
+    )
+
+
+def _found(events: pl.DataFrame) -> pl.DataFrame:
+    return (
+        events.filter(pl.col("found_key").is_not_null() & pl.col("state_code").is_null())
+        .with_columns(intacct_key=pl.col("found_key"), owed_minor=pl.col("total_minor"))
+        .select(*FOUND_SCHEMA)
+        .cast(FOUND_SCHEMA)  # type: ignore[arg-type]
+        .sort("storefront", "order_ref", "kind_code", "event_ref")
+    )

@@ -1,0 +1,25 @@
+"""The reconciliation: matching, comparing, judging, bridging and ageing, as pure functions over frames.
+
+`reconcile` compares storefront and ledger, `reconcile_paid` orders and payments where there is no ledger.
+"""
+
+from __future__ import annotations
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.paid import reconcile_paid
+from transforms.reconcile.policy import Period, Policy, Scope, Tolerance
+from transforms.reconcile.reconciliation import reconcile
+from transforms.reconcile.result import PaidResult, Result, proofs
+
+__all__ = [
+    "Inputs",
+    "PaidResult",
+    "Period",
+    "Policy",
+    "Result",
+    "Scope",
+    "Tolerance",
+    "proofs",
+    "reconcile",
+    "reconcile_paid",
+]

@@ -1,0 +1,150 @@
+"""Open AR in scope as of a day: invoices less what was applied to them, memos and receipts less what they were applied to.
+
+An application counts from the day on which all it ties together exists: the latest of its own date and the accounting dates of the
+receipt, the memo and the document. So the open amount of any day is the documents less the receipts dated up to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.receipts import Paid
+
+CELL = ["entity", "store_ref", "currency"]
+COLUMNS = (
+    "document_kind", "document_ref", "document_number", "entity_code", "customer_id", "currency", "document_on", "due_on",
+    "days_no", "bucket_code", "open_minor",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Subledger:
+    """Signed items (documents positive and negative, receipts negative) and signed movements on them, all with a date `on`."""
+
+    items: pl.DataFrame
+    movements: pl.DataFrame
+
+
+def subledger(inputs: Inputs, matched: Matched, paid: Paid) -> Subledger:
+    """Every item in scope that stands, with its store, and every application with its effective date."""
+    documents = _placed(matched.documents.filter("in_scope", "is_counted"), matched.orders.sort("g"))
+    memo = pl.when(pl.col("total_minor") < 0).then(pl.lit("credit_memo")).otherwise(pl.lit("invoice"))
+    owed = documents.select(
+        "ref", "number", "entity", pl.col("store_ref").fill_null(""), "customer_id", "currency", "due_on",
+        kind="kind", shown=memo, on="posted_on", amount="total_minor",
+    )  # fmt: skip
+    standing = paid.receipts.filter("in_scope", "is_counted")
+    receipts = _placed(standing, paid.payments.sort("grp", "entity", "currency", "p")).select(
+        pl.col("receipt_ref").alias("ref"), pl.col("reference").alias("number"), "entity", pl.col("store_ref").fill_null(""),
+        "customer_id", "currency", pl.lit(None, pl.Date).alias("due_on"), kind=pl.lit("receipt"), shown=pl.lit("receipt"),
+        on="received_on", amount=-pl.col("total_minor"),
+    )  # fmt: skip
+    items = pl.concat([owed, receipts.select(owed.columns)])
+    return Subledger(items, _movements(inputs, matched, paid, items))
+
+
+def _placed(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+    """Ledger rows with the store of their group: of its side in the same entity and currency, else of its first."""
+    key = ["grp", "entity", "currency"]
+    same = own.unique(key, keep="first", maintain_order=True).select(*key, "store_ref")
+    first = own.unique("grp", keep="first", maintain_order=True).select("grp", head_store="store_ref")
+    return (
+        rows.join(same, on=key, how="left")
+        .join(first, on="grp", how="left")
+        .with_columns(store_ref=pl.coalesce("store_ref", "head_store"))
+    )
+
+
+def _movements(inputs: Inputs, matched: Matched, paid: Paid, items: pl.DataFrame) -> pl.DataFrame:
+    """One row per item touched by an application: (kind, ref, on, amount, by_cash), signed as it changes the item's open amount.
+
+    Cash applied lowers the invoice and uses up the receipt; credit applied lowers the invoice and uses up the memo.
+    """
+    rows = inputs.take("ar_applications")
+    known = pl.concat(
+        [
+            matched.documents.select("kind", "ref", "is_counted", dated="posted_on"),
+            paid.receipts.select(kind=pl.lit("receipt"), ref="receipt_ref", is_counted="is_counted", dated="received_on"),
+        ]
+    ).join(items.select("kind", "ref", *CELL), on=["kind", "ref"], how="left")  # fmt: skip
+    has_invoice = pl.col("invoice_ref").is_not_null()
+    # Receipts may pay debit memos: then the adjustment is what is paid, and no invoice is named.
+    target = pl.when(has_invoice).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))
+    ends = [
+        rows.select(
+            "applied_on", amount="amount_minor", by_cash=pl.lit(True), kind=target,
+            ref=pl.coalesce("invoice_ref", "adjustment_ref"), from_kind=pl.lit("receipt"), from_ref="receipt_ref",
+        ),
+        rows.filter(has_invoice).select(
+            "applied_on", amount="credit_minor", by_cash=pl.lit(False), kind=pl.lit("invoice"), ref="invoice_ref",
+            from_kind=pl.lit("adjustment"), from_ref="adjustment_ref",
+        ),
+    ]  # fmt: skip
+    pairs = (
+        pl.concat(ends)
+        .filter(pl.col("amount") != 0)
+        .join(known, on=["kind", "ref"], how="left")
+        .join(known, left_on=["from_kind", "from_ref"], right_on=["kind", "ref"], how="left", suffix="_from")
+        # An application to or from something that does not stand does not stand either.
+        .filter(pl.col("is_counted").fill_null(True) & pl.col("is_counted_from").fill_null(True))
+        .with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
+    )
+    lowered = pairs.drop_nulls("entity").select(
+        "kind", "ref", *CELL, "on", "by_cash", amount=-pl.col("amount")
+    )
+    used = pairs.drop_nulls("entity_from").select(
+        "on", "amount", "by_cash", kind="from_kind", ref="from_ref", **{name: f"{name}_from" for name in CELL}
+    )
+    return pl.concat([lowered, used.select(lowered.columns)])
+
+
+def open_by_cell(books: Subledger, policy: Policy, which: int) -> pl.DataFrame:
+    """(entity, store_ref, currency, open, n): open AR before the period (which=0) or at its end (which=1)."""
+    items, movements = (_until(frame, policy, which) for frame in (books.items, books.movements))
+    both = pl.concat(
+        [items.select(*CELL, "amount", n=pl.lit(1)), movements.select(*CELL, "amount", n=pl.lit(0))]
+    )
+    return both.group_by(CELL).agg(pl.col("amount").sum().alias("open"), pl.col("n").sum().cast(pl.Int64))
+
+
+def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
+    if policy.period is None:
+        return frame if which else frame.clear()
+    return frame.filter(pl.col("on") < policy.period.bound("entity", which))
+
+
+def aged(books: Subledger, policy: Policy) -> pl.DataFrame:
+    """recon.ageing: what is open at the period's end, per document, with days overdue and bucket."""
+    items, movements = (_until(frame, policy, 1) for frame in (books.items, books.movements))
+    applied = movements.group_by("kind", "ref").agg(moved=pl.col("amount").sum())
+    if policy.period is None:
+        last = items.get_column("on").max()
+        end = pl.lit(last, dtype=pl.Date)
+    else:
+        end = policy.period.bound("entity", 1).dt.offset_by("-1d")
+    from_day = pl.coalesce("due_on", "on") if policy.ageing_basis == "due" else pl.col("on")
+    days = (end - from_day).dt.total_days()
+    bucket = (
+        pl.when(pl.col("days_no") <= 0).then(pl.lit("not_due"))
+        .when(pl.col("days_no") <= 30).then(pl.lit("1-30"))
+        .when(pl.col("days_no") <= 60).then(pl.lit("31-60"))
+        .when(pl.col("days_no") <= 90).then(pl.lit("61-90"))
+        .otherwise(pl.lit("over_90"))
+    )  # fmt: skip
+    return (
+        items.join(applied, on=["kind", "ref"], how="left")
+        .with_columns(open_minor=pl.col("amount") + pl.col("moved").fill_null(0), days_no=days.cast(pl.Int64))
+        .filter(pl.col("open_minor") != 0)
+        .with_columns(bucket_code=bucket)
+        .select(
+            "customer_id", "currency", "due_on", "days_no", "bucket_code", "open_minor", document_kind="shown", document_ref="ref",
+            document_number="number", entity_code="entity", document_on="on",
+        )
+        .select(COLUMNS)
+        .sort("document_kind", "document_ref")
+    )  # fmt: skip

@@ -1,0 +1,253 @@
+"""Tie-out 1, how much: expected against actual per group, entity and currency, component by component.
+
+The ledger's lines, the owed events and the documents are each summed once per comparison key (an integer made of group, entity and
+currency), bucket by bucket, so that memory is bounded by the bucket and not by the month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import polars as pl
+
+from tieout.vocabulary import COMPONENTS
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.policy import Policy
+
+E_ = [f"expected_{name}_minor" for name in COMPONENTS]
+A_ = [f"actual_{name}_minor" for name in COMPONENTS]
+_COMPONENT = pl.Enum(COMPONENTS)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Narrow frames keyed for comparison: `orders`, `events` (owed sales and credits), `documents` and `lines`, each with `key`."""
+
+    orders: pl.DataFrame
+    events: pl.DataFrame
+    documents: pl.DataFrame
+    lines: pl.DataFrame
+    groups: int
+    width: int
+    entities: pl.Enum
+    currencies: pl.Enum
+
+
+def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
+    """Key everything by group × entity × currency, an integer."""
+    orders, documents = matched.orders, matched.documents.filter("in_scope", "is_counted")
+    owed = inputs.take("owed").filter(pl.col("event_code").is_in(["sale", "credit"]))
+    entities = _enum(orders["entity"], documents["entity"], owed["entity_code"])
+    currencies = _enum(orders["currency"], documents["currency"], owed["currency"])
+    width = len(entities.categories) * len(currencies.categories)
+    events = (
+        owed.lazy()
+        .with_columns(key=matched.keys.of())
+        .join(orders.lazy().select("key", "g", "grp", own="entity"), on="key")
+        .join(waiting_events(inputs, matched).lazy(), on=["g", "event_ref"], how="left")
+        .with_columns(entity=pl.coalesce("entity_code", "own"), is_sale=pl.col("event_code") == "sale")
+        .with_columns(is_in=policy.in_period("owed_on", "entity"), key=_key(entities, currencies))
+        .select(
+            "key",
+            "is_sale",
+            "is_in",
+            "owed_on",
+            "event_ref",
+            "waits",
+            "total_minor",
+            *(f"{c}_minor" for c in COMPONENTS),
+        )
+        .collect(engine="streaming")
+    )
+    documents = documents.with_columns(
+        is_in=policy.in_period("posted_on", "entity"), key=_key(entities, currencies)
+    )
+    lines = inputs.take("ar_lines").with_columns(
+        component=pl.col("component_code").cast(_COMPONENT).to_physical()
+    )
+    names = documents.select("kind", "ref", "key")
+    keyed = [
+        lines.lazy()
+        .filter(pl.col("document_kind") == kind)
+        .join(names.lazy().filter(pl.col("kind") == kind), left_on="document_ref", right_on="ref")
+        .select("key", "component", "amount_minor")
+        for kind in ("invoice", "adjustment")
+    ]
+    groups = orders.height + matched.documents.filter("is_orphan").height
+    return Ready(
+        orders.with_columns(key=_key(entities, currencies)),
+        events,
+        documents,
+        pl.concat(keyed).collect(engine="streaming"),
+        groups,
+        width,
+        entities,
+        currencies,
+    )
+
+
+def waiting_events(inputs: Inputs, matched: Matched) -> pl.DataFrame:
+    """Events that wait by themselves (held or in flight): (g, event_ref, waits)."""
+    waiting = inputs.take("waiting").filter(
+        pl.col("event_ref").is_not_null(), pl.col("state").is_in(["held", "in_flight"])
+    )
+    keyed = waiting.with_columns(key=matched.keys.of()).join(matched.orders.select("key", "g"), on="key")
+    return keyed.group_by("g", "event_ref").agg(waits=pl.col("state").min())
+
+
+def buckets(stock: Ready, policy: Policy) -> Iterator[pl.DataFrame]:
+    """Compared rows, one bucket of groups after the other, in the order of their keys.
+
+    A bucket is a range of group numbers: groups are numbered by their sorted names, so ranges are as even as a hash and the
+    result comes out sorted.
+    """
+    count = max(1, min(policy.buckets, stock.groups // max(policy.bucket_least, 1)))
+    edges = [stock.groups * at // count * stock.width for at in range(count + 1)]
+    for low, high in pairwise(edges):
+        inside = (pl.col("key") >= low) & (pl.col("key") < high)
+        yield _compared(stock, inside)
+
+
+def _compared(stock: Ready, inside: pl.Expr) -> pl.DataFrame:
+    lines = (
+        stock.lines.lazy()
+        .filter(inside)
+        .select(
+            "key",
+            *(
+                pl.when(pl.col("component") == at).then("amount_minor").otherwise(0).alias(name)
+                for at, name in enumerate(A_)
+            ),
+            n_lines=pl.lit(1, pl.Int64),
+        )
+        .group_by("key")
+        .agg(pl.all().sum())
+    )
+    events = (
+        stock.events.lazy()
+        .filter(inside)
+        .select(
+            "key",
+            *(pl.col(f"{c}_minor").fill_null(0).alias(name) for c, name in zip(COMPONENTS, E_, strict=True)),
+            expected_minor="total_minor",
+            period_expected_minor=pl.when("is_in").then("total_minor").otherwise(0),
+            sales_minor=pl.when("is_sale").then("total_minor").otherwise(0),
+            period_sales_minor=pl.when(pl.col("is_sale") & pl.col("is_in")).then("total_minor").otherwise(0),
+            waiting_minor=pl.when(pl.col("waits").is_not_null()).then("total_minor").otherwise(0),
+            n_sales=(pl.col("is_sale") & (pl.col("total_minor") != 0)).cast(pl.Int64),
+            n_credits=(~pl.col("is_sale")).cast(pl.Int64),
+            owed_on="owed_on",
+        )
+        .group_by("key")
+        .agg(pl.exclude("key", "owed_on").sum(), pl.col("owed_on").max())
+    )
+    customer = pl.col("customer_id").hash()
+    documents = (
+        stock.documents.lazy()
+        .filter(inside)
+        .select(
+            "key",
+            actual_minor="total_minor",
+            period_actual_minor=pl.when("is_in").then("total_minor").otherwise(0),
+            invoiced_minor=pl.when(pl.col("total_minor") >= 0).then("total_minor").otherwise(0),
+            n_invoices=(pl.col("total_minor") > 0).cast(pl.Int64),
+            n_memos=(pl.col("total_minor") < 0).cast(pl.Int64),
+            document_on="posted_on",
+            pass_no=pl.col("pass_no").cast(pl.Int64),
+            documents=pl.coalesce("number", "ref"),
+            customer_low=pl.when(pl.col("customer_id").is_not_null()).then(customer),
+            how="how",
+            is_orphan="is_orphan",
+        )
+        .with_columns(customer_high="customer_low")
+        .group_by("key")
+        .agg(
+            pl.col("actual_minor", "period_actual_minor", "invoiced_minor", "n_invoices", "n_memos").sum(),
+            pl.col("document_on", "pass_no", "customer_high", "how", "is_orphan").max(),
+            pl.col("customer_low", "documents").min(),
+            n_documents=pl.len().cast(pl.Int64),
+        )
+    )
+    sides = documents.join(lines, on="key", how="left").join(events, on="key", how="full", coalesce=True)
+    rows = _orders(stock.orders.filter(inside)).lazy().join(sides, on="key", how="full", coalesce=True)
+    numbers = [
+        *E_, *A_, "expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "sales_minor",
+        "period_sales_minor", "waiting_minor", "invoiced_minor", "gross_minor", "n_sales", "n_credits", "n_invoices", "n_memos",
+        "n_documents", "n_lines", "n_orders", "pass_no",
+    ]  # fmt: skip
+    place = pl.col("key") % stock.width
+    wide = len(stock.currencies.categories)
+    return (
+        rows.with_columns(
+            pl.col(*numbers).fill_null(0),
+            grp=pl.col("key") // stock.width,
+            entity=(place // wide)
+            .cast(pl.UInt32)
+            .replace_strict(_names(stock.entities), return_dtype=pl.String),
+            currency=(place % wide)
+            .cast(pl.UInt32)
+            .replace_strict(_names(stock.currencies), return_dtype=pl.String),
+            is_orphan=pl.col("is_orphan").fill_null(False),
+        )
+        # What a document's total holds beyond its lines stands on no known account: component `other`.
+        .with_columns(unlined_minor=pl.col("actual_minor") - pl.sum_horizontal(A_))
+        .with_columns(
+            actual_other_minor=pl.col("actual_other_minor") + pl.col("unlined_minor"),
+            delta_minor=pl.col("expected_minor") - pl.col("actual_minor"),
+        )
+        .sort("key")
+        .collect(engine="streaming")
+    )
+
+
+def _orders(orders: pl.DataFrame) -> pl.DataFrame:
+    """One row per comparison key of the storefront's side; orders tied by a shared document are summed into one."""
+    chosen = orders.select(
+        "key", "g", "group_ref", "storefront", "order_ref", "order_number", "store_ref", "customer_name", "placed_on", "customer",
+        "is_cancelled", "is_test", "tax_included", "status_code", gross_minor="total_minor", n_orders=pl.lit(1, pl.Int64),
+    )  # fmt: skip
+    several = orders.filter(pl.col("g") != pl.col("grp")).select("key").unique()
+    if several.is_empty():
+        return chosen
+    tied = chosen.join(several, on="key", how="semi").sort("g")
+    first = (
+        "group_ref",
+        "storefront",
+        "order_ref",
+        "store_ref",
+        "customer_name",
+        "tax_included",
+        "status_code",
+    )
+    # Orders of different customers on one document: whose customer it should carry is not known.
+    alike = pl.col("customer").n_unique() == 1
+    summed = tied.group_by("key", maintain_order=True).agg(
+        pl.col("g").min(),
+        *(pl.col(name).first() for name in first),
+        pl.when(alike).then(pl.col("customer").first()).alias("customer"),
+        pl.col("order_number").drop_nulls().str.join(","),
+        pl.col("placed_on").min(),
+        pl.col("is_cancelled", "is_test").all(),
+        pl.col("gross_minor", "n_orders").sum(),
+    )
+    return pl.concat([chosen.join(several, on="key", how="anti"), summed.select(chosen.columns)])
+
+
+def _key(entities: pl.Enum, currencies: pl.Enum) -> pl.Expr:
+    wide = len(currencies.categories)
+    entity = pl.col("entity").cast(entities).to_physical().cast(pl.Int64)
+    currency = pl.col("currency").cast(currencies).to_physical().cast(pl.Int64)
+    return (pl.col("grp").cast(pl.Int64) * len(entities.categories) + entity) * wide + currency
+
+
+def _enum(*columns: pl.Series) -> pl.Enum:
+    return pl.Enum(
+        sorted(set(pl.concat([column.unique() for column in columns]).drop_nulls().to_list()) | {""})
+    )
+
+
+def _names(words: pl.Enum) -> dict[int, str]:
+    return dict(enumerate(words.categories.to_list()))

@@ -1,0 +1,125 @@
+"""What is known of the few rows that do not simply agree: each function answers one question, per key, from the rows themselves."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tieout.vocabulary import COMPONENTS
+from transforms.reconcile.proofs import tax_ranges
+
+
+def tied_places(rows: pl.DataFrame) -> pl.DataFrame:
+    """For groups that stand in several entities or currencies: whether other documents' places differ from the orders' own."""
+    tied = rows.filter("is_tied").select("key", "grp", "entity", "currency", "is_base")
+    own = tied.filter("is_base")
+    away = tied.filter(~pl.col("is_base"))
+    for column in ("entity", "currency"):
+        here = own.select("grp", column).unique().with_columns(here=pl.lit(True))
+        away = (
+            away.join(here, on=["grp", column], how="left")
+            .with_columns(pl.col("here").is_null().alias(f"other_{column}"))
+            .drop("here")
+        )
+    per_group = away.group_by("grp").agg(
+        pl.col("other_entity", "other_currency").any(), has_contra=pl.lit(True).first()
+    )
+    based = own.join(per_group, on="grp").select("key", "other_entity", "other_currency", "has_contra")
+    return pl.concat([based, away.select("key", "other_entity", "other_currency", has_contra=pl.lit(True))])
+
+
+def waiting_parts(events: pl.DataFrame) -> pl.DataFrame:
+    """Components of what waits by itself, per key: (key, w_<component>, event_state)."""
+    return (
+        events.filter(pl.col("waits").is_not_null())
+        .group_by("key")
+        .agg(
+            *(pl.col(f"{c}_minor").fill_null(0).sum().alias(f"w_{c}") for c in COMPONENTS),
+            event_state=pl.col("waits").min(),
+        )
+    )
+
+
+def repeats(rows: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    """Whether the surplus of invoices is made of repeats of equal invoices; whether one of several is the whole order."""
+    surplus = rows.filter((pl.col("n_invoices") > 1) | (pl.col("invoiced_minor") == pl.col("gross_minor")))
+    surplus = surplus.filter(pl.col("invoiced_minor") > pl.col("sales_minor")).select(
+        "key", "gross_minor", "sales_minor", over=pl.col("invoiced_minor") - pl.col("sales_minor")
+    )
+    counted = (
+        documents.filter(pl.col("total_minor") > 0)
+        .join(surplus, on="key")
+        .group_by("key", "total_minor")
+        .agg(pl.col("gross_minor", "sales_minor", "over").first(), again=pl.len().cast(pl.Int64) - 1)
+    )
+    total = pl.col("total_minor")
+    return counted.group_by("key").agg(
+        repeats=(
+            (pl.col("again") > 0)
+            & (pl.col("over") % total == 0)
+            & (pl.col("over") // total <= pl.col("again"))
+        ).any()
+        | ((pl.col("again") * total).sum() == pl.col("over").first()),
+        whole_for_part=(total == pl.col("gross_minor")).any() & (pl.col("sales_minor").first() > 0),
+    )
+
+
+def unmet_sales(rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Whether the shortage is exactly one owed sale while invoices are fewer than sales."""
+    short = rows.filter((pl.col("n_invoices") < pl.col("n_sales")) & (pl.col("n_invoices") > 0)).select(
+        "key", short=pl.col("sales_minor") - pl.col("invoiced_minor")
+    )
+    return (
+        events.filter("is_sale")
+        .join(short, on="key")
+        .group_by("key")
+        .agg(one_unmet=(pl.col("total_minor") == pl.col("short")).any())
+    )
+
+
+def taxes(rows: pl.DataFrame, order_lines: pl.LazyFrame | None) -> pl.DataFrame:
+    """The tax on rows and what tax on the sum could be, for orders whose tax differs: see `proofs.tax_ranges`."""
+    empty = pl.DataFrame(
+        schema={
+            "g": pl.UInt32,
+            "tax_rows_minor": pl.Int64,
+            "tax_low_minor": pl.Int64,
+            "tax_high_minor": pl.Int64,
+        }
+    )
+    asked = rows.filter(
+        pl.col("g").is_not_null() & (pl.col("n_orders") == 1) & (pl.col("delta_minor") != 0)
+        & (pl.col("expected_tax_minor") != pl.col("actual_tax_minor")) & (pl.col("n_documents") > 0)
+    ).select("g", "tax_included")  # fmt: skip
+    if order_lines is None or asked.is_empty():
+        return empty
+    lines = order_lines.join(asked.lazy(), on="g").collect(engine="streaming")
+    return tax_ranges(lines) if lines.height else empty
+
+
+def dates(rows: pl.DataFrame, events: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    """The date a difference belongs to: of the owed event or document that it is, if one is; else of the last of its kind.
+
+    A pair of an event and a document of the same amount and date explains itself and is left out.
+    """
+    off = rows.filter(pl.col("delta_minor") != 0).select(
+        "key", "delta_minor", sale_gap=pl.col("sales_minor") != pl.col("invoiced_minor")
+    )
+    sides = pl.concat(
+        [
+            events.select("key", on="owed_on", amount="total_minor", owed=pl.lit(True)),
+            documents.select("key", on="posted_on", amount="total_minor", owed=pl.lit(False)),
+        ]
+    ).join(off, on="key")
+    same = pl.col("owed").n_unique().over("key", "on", "amount") == 1
+    signed = pl.when("owed").then("amount").otherwise(-pl.col("amount"))
+    fits = sides.filter(same & (signed == pl.col("delta_minor"))).group_by("key").agg(fit=pl.col("on").max())
+    like = (pl.col("amount") >= 0) == pl.col("sale_gap")
+    last = sides.group_by("key").agg(
+        owed_like=pl.col("on").filter(pl.col("owed") & like).max(),
+        any_like=pl.col("on").filter(like).max(),
+        any_owed=pl.col("on").filter("owed").max(),
+        any=pl.col("on").max(),
+    )
+    return last.join(fits, on="key", how="left").select(
+        "key", attributed_on=pl.coalesce("fit", "owed_like", "any_like", "any_owed", "any")
+    )

@@ -1,0 +1,277 @@
+"""Proofs that everything adds up: each compares two figures reached by different roads. One that is not zero stops the run."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.receipts import Paid
+
+PLACE = ["entity_code", "currency"]
+COLUMNS = ("name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor")
+TOTALS = (
+    "expected_minor",
+    "actual_minor",
+    "delta_minor",
+    "period_expected_minor",
+    "period_actual_minor",
+    "period_timing_minor",
+    "period_delta_minor",
+)
+
+
+def totals_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """Counts and sums by tie_out, entity, currency, family and outcome."""
+    by = [*PLACE, "family_code", "outcome_code"]
+    return pl.concat(
+        rows.group_by(by)
+        .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col(*TOTALS).sum())
+        .select(pl.lit(name).alias("tie_out"), *by, "row_count", *TOTALS)
+        for name, rows in (("orders", orders), ("payments", payments))
+    ).sort("tie_out", *by)
+
+
+def footing(
+    inputs: Inputs, matched: Matched, paid: Paid, policy: Policy, orders: pl.DataFrame, payments: pl.DataFrame,
+    totals: pl.DataFrame, waterfall: pl.DataFrame, ageing: pl.DataFrame,
+) -> pl.DataFrame:  # fmt: skip
+    """Every proof per entity and currency: name, left, right, difference. The right side is summed straight from the inputs where it can be."""
+    ledger = _documents(inputs, matched, policy)
+    receipts = _receipts(inputs, paid, policy)
+    owed = _owed(inputs, matched)
+    moved = paid.payments.select(entity_code="entity", currency="currency", amount="amount_minor")
+    ours = waterfall.filter(pl.col("tie_out") == "orders")
+    theirs = waterfall.filter(pl.col("tie_out") == "payments")
+    gross = matched.orders.select(entity_code="entity", currency="currency", amount="total_minor")
+    applied = _open_items(inputs, matched, paid, policy)
+    pairs = [
+        ("order rows hold every owed sale and credit", _of(orders, "expected_minor"), _of(owed, "amount")),
+        ("order rows hold every invoice and memo in scope", _of(orders, "actual_minor"), _of(ledger, "amount")),
+        ("order rows hold every order's total", _of(orders, "gross_minor"), _of(gross, "amount")),
+        ("invoiced in the waterfall is Intacct's own sum", _step(ours, "invoiced"), _of(ledger.filter("is_in"), "amount")),
+        ("payment rows hold all money that moved", _of(payments, "expected_minor"), _of(moved, "amount")),
+        ("payment rows hold every receipt in scope", _of(payments, "actual_minor"), _of(receipts, "amount")),
+        ("receipts in the waterfall are Intacct's own sum", _step(theirs, "receipts"), _of(receipts.filter("is_in"), "amount")),
+        ("order families add up to the total", _of(totals.filter(pl.col("tie_out") == "orders"), "delta_minor"), _gap(orders)),
+        ("payment families add up to the total", _of(totals.filter(pl.col("tie_out") == "payments"), "delta_minor"), _gap(payments)),
+        ("the period's order difference is dates and outcomes", _gap(orders, "period_"), _explained(orders)),
+        ("the period's payment difference is dates and outcomes", _gap(payments, "period_"), _explained(payments)),
+        ("open in the waterfall is the ageing", _step(ours, "open"), _of(ageing, "open_minor")),
+        ("the ageing is invoices less credits less receipts and applications", _of(ageing, "open_minor"), _of(applied, "amount")),
+        *_bridges(waterfall),
+    ]  # fmt: skip
+    return pl.concat([_proof(*pair) for pair in pairs]).sort("name", *PLACE)
+
+
+def _proof(name: str, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    return (
+        left.rename({"amount": "left_minor"})
+        .join(right.rename({"amount": "right_minor"}), on=PLACE, how="full", coalesce=True)
+        .with_columns(pl.col("left_minor", "right_minor").fill_null(0), name=pl.lit(name))
+        .with_columns(difference_minor=pl.col("left_minor") - pl.col("right_minor"))
+        .select(COLUMNS)
+    )
+
+
+def _of(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    return rows.group_by(PLACE).agg(amount=pl.col(column).sum())
+
+
+def _gap(rows: pl.DataFrame, period: str = "") -> pl.DataFrame:
+    return rows.group_by(PLACE).agg(
+        amount=pl.col(f"{period}expected_minor").sum() - pl.col(f"{period}actual_minor").sum()
+    )
+
+
+def _explained(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by(PLACE).agg(
+        amount=pl.col("period_timing_minor").sum() + pl.col("period_delta_minor").sum()
+    )
+
+
+def _step(waterfall: pl.DataFrame, code: str) -> pl.DataFrame:
+    return _of(waterfall.filter((pl.col("step_code") == code) & pl.col("is_total")), "amount_minor")
+
+
+def _bridges(waterfall: pl.DataFrame) -> list[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    """Each sub-total against the steps above it: what is summed so far, whatever sub-totals stand between."""
+    found = []
+    for tie_out, start in (("orders", None), ("payments", "moved")):
+        rows = waterfall.filter(pl.col("tie_out") == tie_out)
+        above = pl.col("is_total") if start is None else pl.col("is_total") & (pl.col("step_code") != start)
+        counts = (
+            ~pl.col("is_total") if start is None else ~pl.col("is_total") | (pl.col("step_code") == start)
+        )
+        for number, code in (
+            rows.filter(above).select("step_no", "step_code").unique().sort("step_no").iter_rows()
+        ):
+            steps = rows.filter(counts & (pl.col("step_no") < number))
+            found.append(
+                (f"{tie_out} waterfall foots to {code}", _step(rows, code), _of(steps, "amount_minor"))
+            )
+    return found
+
+
+def _owed(inputs: Inputs, matched: Matched) -> pl.DataFrame:
+    owed = inputs.take("owed").filter(pl.col("event_code") != "receipt")
+    unmapped = owed.get_column("entity_code").null_count()
+    if unmapped:
+        names = matched.orders.select("key", "entity")
+        owed = (
+            owed.with_columns(key=matched.keys.of())
+            .join(names, on="key", how="left")
+            .with_columns(entity_code=pl.coalesce("entity_code", "entity"))
+        )
+    return owed.select("entity_code", "currency", amount="total_minor")
+
+
+def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
+    mine = matched.documents.filter("in_scope", "is_counted")
+    parts = []
+    for kind, name, ref in (
+        ("invoice", "ar_invoices", "invoice_ref"),
+        ("adjustment", "ar_adjustments", "adjustment_ref"),
+    ):
+        refs = mine.filter(pl.col("kind") == kind).select(pl.col("ref").alias(ref))
+        parts.append(
+            inputs.take(name)
+            .join(refs, on=ref, how="semi")
+            .select("entity_code", "currency", "posted_on", amount="total_minor")
+        )
+    return (
+        pl.concat(parts)
+        .with_columns(pl.col("entity_code").fill_null(""))
+        .with_columns(is_in=policy.in_period("posted_on", "entity_code"))
+    )
+
+
+def _receipts(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
+    refs = paid.receipts.filter("in_scope", "is_counted").select("receipt_ref")
+    rows = (
+        inputs.take("ar_receipts")
+        .join(refs, on="receipt_ref", how="semi")
+        .with_columns(pl.col("entity_code").fill_null(""))
+    )
+    return rows.select(
+        "entity_code", "currency", amount="total_minor", is_in=policy.in_period("received_on", "entity_code")
+    )
+
+
+def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
+    """Documents less receipts dated before the period's end, and what applications carry over the edge of entity and currency.
+
+    Inside one entity and currency an application lowers one item by what it takes from another; only the edges remain.
+    """
+    until = pl.lit(True) if policy.period is None else pl.col("on") < policy.period.bound("entity_code", 1)
+    documents = matched.documents.filter("in_scope", "is_counted").select(
+        entity_code="entity",
+        currency="currency",
+        on="posted_on",
+        amount="total_minor",
+        kind="kind",
+        ref="ref",
+    )
+    receipts = paid.receipts.filter("in_scope", "is_counted").select(
+        entity_code="entity",
+        currency="currency",
+        on="received_on",
+        amount=-pl.col("total_minor"),
+        kind=pl.lit("receipt"),
+        ref="receipt_ref",
+    )
+    items = pl.concat([documents, receipts])
+    rows = inputs.take("ar_applications")
+    cash, credit = pl.col("amount_minor").fill_null(0), pl.col("credit_minor").fill_null(0)
+    place = items.select("kind", "ref", "entity_code", "currency", "on")
+    known = pl.concat(
+        [
+            matched.documents.select("kind", "ref", "is_counted", dated="posted_on"),
+            paid.receipts.select(
+                kind=pl.lit("receipt"), ref="receipt_ref", is_counted="is_counted", dated="received_on"
+            ),
+        ]
+    )
+    invoice = (
+        pl.when(pl.col("invoice_ref").is_not_null()).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))
+    )
+    pairs = pl.concat(
+        [
+            rows.select(
+                "applied_on",
+                amount=cash,
+                kind_to=invoice,
+                ref_to=pl.coalesce("invoice_ref", "adjustment_ref"),
+                kind_from=pl.lit("receipt"),
+                ref_from="receipt_ref",
+            ),
+            rows.filter(pl.col("invoice_ref").is_not_null()).select(
+                "applied_on",
+                amount=credit,
+                kind_to=pl.lit("invoice"),
+                ref_to="invoice_ref",
+                kind_from=pl.lit("adjustment"),
+                ref_from="adjustment_ref",
+            ),
+        ]
+    ).filter(pl.col("amount") != 0)
+    for end in ("to", "from"):
+        pairs = pairs.join(
+            known.rename(
+                {
+                    "kind": f"kind_{end}",
+                    "ref": f"ref_{end}",
+                    "is_counted": f"counted_{end}",
+                    "dated": f"dated_{end}",
+                }
+            ),
+            on=[f"kind_{end}", f"ref_{end}"],
+            how="left",
+        )
+        pairs = pairs.join(
+            place.drop("on").rename(
+                {
+                    "kind": f"kind_{end}",
+                    "ref": f"ref_{end}",
+                    "entity_code": f"entity_{end}",
+                    "currency": f"currency_{end}",
+                }
+            ),
+            on=[f"kind_{end}", f"ref_{end}"],
+            how="left",
+        )
+    stands = pl.col("counted_to").fill_null(True) & pl.col("counted_from").fill_null(True)
+    pairs = pairs.filter(stands).with_columns(on=pl.max_horizontal("applied_on", "dated_to", "dated_from"))
+    edges = [
+        pairs.drop_nulls(f"entity_{end}").select(entity_code=f"entity_{end}", currency=f"currency_{end}", on="on", amount=sign * pl.col("amount"))
+        for end, sign in (("to", -1), ("from", 1))
+    ]  # fmt: skip
+    return pl.concat([items.select("entity_code", "currency", "on", "amount"), *edges]).filter(until)
+
+
+def footing_paid(
+    base: pl.DataFrame,
+    moved: pl.DataFrame,
+    orders: pl.DataFrame,
+    totals: pl.DataFrame,
+    waterfall: pl.DataFrame,
+    policy: Policy,
+) -> pl.DataFrame:
+    """The proofs of orders against payments: every order and payment is in a row, families add up, the bridge foots."""
+    place = pl.lit("").alias("entity_code")
+    gross = base.select(place, "currency", amount="total_minor")
+    money = moved.select(place, "currency", amount="paid", is_in=policy.in_period("on", "entity"))
+    pairs = [
+        ("order rows hold every order's total", _of(orders, "gross_minor"), _of(gross, "amount")),
+        ("order rows hold all money that moved", _of(orders, "actual_minor"), _of(money, "amount")),
+        (
+            "paid in the waterfall is the payments' own sum",
+            _step(waterfall, "paid"),
+            _of(money.filter("is_in"), "amount"),
+        ),
+        ("order families add up to the total", _of(totals, "delta_minor"), _gap(orders)),
+        ("the period's order difference is dates and outcomes", _gap(orders, "period_"), _explained(orders)),
+        *_bridges(waterfall),
+    ]
+    return pl.concat([_proof(*pair) for pair in pairs]).sort("name", *PLACE)

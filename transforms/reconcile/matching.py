@@ -1,0 +1,244 @@
+"""Tie-out 1, who belongs to whom: orders and the invoices and credit memos that are theirs.
+
+Passes in order, each leaving its evidence; a later pass sees only what the earlier ones left:
+
+1. our crosswalk: what this tool posted;
+2. the document's reference, then its own number without prefix and suffix, as they stand and then normalised;
+3. several numbers in one reference: one document for many orders; with many documents, N:M groups;
+4. proposals (in `proposals`): never accepted by themselves.
+
+A number that several orders carry is narrowed by store prefix, currency and customer. What is still not unique is `ambiguous`: the
+candidates are put in one group and listed, and nobody guesses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.references import bare_number, narrowed, normalised, pieces, smallest_labels
+from transforms.reconcile.universe import KIND_OF_CROSSWALK, Keys, crosswalk_of, documents_of, orders_of
+
+EDGE = {"d": pl.UInt32, "g": pl.UInt32, "pass_no": pl.UInt8, "how": pl.UInt8, "is_ambiguous": pl.Boolean}
+HOW = (
+    "no counterpart",
+    "posted by this tool (crosswalk)",
+    "its reference is the order number",
+    "its number is the order number with the store's prefix",
+    "its reference is the order number once both are normalised",
+    "its number is the order number once both are normalised",
+    "its reference names several orders",
+    "several orders carry this number and nothing tells them apart",
+    "its number and its reference name different orders",
+)
+"""What made a document match, by code; the wording of `recon.matches.evidence`."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Orders numbered `g` with the group they belong to (`grp`); documents with theirs, or null; who is in scope; the edges."""
+
+    orders: pl.DataFrame
+    documents: pl.DataFrame
+    edges: pl.DataFrame
+    ambiguous: pl.DataFrame
+    keys: Keys
+
+
+def match(inputs: Inputs, policy: Policy) -> Matched:
+    """Find the group of every order and of every document in scope that stands."""
+    orders, keys = orders_of(inputs, policy)
+    documents = documents_of(inputs, policy)
+    own = _by_crosswalk(inputs, orders, documents, keys)
+    documents = documents.with_columns(
+        in_scope=pl.col("by_rule") | pl.col("d").is_in(own.get_column("d").implode())
+    )
+    rest = documents.filter(pl.col("in_scope")).join(own, on="d", how="anti")
+    edges = pl.concat([own, _by_numbers(rest, orders, policy)])
+    counted = edges.join(documents.filter("is_counted").select("d"), on="d", how="semi")
+    orders, groups = _grouped(orders, counted)
+    first = edges.group_by("d").agg(pl.col("g").min(), pl.col("pass_no").max(), pl.col("how").max())
+    documents = (
+        documents.join(first, on="d", how="left")
+        .join(groups, on="g", how="left")
+        .with_columns(
+            grp=pl.coalesce("grp", "g"),
+            pass_no=pl.col("pass_no").fill_null(0),
+            how=pl.col("how").fill_null(0),
+        )
+    )
+    doubtful = counted.filter("is_ambiguous").join(orders.select("g", "grp"), on="g")
+    ambiguous = doubtful.group_by("grp").agg(
+        pl.col("d").unique().sort(), pl.col("g").unique().sort(), pl.col("how").max()
+    )
+    return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys)
+
+
+def _edges(frame: pl.DataFrame, pass_no: int, how: int, ambiguous: bool = False) -> pl.DataFrame:
+    return frame.select(
+        "d", "g",
+        pl.lit(pass_no, pl.UInt8).alias("pass_no"), pl.lit(how, pl.UInt8).alias("how"),
+        pl.lit(ambiguous).alias("is_ambiguous"),
+    )  # fmt: skip
+
+
+def _by_crosswalk(inputs: Inputs, orders: pl.DataFrame, documents: pl.DataFrame, keys: Keys) -> pl.DataFrame:
+    """Pass 1. A key that is no RECORDNO any more (an edited order-entry document gets a new one) is followed by number."""
+    ours = (
+        crosswalk_of(inputs, keys)
+        .with_columns(kind=pl.col("kind_code").replace_strict(KIND_OF_CROSSWALK, default=None))
+        .drop_nulls("kind")
+    )
+    if ours.is_empty():
+        return pl.DataFrame(schema=EDGE)
+    ours = ours.join(orders.select("key", "g"), on="key").select("kind", "intacct_key", "g")
+    names = documents.select("d", "kind", "ref", "number")
+    by_ref = ours.join(names, left_on=["kind", "intacct_key"], right_on=["kind", "ref"], how="left")
+    by_number = (
+        by_ref.filter(pl.col("d").is_null())
+        .select("kind", "intacct_key", "g")
+        .join(names, left_on=["kind", "intacct_key"], right_on=["kind", "number"])
+    )
+    return _edges(
+        pl.concat([by_ref.drop_nulls("d").select("d", "g"), by_number.select("d", "g")]).unique(), 1, 1
+    )
+
+
+def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Passes 2 and 3 over documents that the crosswalk does not know."""
+    numbered = orders.filter(pl.col("order_number").is_not_null() & (pl.col("order_number") != ""))
+    numbered = numbered.select("g", "order_number", "prefix", "currency", "customer")
+    numbers = numbered.select("g", "order_number")
+    prefixes = [*numbered.get_column("prefix").unique().to_list(), *policy.credit_prefixes]
+    docs = rest.select("d", "number", "reference", "currency", "customer_id")
+
+    exact = (
+        docs.lazy()
+        .join(numbers.lazy(), left_on="reference", right_on="order_number")
+        .select("d", "g", "number", "reference")
+        .collect()
+    )
+    found = [_chosen(exact.select("d", "g"), docs, numbered, policy, 2)]
+    conflict = _conflicts(exact, docs, numbered, prefixes)
+    if conflict.height:
+        found = [found[0].join(conflict, on="d", how="anti"), _edges(conflict, 2, 8, ambiguous=True)]
+
+    left = docs.join(exact.select("d"), on="d", how="anti").with_columns(bare=bare_number("number", prefixes))
+    by_number = left.join(numbers, left_on="bare", right_on="order_number").select("d", "g")
+    found.append(_chosen(by_number, docs, numbered, policy, 3))
+    left = left.join(by_number, on="d", how="anti")
+    if left.height:
+        found += _by_normalised(left, docs, numbered, policy)
+    return pl.concat(found)
+
+
+def _by_normalised(
+    left: pl.DataFrame, docs: pl.DataFrame, numbered: pl.DataFrame, policy: Policy
+) -> list[pl.DataFrame]:
+    plain = numbered.select("g", plain=normalised("order_number")).drop_nulls()
+    whole = left.with_columns(plain=normalised("reference")).join(plain, on="plain").select("d", "g")
+    found = [_chosen(whole, docs, numbered, policy, 4)]
+    left = left.join(whole, on="d", how="anti")
+    split = pieces(left, "d", "reference", policy.order_number_pattern).join(
+        plain, left_on="piece", right_on="plain"
+    )
+    found.append(_split(split, docs, numbered, policy))
+    left = left.join(split, on="d", how="anti")
+    number = left.with_columns(plain=normalised("bare")).join(plain, on="plain").select("d", "g")
+    found.append(_chosen(number, docs, numbered, policy, 5))
+    return found
+
+
+def _tested(
+    candidates: pl.DataFrame, docs: pl.DataFrame, numbered: pl.DataFrame, policy: Policy
+) -> pl.DataFrame:
+    heads = [pl.lit(""), *(pl.lit(prefix) for prefix in policy.credit_prefixes)]
+    starts = [pl.col("number").str.starts_with(pl.concat_str(head, "prefix")) for head in heads]
+    return (
+        candidates.join(docs, on="d")
+        .join(numbered, on="g", suffix="_order")
+        .with_columns(
+            fits_prefix=((pl.col("prefix") != "") & pl.any_horizontal(starts)).fill_null(False),
+            fits_currency=(pl.col("currency") == pl.col("currency_order")).fill_null(False),
+            fits_customer=(pl.col("customer_id") == pl.col("customer")).fill_null(False),
+        )
+    )
+
+
+TESTS = ("fits_prefix", "fits_currency", "fits_customer")
+
+
+def _chosen(
+    candidates: pl.DataFrame, docs: pl.DataFrame, numbered: pl.DataFrame, policy: Policy, how: int
+) -> pl.DataFrame:
+    """Edges of documents with one candidate, or with one left after narrowing; the others stay tied and are marked ambiguous."""
+    several = candidates.filter(pl.col("d").is_duplicated())
+    if several.is_empty():
+        return _edges(candidates, 2, how)
+    kept = narrowed(_tested(several, docs, numbered, policy), ["d"], TESTS)
+    tied = kept.filter(pl.col("d").is_duplicated())
+    sure = pl.concat(
+        [
+            candidates.filter(~pl.col("d").is_duplicated()),
+            kept.join(tied, on="d", how="anti").select("d", "g"),
+        ]
+    )
+    return pl.concat([_edges(sure, 2, how), _edges(tied, 2, 7, ambiguous=True)])
+
+
+def _split(split: pl.DataFrame, docs: pl.DataFrame, numbered: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Edges of references that hold several numbers; each number is narrowed by itself."""
+    if split.is_empty():
+        return pl.DataFrame(schema=EDGE)
+    key = ["d", "piece"]
+    kept = narrowed(_tested(split.select("d", "piece", "g"), docs, numbered, policy), key, TESTS)
+    kept = kept.with_columns(
+        is_ambiguous=pl.len().over(key) > 1, is_group=pl.col("piece").n_unique().over("d") > 1
+    )
+    pass_no = pl.when("is_group").then(3).otherwise(2).cast(pl.UInt8)
+    how = pl.when("is_ambiguous").then(7).when("is_group").then(6).otherwise(4).cast(pl.UInt8)
+    return kept.select("d", "g", pass_no.alias("pass_no"), how.alias("how"), "is_ambiguous").unique()
+
+
+def _conflicts(
+    exact: pl.DataFrame, docs: pl.DataFrame, numbered: pl.DataFrame, prefixes: list[str]
+) -> pl.DataFrame:
+    """Documents whose number carries a store's prefix and names another order than their reference: (d, g) of both orders."""
+    stores = [prefix for prefix in prefixes if prefix]
+    suspect = exact.filter(~pl.col("number").str.ends_with(pl.col("reference")).fill_null(True))
+    if suspect.is_empty() or not stores:
+        return pl.DataFrame(schema={"d": pl.UInt32, "g": pl.UInt32})
+    carries = pl.any_horizontal([pl.col("number").str.starts_with(prefix) for prefix in stores])
+    suspect = suspect.filter(carries).with_columns(bare=bare_number("number", stores))
+    suspect = suspect.filter(pl.col("bare") != pl.col("reference"))
+    other = suspect.join(numbered.select("order_number", other="g"), left_on="bare", right_on="order_number")
+    both = pl.concat([other.select("d", "g"), other.select("d", g="other")]).unique()
+    return both.filter(pl.col("g").n_unique().over("d") > 1)
+
+
+def _grouped(orders: pl.DataFrame, edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Orders with `grp`, the smallest order of their group; most are alone and keep their own number."""
+    several = edges.filter(pl.col("d").is_duplicated())
+    if several.is_empty():
+        return orders.with_columns(grp=pl.col("g")), pl.DataFrame(schema={"g": pl.UInt32, "grp": pl.UInt32})
+    labels = smallest_labels(several.select("d", "g"), "d", "g").rename({"label": "grp"})
+    orders = orders.join(labels, on="g", how="left").with_columns(grp=pl.coalesce("grp", "g")).sort("g")
+    return orders, labels
+
+
+def _orphans_numbered(documents: pl.DataFrame, after: int) -> pl.DataFrame:
+    """Documents in scope that stand and belong to no order get group numbers after the orders', by kind and RECORDNO."""
+    orphans = (
+        documents.filter(pl.col("grp").is_null() & pl.col("in_scope") & pl.col("is_counted"))
+        .select("d", orphan_ref=pl.concat_str(pl.lit("intacct:"), "kind", pl.lit(":"), "ref"))
+        .sort("orphan_ref")
+        .with_row_index("orphan", offset=after)
+    )
+    return (
+        documents.join(orphans, on="d", how="left")
+        .with_columns(grp=pl.coalesce("grp", "orphan"), is_orphan=pl.col("orphan").is_not_null())
+        .drop("orphan")
+    )

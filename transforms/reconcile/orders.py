@@ -1,0 +1,273 @@
+"""Tie-out 1 as rows of recon.orders: matched, compared, judged, worded."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tieout.vocabulary import OUTCOMES
+from transforms.reconcile.comparing import A_, E_, buckets, ready
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import HOW, Matched
+from transforms.reconcile.outcomes import Known, judged
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.proofs import over_budget
+from transforms.reconcile.proposals import proposals
+from transforms.reconcile.wording import family, looked_up, money
+
+COLUMNS = (
+    "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "customer_name", "placed_on",
+    "owed_on", "document_on", "documents", "gross_minor", *E_, "expected_minor", *A_, "actual_minor", "delta_minor",
+    "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor", "outcome_code", "family_code",
+    "secondary_codes", "pass_no", "proposal", "evidence", "is_in_period",
+)  # fmt: skip
+EXTRA = (
+    "sales_minor",
+    "period_sales_minor",
+    "n_credits",
+    "is_cancelled",
+    "is_test",
+    "is_base",
+    "grp",
+    "n_orders",
+)
+"""Columns the waterfall reads beside the published ones."""
+
+
+_WORKING = (
+    "key", "grp", "entity", "currency", "customer", "is_tied", "how", "n_documents", "reason", "unlined_minor", "strict_code",
+    "attributed_on",
+)  # fmt: skip
+
+
+def compared_orders(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
+    """Every group × entity × currency with both sides, outcome and evidence; sorted by group, entity, currency."""
+    stock = ready(inputs, matched, policy)
+    known = _known(inputs, matched)
+    done = [_kept(judged(rows, stock, known, policy)) for rows in buckets(stock, policy)]
+    rows = _worded(pl.concat(done), matched, policy)
+    refused = over_budget(rows, policy.tolerance)
+    if refused:
+        over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
+        cap = pl.lit(" The tolerance of this currency is used up, so nothing of it is accepted.")
+        rows = rows.with_columns(
+            outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"),
+            evidence=pl.when(over).then(pl.concat_str("evidence", cap)).otherwise("evidence"),
+        ).with_columns(family_code=family())
+    offers = proposals(rows, matched, policy)
+    rows = looked_up(rows, offers, ["group_ref", "entity_code", "currency"])
+    return rows.select(*COLUMNS, *EXTRA)
+
+
+def _known(inputs: Inputs, matched: Matched) -> Known:
+    names = matched.orders.select("key", "g", "tax_included")
+    waiting = (
+        inputs.take("waiting")
+        .filter(pl.col("event_ref").is_null())
+        .with_columns(key=matched.keys.of())
+        .join(names, on="key")
+        .sort("state", "reason")
+        .group_by("g", maintain_order=True)
+        .agg(pl.col("state").first(), pl.col("reason").first())
+    )
+    excluded = (
+        inputs.take("excluded")
+        .filter(pl.col("event_code").is_null() | (pl.col("event_code") == "sale"))
+        .with_columns(key=matched.keys.of())
+        .join(names, on="key")
+        .with_columns(
+            excluded_code=pl.coalesce("outcome_code", "reason_code"),
+            excluded_reason=pl.coalesce("sentence", "reason_code"),
+        )
+        .sort("excluded_code", "excluded_reason")
+        .group_by("g", maintain_order=True)
+        .agg(pl.col("excluded_code", "excluded_reason").first())
+    )
+    lines = None
+    if inputs.order_lines is not None:
+        net = pl.col("net_minor").fill_null(0) + pl.col("discount_minor").fill_null(0)
+        lines = (
+            inputs.order_lines.lazy()
+            .filter(pl.col("tax_minor") != 0)
+            .with_columns(key=matched.keys.of())
+            .join(names.lazy().select("key", "g"), on="key")
+            .select("g", "tax_code", "tax_minor", net_minor=net)
+        )
+    return Known(waiting, excluded, matched.ambiguous, lines)
+
+
+def _kept(rows: pl.DataFrame) -> pl.DataFrame:
+    """The columns of a bucket that outlive it."""
+    kept = [name for name in (*_WORKING, *COLUMNS, *EXTRA) if name in rows.columns]
+    return rows.select(list(dict.fromkeys(kept)))
+
+
+def _worded(rows: pl.DataFrame, matched: Matched, policy: Policy) -> pl.DataFrame:
+    attributed = policy.in_period("attributed_on", "entity")
+    rows = rows.with_columns(
+        period_delta_minor=pl.when(attributed).then("delta_minor").otherwise(0)
+        if policy.period is not None
+        else pl.col("delta_minor"),
+        family_code=family(),
+    ).with_columns(
+        period_timing_minor=pl.col("period_expected_minor")
+        - pl.col("period_actual_minor")
+        - pl.col("period_delta_minor"),
+        is_in_period=pl.any_horizontal(
+            policy.in_period(day, "entity") for day in ("placed_on", "owed_on", "document_on")
+        ),
+    )
+    rows = looked_up(rows, _names(rows, matched), "key").with_columns(
+        group_ref=pl.coalesce("named", "group_ref"),
+        storefront=pl.coalesce("storefront", "head_front", pl.lit("")),
+        order_ref=pl.coalesce("order_ref", "head_ref"),
+        order_number=pl.coalesce("order_number", "head_number"),
+        store_ref=pl.coalesce("store_ref", "head_store", pl.lit("")),
+        customer_name=pl.coalesce("customer_name", "head_name"),
+    )
+    rows = _documents_listed(rows, matched).rename({"entity": "entity_code"})
+    return looked_up(rows, _evidence(rows, matched), "key").with_columns(
+        evidence=pl.coalesce("evidence", _agreed())
+    )
+
+
+def _names(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+    """Names of the few rows that are not simply an order's own: of tied groups the first order's, of orphans their own."""
+    few = rows.filter(~pl.col("is_base") | pl.col("is_tied")).select("key", "grp", "is_base")
+    orphans = matched.documents.filter("is_orphan").select(
+        pl.col("grp").cast(pl.Int64), orphan_name="orphan_ref"
+    )
+    mine = matched.orders.with_columns(grp=pl.col("g").cast(pl.Int64)).join(
+        few.select("grp").unique(), on="grp", how="semi"
+    )
+    orders = mine.select(
+        "grp", first="group_ref", head_front="storefront", head_ref="order_ref",
+        head_number="order_number", head_store="store_ref", head_name="customer_name",
+    )  # fmt: skip
+    found = few.join(orders, on="grp", how="left").join(orphans, on="grp", how="left")
+    head = pl.col("head_front", "head_ref", "head_number", "head_store", "head_name")
+    return found.select(
+        "key", pl.when(~pl.col("is_base")).then(head), named=pl.coalesce("orphan_name", "first")
+    )
+
+
+def _documents_listed(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+    several = rows.filter(pl.col("n_documents") > 1).select("key", "grp", "entity", "currency")
+    if several.is_empty():
+        return rows
+    listed = (
+        matched.documents.filter("in_scope", "is_counted")
+        .with_columns(grp=pl.col("grp").cast(pl.Int64), name=pl.coalesce("number", "ref"))
+        .join(several, on=["grp", "entity", "currency"])
+        .sort("name", "ref")
+        .group_by("key", maintain_order=True)
+        .agg(listed=pl.col("name").str.join(", "))
+    )
+    return (
+        looked_up(rows, listed, "key")
+        .with_columns(documents=pl.coalesce("listed", "documents"))
+        .drop("listed")
+    )
+
+
+def _agreed() -> pl.Expr:
+    texts = {
+        at: f"Both sides agree in total and in every component; the document was found because {how}."
+        for at, how in enumerate(HOW)
+    }
+    texts[0] = "Both sides agree."
+    return pl.col("how").fill_null(0).replace_strict(texts, default=texts[0], return_dtype=pl.String)
+
+
+def _evidence(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+    """One sentence per row that is not plainly matched: the meaning of the code, then the figures."""
+    odd = rows.filter(pl.col("outcome_code") != "matched")
+    meaning = pl.col("outcome_code").replace_strict(
+        {code: entry[1] for code, entry in OUTCOMES.items()}, return_dtype=pl.String
+    )
+    figures = pl.concat_str(
+        pl.lit(" Storefront "), money("expected_minor"), pl.lit(", Intacct "), money("actual_minor"),
+        pl.lit(", difference "), money("delta_minor"), pl.lit("."),
+    )  # fmt: skip
+    moved = (pl.col("expected_minor") != 0) | (pl.col("actual_minor") != 0)
+    odd = odd.join(_standing_aside(odd, matched), on="grp", how="left").join(
+        _candidates(odd, matched), on="grp", how="left"
+    )
+    parts = [
+        meaning,
+        pl.when(moved).then(figures).otherwise(pl.lit("")),
+        pl.when(pl.col("delta_minor") != 0).then(_differing()).otherwise(pl.lit("")),
+        pl.when(pl.col("period_timing_minor") != 0).then(
+            pl.concat_str(pl.lit(" Only dates: "), money("period_timing_minor"), pl.lit(" in this period."))
+        ).otherwise(pl.lit("")),
+        *(pl.when(pl.col(c).is_not_null()).then(pl.concat_str(pl.lit(" "), c)).otherwise(pl.lit("")) for c in ("reason", "aside", "candidates")),
+    ]  # fmt: skip
+    return odd.select("key", evidence=pl.concat_str(parts))
+
+
+def _differing() -> pl.Expr:
+    parts = []
+    for e, a in zip(E_, A_, strict=True):
+        name = e.removeprefix("expected_").removesuffix("_minor")
+        parts.append(pl.when(pl.col(e) != pl.col(a)).then(pl.lit(name.replace("_", " "))))
+    text = pl.concat_list(parts).list.drop_nulls().list.join(", ")
+    return (
+        pl.when(pl.col("unlined_minor") != 0)
+        .then(pl.lit(" Intacct's lines do not say the components."))
+        .otherwise(pl.concat_str(pl.lit(" Differs in: "), text, pl.lit(".")))
+    )
+
+
+def _standing_aside(odd: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+    """Documents of the group that do not count (drafts, reversed, deleted): said, because somebody will look for them."""
+    aside = matched.documents.filter(pl.col("in_scope") & ~pl.col("is_counted") & pl.col("grp").is_not_null())
+    state = (
+        pl.when(pl.col("is_deleted").fill_null(False))
+        .then(pl.lit("deleted"))
+        .otherwise(pl.col("state_code").str.to_lowercase())
+    )
+    return (
+        aside.with_columns(
+            grp=pl.col("grp").cast(pl.Int64),
+            said=pl.concat_str(pl.coalesce("number", "ref"), pl.lit(" is "), state),
+        )
+        .join(odd.select("grp").unique(), on="grp", how="semi")
+        .sort("said")
+        .group_by("grp", maintain_order=True)
+        .agg(aside=pl.concat_str(pl.lit("Not counted: "), pl.col("said").str.join("; "), pl.lit(".")))
+    )
+
+
+def _candidates(odd: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+    """The orders that an ambiguous document fits equally well."""
+    told = matched.ambiguous.with_columns(grp=pl.col("grp").cast(pl.Int64)).join(
+        odd.select("grp").unique(), on="grp", how="semi"
+    )
+    names = matched.orders.select("g", "group_ref")
+    listed = (
+        told.select("grp", "g")
+        .explode("g")
+        .join(names, on="g")
+        .sort("group_ref")
+        .group_by("grp", maintain_order=True)
+        .agg(orders=pl.col("group_ref").str.join(", "))
+    )
+    numbers = matched.documents.select("d", name=pl.coalesce("number", "ref"))
+    documents = (
+        told.select("grp", "d")
+        .explode("d")
+        .join(numbers, on="d")
+        .sort("name")
+        .group_by("grp", maintain_order=True)
+        .agg(documents_=pl.col("name").str.join(", "))
+    )
+    why = pl.col("how").replace_strict(dict(enumerate(HOW)), return_dtype=pl.String)
+    return (
+        told.join(listed, on="grp")
+        .join(documents, on="grp")
+        .select(
+            "grp",
+            candidates=pl.concat_str(
+                pl.lit("Candidates of "), "documents_", pl.lit(": "), "orders", pl.lit("; "), why, pl.lit(".")
+            ),
+        )
+    )

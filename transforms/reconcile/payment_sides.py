@@ -1,0 +1,205 @@
+"""Tie-out 2, how much: what moved against what was received, per group, entity and currency, and what the order says about it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.receipts import Paid
+from transforms.reconcile.wording import looked_up, rounded_half_up, step_of
+
+KEY = ["grp", "entity", "currency"]
+
+
+def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
+    """Both sides of every payment group, numbered `n` in the order of their keys."""
+    expected = _payment_rows(paid.payments).with_columns(is_in=policy.in_period("occurred_on", "entity"))
+    expected = expected.with_columns(
+        period_expected_minor=pl.when("is_in").then("expected_minor").otherwise(0)
+    ).drop("is_in")
+    # Amounts of several partial captures were summed; the period's part is summed from the payments themselves.
+    several = paid.payments.filter(pl.col("p") != pl.col("grp")).select("grp").unique()
+    if several.height:
+        parts = paid.payments.join(several, on="grp", how="semi").with_columns(
+            is_in=policy.in_period("occurred_on", "entity")
+        )
+        sums = parts.group_by(KEY).agg(part=pl.col("amount_minor").filter("is_in").sum())
+        expected = (
+            expected.join(sums, on=KEY, how="left")
+            .with_columns(period_expected_minor=pl.coalesce("part", "period_expected_minor"))
+            .drop("part")
+        )
+    applied = paid.applied.lazy().group_by("r").agg(pl.col("amount_minor").sum().alias("applied_all"))
+    receipts = (
+        paid.receipts.lazy()
+        .filter("in_scope", "is_counted")
+        .join(applied, on="r", how="left")
+        .with_columns(
+            is_in=policy.in_period("received_on", "entity"), applied_all=pl.col("applied_all").fill_null(0)
+        )
+        .group_by(KEY)
+        .agg(
+            pl.col("total_minor").sum().alias("actual_minor"),
+            pl.when("is_in").then("total_minor").otherwise(0).sum().alias("period_actual_minor"),
+            pl.col("received_on", "is_orphan", "how").max(),
+            pl.col("pass_no").max().cast(pl.Int64),
+            pl.col("receipt_ref").min().alias("receipts"),
+            pl.col("applied_all").sum(),
+            pl.col("total_minor").min().alias("least"),
+            pl.col("total_minor").max().alias("most"),
+            n_receipts=pl.len().cast(pl.Int64),
+        )
+        .collect(engine="streaming")
+    )
+    again = receipts.filter(pl.col("n_receipts") > 1).select(KEY)
+    listed = (
+        paid.receipts.filter("in_scope", "is_counted")
+        .join(again, on=KEY, how="semi")
+        .sort("receipt_ref")
+        .group_by(KEY, maintain_order=True)
+        .agg(listed=pl.col("receipt_ref").str.join(","))
+    )
+    if listed.height:
+        receipts = (
+            receipts.join(listed, on=KEY, how="left")
+            .with_columns(receipts=pl.coalesce("listed", "receipts"))
+            .drop("listed")
+        )
+    rows = expected.join(receipts, on=KEY, how="full", coalesce=True)
+    numbers = [
+        "expected_minor",
+        "actual_minor",
+        "period_expected_minor",
+        "period_actual_minor",
+        "applied_all",
+        "n_receipts",
+        "pass_no",
+    ]
+    return (
+        rows.with_columns(pl.col(numbers).fill_null(0), is_orphan=pl.col("is_orphan").fill_null(False))
+        .sort(KEY)
+        .with_row_index("n")
+    )
+
+
+def _payment_rows(payments: pl.DataFrame) -> pl.DataFrame:
+    chosen = payments.select(
+        *KEY, "group_ref", "storefront", "order_ref", "order_number", "store_ref", "kind_code", "tender_code", "gateway_ref",
+        "occurred_on", "g", "order_grp", "event_ref", expected_minor="amount_minor", n_payments=pl.lit(1, pl.Int64),
+    )  # fmt: skip
+    several = payments.filter(pl.col("p") != pl.col("grp")).select("grp").unique()
+    if several.is_empty():
+        return chosen
+    tied = chosen.join(several, on="grp", how="semi").sort("group_ref")
+    summed = tied.group_by(KEY, maintain_order=True).agg(
+        pl.exclude("occurred_on", "expected_minor", "n_payments").first(),
+        pl.col("occurred_on").max(),
+        pl.col("expected_minor", "n_payments").sum(),
+    )
+    return pl.concat([chosen.join(several, on="grp", how="anti"), summed.select(chosen.columns)])
+
+
+def with_context(
+    rows: pl.DataFrame, inputs: Inputs, matched: Matched, paid: Paid, policy: Policy
+) -> pl.DataFrame:
+    """What the order says: whether it is invoiced, still open, held or in flight; what the receipts are applied to."""
+    waiting = (
+        inputs.take("waiting")
+        .with_columns(key=matched.keys.of())
+        .join(matched.orders.select("key", "g"), on="key")
+    )
+    whole = (
+        waiting.filter(pl.col("event_ref").is_null())
+        .group_by("g")
+        .agg(state=_first_state(), why=pl.col("reason").min())
+    )
+    single = (
+        waiting.filter(pl.col("event_ref").is_not_null())
+        .group_by("g", "event_ref")
+        .agg(event_state=_first_state(), event_why=pl.col("reason").min())
+    )
+    documents = matched.documents.filter(pl.col("in_scope"), pl.col("is_counted"), ~pl.col("is_orphan"))
+    invoiced = documents.group_by(order_grp="grp").agg(
+        billed=pl.col("total_minor").sum(),
+        billed_on=pl.col("posted_on").filter(pl.col("total_minor") > 0).min(),
+    )
+    covered = (
+        paid.applied.drop_nulls("paid_grp")
+        .group_by(order_grp="paid_grp")
+        .agg(covered=pl.col("amount_minor").sum())
+    )
+    held = (
+        paid.payments.drop_nulls("order_grp")
+        .group_by("order_grp")
+        .agg(net_moved=pl.col("amount_minor").sum())
+    )
+    owed = inputs.take("owed").filter(pl.col("event_code") == "sale").with_columns(key=matched.keys.of())
+    owing = (
+        owed.join(matched.orders.select("key", order_grp="grp"), on="key")
+        .select("order_grp")
+        .unique()
+        .with_columns(is_owing=pl.lit(True))
+    )
+    payer = paid.payments.select("grp", "order_grp").unique("grp", keep="first", maintain_order=True)
+    applied = paid.applied.join(paid.receipts.select("r", *KEY), on="r").join(payer, on="grp", how="left")
+    own = applied.group_by(KEY).agg(
+        applied_minor=pl.when(pl.col("paid_grp") == pl.col("order_grp"))
+        .then("amount_minor")
+        .otherwise(0)
+        .sum()
+    )
+    strays = (
+        applied.filter((pl.col("paid_grp") != pl.col("order_grp")).fill_null(True))
+        .select(*KEY, elsewhere="document")
+        .unique()
+        .sort("elsewhere")
+        .group_by(KEY, maintain_order=True)
+        .agg(pl.col("elsewhere").str.join(", "))
+    )
+    base = pl.col("group_ref").is_not_null()
+    tied = (pl.col("grp") == pl.col("grp").shift(1)) | (pl.col("grp") == pl.col("grp").shift(-1))
+    doubtful = paid.ambiguous["grp"]
+    rows = rows.with_columns(
+        is_base=base,
+        is_tied=tied.fill_null(False),
+        is_ambiguous=pl.col("grp").is_in(doubtful.implode()) if len(doubtful) else pl.lit(False),
+    )
+    for found, on in (
+        (whole, "g"), (single, ["g", "event_ref"]), (invoiced, "order_grp"), (covered, "order_grp"), (held, "order_grp"),
+        (owing, "order_grp"), (own, KEY), (strays, KEY), (_places(rows), "n"),
+    ):  # fmt: skip
+        rows = looked_up(rows, found, on)
+    return rows.with_columns(
+        state=pl.coalesce("event_state", "state"),
+        why=pl.coalesce("event_why", "why"),
+        applied_minor=pl.col("applied_minor").fill_null(0),
+        is_billed=pl.col("billed_on").is_not_null(),
+        is_owing=pl.col("is_owing").fill_null(False),
+        order_open=(pl.col("billed").fill_null(0) - pl.col("covered").fill_null(0)) > 0,
+        delta_minor=pl.col("expected_minor") - pl.col("actual_minor"),
+        kept=rounded_half_up(pl.col("expected_minor"), step_of(policy.ledger_digits)),
+        judges_applications=pl.lit(paid.has_applications),
+    )
+
+
+def _first_state() -> pl.Expr:
+    states = pl.col("state")
+    return pl.coalesce(
+        pl.when((states == word).any()).then(pl.lit(word)) for word in ("held", "in_flight", "prepaid")
+    )
+
+
+def _places(rows: pl.DataFrame) -> pl.DataFrame:
+    """For payments whose receipt stands in another entity or currency: (n, other_entity, other_currency)."""
+    tied = rows.filter("is_tied")
+    own = tied.filter("is_base").select("grp", own_entity="entity", own_currency="currency", own_n="n")
+    away = tied.filter(~pl.col("is_base") & ~pl.col("is_orphan")).join(own, on="grp")
+    away = away.with_columns(
+        other_entity=pl.col("entity") != pl.col("own_entity"),
+        other_currency=pl.col("currency") != pl.col("own_currency"),
+    )
+    said = ["other_entity", "other_currency"]
+    both = pl.concat([away.select("n", *said), away.select(pl.col("own_n").alias("n"), *said)])
+    return both.group_by("n").agg(pl.col(said).any())

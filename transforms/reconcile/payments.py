@@ -1,0 +1,244 @@
+"""Tie-out 2, what it means: charges, refunds and chargebacks against AR receipts, and what the receipts are applied to.
+
+==========================  ====================================================================================================
+code                        holds when
+==========================  ====================================================================================================
+ambiguous                   a receipt's reference fits payments of several orders
+currency, entity            the receipt stands in another currency or entity than the payment's order
+payment_without_order       no order of the storefront belongs to the payment
+chargeback                  money was taken back by the payer's bank and no negative receipt shows it
+receipt_without_payment     a receipt in scope belongs to no payment
+duplicate_receipt           the surplus is made of repeats of equal receipts
+receipt_missing             the order is invoiced, money moved, and there is no receipt
+short_paid, over_paid       there is a receipt of less, or more
+misapplied                  part of the receipt is applied to documents of another order (also said on that order)
+unapplied                   part of the receipt is on account although the order's invoices are open, or all of it is
+rounding, within_tolerance  as for orders (`proofs`)
+held, in_flight, prepaid    there is no receipt and the order is held, its receipt is in the outbox, or nothing is invoiced yet;
+                            prepaid also if the receipt was dated when the invoice was, in a later period than the charge
+cut_off                     equal amounts in different periods otherwise
+cash_leg_elsewhere          refunds, by policy
+not_owed                    money came and went for an order that was never invoiced
+==========================  ====================================================================================================
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tieout.vocabulary import OUTCOMES
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.payment_sides import sides, with_context
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.proofs import over_budget, tolerated
+from transforms.reconcile.receipts import HOW, Paid
+from transforms.reconcile.wording import family, looked_up, money, primary
+
+COLUMNS = (
+    "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "kind_code", "tender_code",
+    "gateway_ref", "occurred_on", "received_on", "receipts", "expected_minor", "actual_minor", "applied_minor", "delta_minor",
+    "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor", "outcome_code", "family_code",
+    "secondary_codes", "pass_no", "evidence", "is_in_period",
+)  # fmt: skip
+
+
+def compared_payments(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
+    """Every payment group × entity × currency with both sides, outcome and evidence; sorted by group, entity, currency."""
+    rows = sides(paid, policy)
+    rows = with_context(rows, inputs, matched, paid, policy)
+    rows = _judged(rows, policy)
+    refused = over_budget(rows, policy.tolerance)
+    if refused:
+        over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
+        rows = rows.with_columns(outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"))
+    rows = _worded(rows, policy)
+    return pl.concat([rows.select(COLUMNS), _paid_by_another(rows, matched, paid).select(COLUMNS)]).sort(
+        "group_ref", "entity_code", "currency"
+    )
+
+
+def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    delta, base, actual = pl.col("delta_minor"), pl.col("is_base"), pl.col("actual_minor")
+    away = (~base & ~pl.col("is_orphan")) | (base & (delta != 0) & pl.col("other_entity").is_not_null())
+    charge = pl.col("kind_code") == "charge"
+    has = pl.col("n_receipts") > 0
+    elsewhere = (pl.col("kind_code") == "refund") & pl.lit(policy.refund_cash_leg == "elsewhere") & ~has
+    lost = base & pl.col("g").is_null()
+    returned = base & ~lost & ~has & ~pl.col("is_billed") & ~pl.col("is_owing") & (pl.col("net_moved") == 0)
+    asks = base & ~away & ~lost & ~returned
+    rounds = asks & has & (delta != 0) & (pl.col("kept") == actual)
+    tolerant = asks & has & ~rounds & tolerated(policy.tolerance)
+    unanswered = asks & ~has & (pl.col("expected_minor") != 0) & ~elsewhere
+    waits = unanswered & charge & pl.col("state").is_not_null()
+    ahead = unanswered & charge & ~waits & ~pl.col("is_billed")
+    missing = unanswered & ~waits & ~ahead & (pl.col("kind_code") != "chargeback")
+    # Equal receipts: the surplus is so many of them again.
+    again = (
+        (pl.col("least") == pl.col("most")) & (pl.col("n_receipts") > 1) & (pl.col("least") != 0)
+        & (-delta % pl.col("least") == 0) & (-delta // pl.col("least") < pl.col("n_receipts")) & (delta < 0)
+    )  # fmt: skip
+    applications = pl.col("judges_applications") & has & base & ~lost
+    other = applications & (pl.col("applied_all") != pl.col("applied_minor"))
+    loose = applications & charge & (pl.col("applied_all") < actual) & (
+        (pl.col("is_billed") & (pl.col("applied_all") == 0)) | pl.col("order_open")
+    )  # fmt: skip
+    later = base & (delta == 0) & has & (pl.col("period_expected_minor") != pl.col("period_actual_minor"))
+    advance = base & (delta == 0) & has & pl.lit(policy.period is not None) & charge & (
+        (later & (pl.col("billed_on") > pl.col("occurred_on")) & (pl.col("received_on") == pl.col("billed_on")))
+        | (~pl.col("is_billed") & ~lost)
+    )  # fmt: skip
+
+    # Each step is a column of its own: one expression for everything would be planned many times over.
+    facts = rows.with_columns(
+        away=away, lost=lost, returned=returned, asks=asks, rounds=rounds.fill_null(False), tolerant=tolerant.fill_null(False),
+        waits=waits, ahead=ahead, missing=missing, again=again.fill_null(False), other=other, loose=loose, later=later, advance=advance, differs=delta != 0,
+        other_currency=pl.col("other_currency").fill_null(False), elsewhere_leg=asks & elsewhere, has=has,
+        returned_money=asks & ~has & (pl.col("kind_code") == "chargeback"),
+    )  # fmt: skip
+    lenient = _flagged(facts, strict=False)
+    codes = [code for code in lenient.columns if code != "n"]
+    first, rest = primary({code: code for code in codes})
+    # Nearly all rows are plainly matched; only the others need their codes put in order.
+    odd = lenient.filter(~pl.col("matched")).select("n", outcome_code=first, secondary_codes=rest)
+    strict = _flagged(facts.join(odd, on="n", how="semi"), strict=True).select("n", strict_code=first)
+    return looked_up(looked_up(rows, odd, "n"), strict, "n").with_columns(
+        pl.col("outcome_code", "strict_code").fill_null("matched"), pl.col("secondary_codes").fill_null("")
+    )
+
+
+def _flagged(facts: pl.DataFrame, *, strict: bool) -> pl.DataFrame:
+    """One flag column per code, in the rows' order; `strict` leaves tolerance out."""
+    accepts = pl.lit(False) if strict else pl.col("tolerant")
+    steps = facts.with_columns(accepts=accepts).with_columns(
+        wrong=pl.col("asks") & pl.col("has") & pl.col("differs") & ~pl.col("rounds") & ~pl.col("accepts")
+    )
+    wrong, waits, state, again = pl.col("wrong"), pl.col("waits"), pl.col("state"), pl.col("again")
+    delta = pl.col("delta_minor")
+    flags = steps.select(
+        "n",
+        ambiguous="is_ambiguous",
+        currency=pl.col("away") & pl.col("other_currency"),
+        entity=pl.col("away") & ~pl.col("other_currency"),
+        payment_without_order="lost",
+        chargeback="returned_money",
+        receipt_without_payment="is_orphan",
+        duplicate_receipt=wrong & again,
+        receipt_missing="missing",
+        short_paid=wrong & ~again & (delta > 0),
+        over_paid=wrong & ~again & (delta < 0),
+        misapplied="other",
+        unapplied=pl.col("loose") & ~pl.col("other"),
+        rounding="rounds",
+        within_tolerance="accepts",
+        held=waits & (state == "held"),
+        in_flight=waits & (state == "in_flight"),
+        prepaid=(waits & (state == "prepaid")) | pl.col("ahead") | pl.col("advance"),
+        cut_off=pl.col("later") & ~pl.col("advance").fill_null(False),
+        cash_leg_elsewhere="elsewhere_leg",
+        not_owed="returned",
+    ).with_columns(pl.exclude("n").fill_null(False))
+    return flags.with_columns(matched=~pl.any_horizontal(pl.exclude("n")))
+
+
+def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    orphan = pl.concat_str(pl.lit("intacct:receipt:"), "receipts")
+    attributed = (
+        pl.when(pl.col("delta_minor") < 0)
+        .then(pl.coalesce("received_on", "occurred_on"))
+        .otherwise(pl.coalesce("occurred_on", "received_on"))
+    )
+    group = (
+        rows.filter("is_base")
+        .select(
+            "grp",
+            head="group_ref",
+            head_front="storefront",
+            head_order="order_ref",
+            head_number="order_number",
+            head_store="store_ref",
+            head_kind="kind_code",
+        )
+        .unique("grp", keep="first", maintain_order=True)
+    )
+    rows = rows.join(group, on="grp", how="left").sort("n").with_columns(attributed_on=attributed)
+    rows = rows.with_columns(
+        group_ref=pl.coalesce("group_ref", "head", orphan),
+        storefront=pl.coalesce("storefront", "head_front", pl.lit("")),
+        order_ref=pl.coalesce("order_ref", "head_order"),
+        order_number=pl.coalesce("order_number", "head_number"),
+        store_ref=pl.coalesce("store_ref", "head_store", pl.lit("")),
+        kind_code=pl.coalesce("kind_code", "head_kind", pl.lit("receipt")),
+        family_code=family(),
+        period_delta_minor=pl.when(policy.in_period("attributed_on", "entity"))
+        .then("delta_minor")
+        .otherwise(0),
+    ).with_columns(
+        period_timing_minor=pl.col("period_expected_minor")
+        - pl.col("period_actual_minor")
+        - pl.col("period_delta_minor"),
+        is_in_period=policy.in_period("occurred_on", "entity") | policy.in_period("received_on", "entity"),
+    )
+    figures = pl.concat_str(
+        pl.lit(" Moved "), money("expected_minor"), pl.lit(", received "), money("actual_minor"), pl.lit(", difference "),
+        money("delta_minor"), pl.lit("."),
+    )  # fmt: skip
+    how = pl.col("how").fill_null(0).replace_strict(dict(enumerate(HOW)), return_dtype=pl.String)
+    agreed = pl.concat_str(
+        pl.lit("Money and receipt agree; the receipt was found because "), how, pl.lit(".")
+    )
+    meaning = pl.col("outcome_code").replace_strict(
+        {c: entry[1] for c, entry in OUTCOMES.items()}, return_dtype=pl.String
+    )
+    aside = (
+        pl.when((pl.col("outcome_code") == "misapplied") & pl.col("elsewhere").is_not_null())
+        .then(pl.concat_str(pl.lit(" Applied to "), "elsewhere", pl.lit(".")))
+        .otherwise(pl.lit(""))
+    )
+    why = (
+        pl.when(pl.col("why").is_not_null() & pl.col("outcome_code").is_in(["held", "in_flight", "prepaid"]))
+        .then(pl.concat_str(pl.lit(" "), "why"))
+        .otherwise(pl.lit(""))
+    )
+    evidence = (
+        pl.when(pl.col("outcome_code") == "matched")
+        .then(agreed)
+        .otherwise(pl.concat_str(meaning, figures, aside, why))
+    )
+    return rows.with_columns(evidence=evidence).rename({"entity": "entity_code"})
+
+
+def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
+    """The other end of a misapplied receipt: the order whose invoice was paid with another order's money, with no amounts of its own."""
+    own = paid.payments.select("grp", "order_grp").unique("grp")
+    strayed = (
+        paid.applied.join(
+            paid.receipts.filter("in_scope", "is_counted").select(
+                "r", "grp", "entity", "currency", "received_on", "receipt_ref"
+            ),
+            on="r",
+        )
+        .join(own, on="grp")
+        .filter(
+            pl.col("order_grp").is_not_null()
+            & (pl.col("paid_grp") != pl.col("order_grp"))
+            & ~pl.col("is_orphan").fill_null(True)
+        )
+    )
+    orders = matched.orders.select(
+        "storefront", "order_ref", "order_number", "store_ref", paid_grp="g", its_name="group_ref"
+    )
+    zero = pl.lit(0, pl.Int64)
+    odd = rows.filter(pl.col("outcome_code") == "misapplied").select("grp").unique()
+    return strayed.join(odd, on="grp", how="semi").join(orders, on="paid_grp").select(
+        "storefront", "order_ref", "order_number", "store_ref", "currency", "received_on",
+        group_ref=pl.concat_str(pl.lit("intacct:application:"), "application_ref"), entity_code="entity",
+        kind_code=pl.lit("receipt"), tender_code=pl.lit(None, pl.String), gateway_ref=pl.lit(None, pl.String),
+        occurred_on=pl.lit(None, pl.Date), receipts="receipt_ref", expected_minor=zero, actual_minor=zero,
+        applied_minor="amount_minor", delta_minor=zero, period_expected_minor=zero, period_actual_minor=zero,
+        period_timing_minor=zero, period_delta_minor=zero, outcome_code=pl.lit("misapplied"), family_code=pl.lit("error"),
+        secondary_codes=pl.lit(""), pass_no=zero,
+        evidence=pl.concat_str(pl.lit("The invoice "), "document", pl.lit(" of this order was paid with "), money("amount_minor"),
+                               pl.lit(" of a receipt that belongs to another order.")),
+        is_in_period=pl.lit(True),
+    )  # fmt: skip

@@ -1,0 +1,297 @@
+"""Tie-out 2, who belongs to whom: money that moved at the storefront and the AR receipts that are it.
+
+Passes: (1) our crosswalk; (2) the receipt's reference is the provider's, the transaction's or the payment's reference, as it stands,
+then normalised; (3) a receipt without any reference that is applied to the order's documents and has the amount of the order's only
+payment still open. Candidates that share a reference are narrowed by currency and amount; partial captures of one order that
+still share it are compared together; anything else that stays tied is ambiguous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from tieout.vocabulary import MONEY_MOVES
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.references import narrowed, normalised, smallest_labels
+from transforms.reconcile.universe import crosswalk_of, stands
+
+HOW = (
+    "no counterpart",
+    "posted by this tool (crosswalk)",
+    "its reference is the provider's reference",
+    "its reference is the transaction",
+    "its reference is the payment",
+    "its reference is the payment's once both are normalised",
+    "it has no reference, pays the order's invoice and has the amount of the order's only payment without a receipt",
+    "several payments fit its reference equally well",
+)
+EDGE = {"r": pl.UInt32, "p": pl.UInt32, "pass_no": pl.UInt8, "how": pl.UInt8, "is_ambiguous": pl.Boolean}
+
+
+@dataclass(frozen=True)
+class Paid:
+    """Payments numbered `p` with their group `grp` and order `g`; receipts numbered `r` with theirs; what receipts are applied to."""
+
+    payments: pl.DataFrame
+    receipts: pl.DataFrame
+    applied: pl.DataFrame
+    edges: pl.DataFrame
+    ambiguous: pl.DataFrame
+    has_applications: bool
+
+
+def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
+    """Find the group of every payment that moved money and of every receipt in scope that stands."""
+    payments = payments_of(inputs, matched, policy)
+    receipts = _receipts_of(inputs, policy)
+    applied = _applied(inputs, matched, receipts)
+    own = _by_crosswalk(inputs, payments, receipts, matched)
+    rest = receipts.join(own, on="r", how="anti")
+    named = _by_reference(rest, payments)
+    edges = pl.concat([own, named])
+    edges = pl.concat([edges, _by_application(receipts, payments, applied, edges)])
+    payer = applied.filter("to_scope").select("r").unique()
+    in_scope = (
+        pl.col("by_rule")
+        | (
+            pl.col("in_entity")
+            & (pl.col("r").is_in(edges["r"].implode()) | pl.col("r").is_in(payer["r"].implode()))
+        )
+        | pl.col("r").is_in(own["r"].implode())
+    )
+    receipts = receipts.with_columns(in_scope=in_scope)
+    stand = receipts.filter("in_scope", "is_counted").select("r")
+    edges = edges.join(stand, on="r", how="semi")
+    several = edges.filter(pl.col("r").is_duplicated())
+    labels = (
+        smallest_labels(several.select("r", "p"), "r", "p").rename({"label": "grp"})
+        if several.height
+        else None
+    )
+    if labels is None:
+        payments = payments.with_columns(grp=pl.col("p"))
+    else:
+        payments = (
+            payments.join(labels, on="p", how="left").with_columns(grp=pl.coalesce("grp", "p")).sort("p")
+        )
+    first = edges.group_by("r").agg(pl.col("p").min(), pl.col("pass_no").max(), pl.col("how").max())
+    receipts = receipts.join(first, on="r", how="left").join(
+        payments.select("p", "grp", "g"), on="p", how="left"
+    )
+    orphans = (
+        receipts.filter(pl.col("p").is_null() & pl.col("in_scope") & pl.col("is_counted"))
+        .select("r", orphan_ref=pl.concat_str(pl.lit("intacct:receipt:"), "receipt_ref"))
+        .sort("orphan_ref")
+        .with_row_index("orphan", offset=payments.height)
+    )
+    receipts = receipts.join(orphans, on="r", how="left").with_columns(
+        grp=pl.coalesce("grp", "orphan"),
+        is_orphan=pl.col("orphan").is_not_null(),
+        pass_no=pl.col("pass_no").fill_null(0),
+        how=pl.col("how").fill_null(0),
+    )
+    doubtful = edges.filter("is_ambiguous").join(payments.select("p", "grp"), on="p")
+    ambiguous = doubtful.group_by("grp").agg(pl.col("p").unique().sort())
+    return Paid(
+        payments, receipts.drop("orphan"), applied, edges, ambiguous, inputs.ar_applications is not None
+    )
+
+
+def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
+    """Successful charges, refunds and chargebacks, signed, each with its order; and tender an order carries without a payment.
+
+    A payment that several orders name is put to the first of them by id.
+    """
+    named = (
+        inputs.take("order_payments")
+        .group_by("storefront", "payment_ref")
+        .agg(pl.col("order_ref").min().alias("named_ref"), n_named=pl.col("order_ref").n_unique())
+    )
+    moved = (
+        inputs.take("payments")
+        .filter((pl.col("state_code") == "success") & pl.col("kind_code").is_in(MONEY_MOVES))
+        .join(named, on=["storefront", "payment_ref"], how="left")
+        .with_columns(
+            order_ref=pl.coalesce("order_ref", "named_ref"),
+            occurred_on=pl.lit(None, dtype=pl.Date),
+            event_ref="transaction_ref",
+        )
+    )
+    tender = (
+        inputs.take("owed")
+        .filter((pl.col("event_code") == "receipt") & pl.col("payment_ref").is_null())
+        .select(
+            "storefront", "order_ref", "tender_code", "gateway_ref", "currency", "event_ref",
+            payment_ref="order_ref", transaction_ref="event_ref", kind_code=pl.lit("charge"), amount_minor="total_minor",
+            occurred_on="owed_on",
+        )
+    )  # fmt: skip
+    names = matched.orders.select("key", "g", "order_number", "store_ref", "entity", order_grp="grp")
+    return (
+        pl.concat([moved, tender], how="diagonal")
+        .with_columns(key=matched.keys.of())
+        .join(names, on="key", how="left")
+        .with_columns(
+            entity=pl.col("entity").fill_null(""),
+            store_ref=pl.col("store_ref").fill_null(""),
+            currency=pl.col("currency").fill_null(""),
+            group_ref=pl.concat_str("storefront", pl.lit(":"), "payment_ref", pl.lit(":"), "transaction_ref"),
+            amount_minor=pl.when(pl.col("kind_code") == "charge")
+            .then("amount_minor")
+            .otherwise(-pl.col("amount_minor")),
+        )
+        .with_columns(occurred_on=pl.coalesce("occurred_on", policy.local_day("occurred_at", "entity")))
+        .sort("group_ref")
+        .with_row_index("p")
+    )
+
+
+def _receipts_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:
+    return (
+        inputs.take("ar_receipts")
+        .rename({"entity_code": "entity"})
+        .with_columns(
+            entity=pl.col("entity").fill_null(""),
+            total_minor=pl.col("total_minor").fill_null(0),
+            reference=pl.when(pl.col("reference").str.strip_chars() != "").then("reference"),
+        )
+        .with_columns(
+            is_counted=stands(policy),
+            by_rule=policy.scope.hits(
+                number=None, reference="reference", customer="customer_id", entity="entity"
+            ),
+            in_entity=policy.scope.stands_in("entity"),
+        )
+        .with_row_index("r")
+    )
+
+
+def _applied(inputs: Inputs, matched: Matched, receipts: pl.DataFrame) -> pl.DataFrame:
+    """Applications of receipts: (r, grp of the document's group, amount_minor, to_scope, application_ref, document)."""
+    documents = matched.documents.select(
+        "kind", "ref", "grp", "is_orphan", "in_scope", document=pl.coalesce("number", "ref")
+    )
+    target = (
+        pl.when(pl.col("invoice_ref").is_not_null()).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))
+    )
+    return (
+        inputs.take("ar_applications")
+        .filter(pl.col("receipt_ref").is_not_null() & (pl.col("amount_minor").fill_null(0) != 0))
+        .with_columns(kind=target, ref=pl.coalesce("invoice_ref", "adjustment_ref"))
+        .join(receipts.filter("is_counted").select("r", "receipt_ref"), on="receipt_ref")
+        .join(documents, on=["kind", "ref"], how="left")
+        .select(
+            "r",
+            "application_ref",
+            "amount_minor",
+            "document",
+            "is_orphan",
+            pl.col("grp").alias("paid_grp"),
+            to_scope=pl.col("in_scope").fill_null(False),
+        )
+    )
+
+
+def _edges(frame: pl.DataFrame, pass_no: int, how: int, ambiguous: bool = False) -> pl.DataFrame:
+    return frame.select(
+        "r",
+        "p",
+        pl.lit(pass_no, pl.UInt8).alias("pass_no"),
+        pl.lit(how, pl.UInt8).alias("how"),
+        pl.lit(ambiguous).alias("is_ambiguous"),
+    )
+
+
+def _by_crosswalk(
+    inputs: Inputs, payments: pl.DataFrame, receipts: pl.DataFrame, matched: Matched
+) -> pl.DataFrame:
+    ours = crosswalk_of(inputs, matched.keys).filter(pl.col("kind_code") == "receipt")
+    if ours.is_empty():
+        return pl.DataFrame(schema=EDGE)
+    names = payments.drop_nulls("key").select("key", "p", pl.col("transaction_ref").alias("event_ref"))
+    twins = payments.drop_nulls("key").select(
+        "key", "p", event_ref=pl.concat_str("payment_ref", pl.lit(":"), "transaction_ref")
+    )
+    keyed = ours.join(pl.concat([twins, names]).unique(), on=["key", "event_ref"])
+    return _edges(
+        keyed.join(receipts.select("r", "receipt_ref"), left_on="intacct_key", right_on="receipt_ref")
+        .select("r", "p")
+        .unique(),
+        1,
+        1,
+    )
+
+
+def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """Pass 2, one kind of reference after the other; a receipt takes part until one kind has found something."""
+    left = receipts.filter(pl.col("reference").is_not_null()).select(
+        "r", "reference", "currency", "total_minor"
+    )
+    facts = payments.select("p", "currency", "amount_minor", "order_grp")
+    found = []
+    for how, column in ((2, "gateway_ref"), (3, "transaction_ref"), (4, "payment_ref")):
+        names = payments.select(
+            "p", pl.col(column).alias("reference"), charge=pl.col("amount_minor") >= 0
+        ).drop_nulls()
+        hits = left.join(names, on="reference").filter((pl.col("total_minor") >= 0) == pl.col("charge"))
+        found.append(_chosen(hits, facts, how))
+        left = left.join(hits, on="r", how="anti")
+    if left.height:
+        plain = pl.concat(
+            payments.select("p", plain=normalised(column), charge=pl.col("amount_minor") >= 0)
+            for column in ("gateway_ref", "transaction_ref", "payment_ref")
+        ).drop_nulls()
+        hits = left.with_columns(plain=normalised("reference")).join(plain.unique(), on="plain")
+        found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == pl.col("charge")), facts, 5))
+    return pl.concat(found)
+
+
+def _chosen(hits: pl.DataFrame, facts: pl.DataFrame, how: int) -> pl.DataFrame:
+    hits = hits.select("r", "p", "currency", "total_minor")
+    several = hits.filter(pl.col("r").is_duplicated())
+    if several.is_empty():
+        return _edges(hits, 2, how)
+    tested = several.join(facts, on="p", suffix="_paid").with_columns(
+        fits_currency=pl.col("currency") == pl.col("currency_paid"),
+        fits_amount=pl.col("total_minor") == pl.col("amount_minor"),
+    )
+    kept = narrowed(tested, ["r"], ("fits_currency", "fits_amount"))
+    one_order = (pl.col("order_grp").n_unique().over("r") == 1) & pl.col(
+        "order_grp"
+    ).is_not_null().all().over("r")
+    kept = kept.with_columns(tied=(pl.len().over("r") > 1) & ~one_order)
+    return pl.concat(
+        [
+            _edges(hits.filter(~pl.col("r").is_duplicated()), 2, how),
+            _edges(kept.filter(~pl.col("tied")), 2, how),
+            _edges(kept.filter("tied"), 2, 7, ambiguous=True),
+        ]
+    )
+
+
+def _by_application(
+    receipts: pl.DataFrame, payments: pl.DataFrame, applied: pl.DataFrame, edges: pl.DataFrame
+) -> pl.DataFrame:
+    """Pass 3: no reference, applied to documents of one order, amount of its only open payment, and the only such receipt."""
+    blank = receipts.filter(pl.col("reference").is_null() & pl.col("is_counted")).join(
+        edges, on="r", how="anti"
+    )
+    target = (
+        applied.drop_nulls("paid_grp")
+        .group_by("r")
+        .agg(pl.col("paid_grp").unique())
+        .filter(pl.col("paid_grp").list.len() == 1)
+    )
+    blank = blank.join(target.explode("paid_grp"), on="r").select("r", "paid_grp", "currency", "total_minor")
+    free = (
+        payments.join(edges, on="p", how="anti")
+        .drop_nulls("order_grp")
+        .select("p", "currency", paid_grp="order_grp", total_minor="amount_minor")
+    )
+    hits = blank.join(free, on=["paid_grp", "currency", "total_minor"])
+    unique = hits.filter(~pl.col("r").is_duplicated() & ~pl.col("p").is_duplicated())
+    return _edges(unique, 3, 6)

@@ -1,0 +1,130 @@
+"""Both sides made ready: orders with their entity and expected customer, ledger documents with sign and scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.policy import Policy
+
+KIND_OF_CROSSWALK = {"invoice": "invoice", "credit_memo": "adjustment"}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """How a storefront identity becomes one key column: the order id alone while there is one storefront, else both."""
+
+    single: str | None
+
+    def of(self) -> pl.Expr:
+        """The key; equal for equal (storefront, order_ref) within this run."""
+        if self.single is None:
+            return pl.concat_str("storefront", pl.lit("\x1f"), "order_ref")
+        return pl.when(pl.col("storefront") == self.single).then(pl.col("order_ref"))
+
+
+def resolved_stores(inputs: Inputs, orders: pl.DataFrame) -> pl.DataFrame:
+    """The store mapping for the stores that occur, one row each; a row of its own wins over one for any storefront."""
+    stores = inputs.take("stores")
+    exact = stores.filter(pl.col("storefront") != "*")
+    wild = stores.filter(pl.col("storefront") == "*").drop("storefront")
+    if wild.is_empty():
+        return exact
+    rest = (
+        orders.select("storefront", "store_ref")
+        .unique()
+        .join(exact, on=["storefront", "store_ref"], how="anti")
+    )
+    return pl.concat([exact, rest.join(wild, on="store_ref").select(exact.columns)])
+
+
+def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys]:
+    """Every order once, numbered `g` in the order of its group_ref, with entity, expected customer and dates.
+
+    An order that is owed for but missing among the orders gets a row of its own, so that no owed amount can be lost.
+    """
+    orders, owed = inputs.take("orders"), inputs.take("owed")
+    fronts = pl.concat([orders.get_column("storefront"), owed.get_column("storefront")]).unique().drop_nulls()
+    keys = Keys(fronts.item() if len(fronts) == 1 else None)
+    lost = (
+        owed.lazy().join(orders.lazy(), on=["storefront", "order_ref"], how="anti").collect()
+        if owed.height
+        else owed
+    )
+    if lost.height:
+        extra = lost.group_by("storefront", "order_ref").agg(
+            pl.col("order_number").min(), pl.col("store_ref").min(), pl.col("currency").min()
+        )
+        orders = pl.concat(
+            [orders, extra.with_columns(status_code=pl.lit("open"), total_minor=pl.lit(0, pl.Int64))],
+            how="diagonal",
+        )
+    stores = resolved_stores(inputs, orders)
+    customers = inputs.take("customer_ids")
+    found = (
+        orders.lazy()
+        .with_columns(
+            store_ref=pl.col("store_ref").fill_null(""),
+            currency=pl.col("currency").fill_null(""),
+            total_minor=pl.col("total_minor").fill_null(0),
+            is_test=pl.col("is_test").fill_null(False),
+            is_cancelled=(pl.col("status_code") == "cancelled").fill_null(False),
+            group_ref=pl.concat_str("storefront", pl.lit(":"), "order_ref"),
+            key=keys.of(),
+        )
+        .join(stores.lazy(), on=["storefront", "store_ref"], how="left")
+        .with_columns(entity=pl.col("entity_code").fill_null(""), prefix=pl.col("invoice_prefix").fill_null(""), guest="guest_customer_id")
+        .join(customers.lazy(), on=["storefront", "customer_ref"], how="left")
+        .with_columns(
+            customer=pl.when(pl.col("customer_ref").is_null()).then(pl.col("guest")).otherwise(pl.col("customer_id")),
+            placed_on=policy.local_day("placed_at", "entity"),
+        )
+        .select(
+            "group_ref", "key", "storefront", "order_ref", "order_number", "store_ref", "customer_name", "status_code",
+            "currency", "total_minor", "due_minor", "tax_included", "is_test", "is_cancelled", "entity", "prefix",
+            "customer", "placed_on",
+        )
+        .sort("group_ref")
+        .collect()
+    )  # fmt: skip
+    return found.with_row_index("g"), keys
+
+
+def documents_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:
+    """AR invoices and adjustments in one frame, one row `d` each: whether it stands (`is_counted`) and is the shops' (`by_rule`)."""
+    invoices = inputs.take("ar_invoices").select(
+        pl.lit("invoice").alias("kind"), pl.col("invoice_ref").alias("ref"), pl.col("invoice_number").alias("number"),
+        "reference", "entity_code", "customer_id", "currency", "state_code", "posted_on", "due_on", "total_minor", "is_deleted",
+    )  # fmt: skip
+    memos = inputs.take("ar_adjustments").select(
+        pl.lit("adjustment").alias("kind"), pl.col("adjustment_ref").alias("ref"), pl.col("adjustment_number").alias("number"),
+        "reference", "entity_code", "customer_id", "currency", "state_code", "posted_on",
+        pl.lit(None, dtype=pl.Date).alias("due_on"), "total_minor", "is_deleted",
+    )  # fmt: skip
+    return (
+        pl.concat([invoices, memos])
+        .rename({"entity_code": "entity"})
+        .with_columns(entity=pl.col("entity").fill_null(""), total_minor=pl.col("total_minor").fill_null(0))
+        .with_columns(
+            is_counted=stands(policy),
+            by_rule=policy.scope.hits(
+                number="number", reference="reference", customer="customer_id", entity="entity"
+            ),
+        )
+        .with_row_index("d")
+    )
+
+
+def stands(policy: Policy) -> pl.Expr:
+    """Whether a ledger row counts: not deleted, not a draft, not reversed (a reversed one and its reversal net to zero)."""
+    gone = pl.col("is_deleted").fill_null(False)
+    return ~gone & ~pl.col("state_code").str.to_lowercase().is_in(list(policy.ignored_states)).fill_null(
+        False
+    )
+
+
+def crosswalk_of(inputs: Inputs, keys: Keys) -> pl.DataFrame:
+    """Our own documents that Intacct confirmed: (kind_code, key, event_ref, intacct_key, storefront, order_ref)."""
+    return inputs.take("crosswalk").drop_nulls("intacct_key").with_columns(key=keys.of())

@@ -1,0 +1,63 @@
+"""Amounts and codes as expressions: money text for evidence, the primary outcome by precedence, families."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from tieout.money import known_currencies
+from tieout.vocabulary import OUTCOMES, PRECEDENCE
+
+_UNUSUAL = {code: digits for code, digits in known_currencies().items() if digits != 2}
+FAMILY = {code: entry[0] for code, entry in OUTCOMES.items()}
+
+
+def digits_of(currency: str = "currency") -> pl.Expr:
+    """ISO 4217 digits of a currency column; two for a code that is none (its order is held anyway)."""
+    return pl.col(currency).replace_strict(_UNUSUAL, default=2, return_dtype=pl.Int64)
+
+
+def money(minor: str, currency: str = "currency") -> pl.Expr:
+    """`12.34 USD` from minor units and currency, with the currency's own digits."""
+    text = pl.col(minor).abs().cast(pl.String)
+    digits = digits_of(currency)
+    shown = text.str.zfill(3)
+    found = pl.lit("")
+    for count in (0, 2, 3, 4):
+        padded = text.str.zfill(count + 1)
+        one = pl.concat_str(padded.str.head(-count), pl.lit("."), padded.str.tail(count)) if count else text
+        found = pl.when(digits == count).then(one).otherwise(found)
+    found = pl.when(found == "").then(shown).otherwise(found)
+    sign = pl.when(pl.col(minor) < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    return pl.concat_str(sign, found, pl.lit(" "), pl.col(currency))
+
+
+def primary(flags: Mapping[str, pl.Expr | str]) -> tuple[pl.Expr, pl.Expr]:
+    """Primary outcome by published precedence, and all other codes that apply, joined by comma."""
+    held = {code: pl.col(flag) if isinstance(flag, str) else flag for code, flag in flags.items()}
+    ranked = [code for code in PRECEDENCE if code in held]
+    first = pl.coalesce(pl.when(held[code]).then(pl.lit(code)) for code in ranked)
+    every = pl.concat_list(pl.when(held[code]).then(pl.lit(code)) for code in ranked).list.drop_nulls()
+    return first, every.list.slice(1).list.join(",")
+
+
+def family(code: str = "outcome_code") -> pl.Expr:
+    """The one family of an outcome code."""
+    return pl.col(code).replace_strict(FAMILY, return_dtype=pl.String)
+
+
+def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
+    """A left join that keeps the rows as they are: only the key columns travel, not the wide frame. `found` is unique by key."""
+    return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
+
+
+def rounded_half_up(minor: pl.Expr, step: pl.Expr) -> pl.Expr:
+    """Minor units rounded to multiples of `step`, halves away from zero (what a ledger with fewer digits keeps)."""
+    return minor.sign() * ((minor.abs() + step // 2) // step) * step
+
+
+def step_of(digits: int, currency: str = "currency") -> pl.Expr:
+    """The smallest amount the ledger can hold, in the currency's minor units: 10 for KWD in a ledger of two digits, else 1."""
+    excess = (digits_of(currency) - digits).clip(lower_bound=0)
+    return excess.replace_strict({n: 10**n for n in range(5)}, default=1, return_dtype=pl.Int64)

@@ -1,0 +1,24 @@
+"""Positions and running totals within groups of a frame that is sorted by its groups: plain column arithmetic, no window per group."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def starts(*keys: str) -> pl.Expr:
+    """Whether a row is the first of its group. The frame must be sorted by the keys (or have equal keys side by side)."""
+    changed = pl.any_horizontal(pl.col(key).ne_missing(pl.col(key).shift(1)) for key in keys)
+    return changed | (pl.int_range(pl.len()) == 0)
+
+
+def position(*keys: str) -> pl.Expr:
+    """1 for the first row of each group, 2 for the second …, of a frame sorted by the keys."""
+    row = pl.int_range(pl.len(), dtype=pl.Int64)
+    return row - pl.when(starts(*keys)).then(row).forward_fill() + 1
+
+
+def running(amount: pl.Expr, *keys: str) -> pl.Expr:
+    """The sum of an amount up to and including each row of its group, of a frame sorted by the keys."""
+    value = amount.cast(pl.Int64).fill_null(0)
+    total = value.cum_sum()
+    return total - pl.when(starts(*keys)).then(total - value).forward_fill()

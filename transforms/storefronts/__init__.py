@@ -1,0 +1,1 @@
+"""One module per storefront, the same functions in each: raw landings in, `core` tables out. The modules do not know each other."""
