@@ -236,6 +236,26 @@ def status(
     raise typer.Exit(found["exit_code"])
 
 
+@app.command()
+def outbox(
+    action: Annotated[str, typer.Argument(help="list, show, hold, release, cancel or replay.")] = "list",
+    documents: Annotated[list[str] | None, typer.Argument(help="Document ids or numbers.")] = None,
+    config: Config = Path("tieout.toml"),
+    reason: Annotated[str, typer.Option(help="Why; kept beside the document.")] = "",
+    author: Annotated[
+        str, typer.Option(help="Your name; kept beside the document.", envvar="TIEOUT_AUTHOR")
+    ] = "",
+    state: Annotated[str | None, typer.Option(help="list: only this state.")] = None,
+) -> None:
+    """List what waits to be posted, show one document's history, or hold, release, cancel or replay it with a reason."""
+    from flows.waiting import act
+
+    for line in act(
+        _house(config, quiet=True), action, documents or [], reason=reason, author=author, state=state
+    ):
+        typer.echo(line)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )

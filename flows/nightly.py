@@ -61,9 +61,13 @@ def nightly(
     elif house.settings.intacct is not None:
         try:
             step("post")
-            problems += [done["post"]["halted"]] if done["post"].get("halted") else []
+            problems += [
+                *done["post"]["problems"],
+                *([done["post"]["halted"]] if done["post"].get("halted") else []),
+            ]
             code = max(code, done["post"]["exit_code"])
             step("confirm")
+            problems += done["confirm"]["problems"]
         except (Stopped, Refused) as fault:
             problems.append(str(fault))
             code = max(code, fault.exit_code)

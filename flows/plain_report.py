@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from flows.plain_text import Text
 from tieout import __version__
 from tieout.money import show
 from tieout.reports.data import FAMILY_TITLES, ReportData, meaning, words
-from tieout.reports.folder import content_hash, write_report
+from tieout.reports.folder import write_report
 from transforms.reconcile import PaidResult, Result
 
 LISTED: Final = 10
@@ -130,7 +131,8 @@ def written(out: Path, data: ReportData, tables: Tables, say: Callable[[str], No
     )
     extra = {"problems": tables.problems.select(list(PROBLEMS)), "files": counts}
     folder = write_report(out, data, extra=extra, say=lambda what: say(f"writing the {what}"))
-    return folder, content_hash(data)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return folder, str(manifest["content_sha256"])
 
 
 # ── on the terminal ─────────────────────────────────────────────────────────────────────────────────────────────

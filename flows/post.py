@@ -53,6 +53,7 @@ class Drained:
     unknown: int = 0
     found: int = 0
     absent: int = 0
+    problems: list[str] = field(default_factory=list)
     waiting_reason: str | None = None
     halted: str | None = None
     exit_code: int = 0
@@ -208,6 +209,10 @@ def _turn(
         drained.refused += settled.refused
         drained.dead += settled.dead
         drained.unknown += settled.unknown
+        drained.problems += [
+            f"An answer for document {identity} came when it was {state} already; look at it with `tieout outbox show {identity}`."
+            for identity, state in settled.stale
+        ]
         house.progress(f"posting {kind.replace('_', ' ')}s", drained.accepted[kind], None)
     return claim
 

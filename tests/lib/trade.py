@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from drawn import drawn, table
 
 from checks.contracts import ALL
-from drawn import drawn, table
 from transforms.recognition import Owed, RecognitionPolicy, owed
 
 STORES = drawn(

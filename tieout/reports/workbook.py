@@ -115,7 +115,8 @@ class _Book:
         return sheet
 
     def heads(self, sheet: Any, row: int, names: Sequence[str]) -> None:
-        """A row of column headings."""
+        """A row of column headings, tall enough for two lines."""
+        sheet.set_row(row, 32)
         for at, name in enumerate(names):
             sheet.write_string(row, at, name, self.head)
 

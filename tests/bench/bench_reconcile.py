@@ -1,0 +1,280 @@
+"""How fast the reconciliation is, beside a hand-written DuckDB query with the same outcomes and a bare join, in the same run.
+
+    python tests/bench/bench_reconcile.py --orders 1000000 [--repeat 3] [--buckets 8]
+
+Makes its own frames (seeded, 3 % with planted faults of fifteen kinds), checks that both give every order the same outcome, and prints
+orders per second, peak memory of each in a process of its own, and the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import polars as pl  # noqa: E402
+
+from tieout.vocabulary import COMPONENTS  # noqa: E402
+from transforms.reconcile import Inputs, Period, Policy, proofs, reconcile  # noqa: E402
+from transforms.reconcile.matching import match  # noqa: E402
+from transforms.reconcile.orders import compared_orders  # noqa: E402
+
+FAULTS = (
+    "missing_invoice", "duplicate_invoice", "missing_order", "amount_goods", "amount_tax", "amount_shipping", "amount_discount", "customer",
+    "currency", "entity", "cut_off", "cancelled_but_invoiced", "refund_without_credit_memo", "credit_memo_without_refund", "over_invoiced",
+)  # fmt: skip
+FAULTY_PERCENT = 3
+SQL = Path(__file__).parent / "sql"
+
+
+def mixed(salt: int) -> pl.Expr:
+    """A repeatable number for each order, spread evenly (multiplicative hashing; no chance is involved)."""
+    return (pl.col("i") * 2_654_435_761 + salt * 40_503 * 977) % 4_294_967_291
+
+
+def world(orders: int) -> dict[str, pl.DataFrame]:
+    """Seeded frames of both sides: 2.5 lines an order, some refunds, cancelled and open orders, and the planted faults."""
+    base = pl.DataFrame({"i": pl.arange(0, orders, eager=True, dtype=pl.Int64)}).with_columns(
+        pick=mixed(1) % 10_000, kind=mixed(2) % len(FAULTS), goods=2000 + mixed(3) % 20_000, shipping=400 + mixed(4) % 500, less=100 + mixed(5) % 300,
+        life=mixed(6) % 100, store=mixed(7) % 2,
+    )  # fmt: skip
+    faulty = pl.col("pick") < FAULTY_PERCENT * 100
+    base = base.with_columns(
+        fault=pl.when(faulty).then(pl.col("kind").replace_strict(dict(enumerate(FAULTS)), return_dtype=pl.String)).otherwise(pl.lit("")),
+        discount=-pl.col("less"), tax=(pl.col("goods") * 8875 // 100_000),
+    ).with_columns(
+        state=pl.when(pl.col("fault") == "cancelled_but_invoiced").then(pl.lit("cancelled"))
+        .when(pl.col("fault") != "").then(pl.lit("complete"))
+        .when(pl.col("life") < 4).then(pl.lit("cancelled")).when(pl.col("life") < 10).then(pl.lit("open")).otherwise(pl.lit("complete")),
+        total=pl.col("goods") + pl.col("shipping") + pl.col("discount") + pl.col("tax"),
+        refunds=((pl.col("fault") == "") & (pl.col("life") >= 94)) | (pl.col("fault") == "refund_without_credit_memo"),
+        day=pl.lit(date(2026, 9, 1)) + pl.duration(days=mixed(8) % 55),
+        ref=pl.concat_str(mixed(9).cast(pl.String).str.zfill(10), pl.lit("-4c2b-9a10-"), pl.col("i").cast(pl.String).str.zfill(12)),
+        number=pl.concat_str(pl.lit("W"), (pl.col("i") + 100_000).cast(pl.String)), entity=pl.when(pl.col("store") == 0).then(pl.lit("E100")).otherwise(pl.lit("E200")),
+        currency=pl.when(pl.col("store") == 0).then(pl.lit("USD")).otherwise(pl.lit("EUR")), customer=pl.concat_str(pl.lit("c"), (mixed(10) % (orders // 2 + 1)).cast(pl.String)),
+    )  # fmt: skip
+    fault = pl.col("fault")
+    lives = base.filter(fault != "missing_order")
+    sold = lives.filter(pl.col("state") == "complete")
+    zero = [
+        pl.lit(0, pl.Int64).alias(f"{c}_minor")
+        for c in COMPONENTS
+        if c not in ("goods", "shipping", "discount", "tax")
+    ]
+    parts = [pl.col(c).alias(f"{c}_minor") for c in ("goods", "shipping", "discount", "tax")]
+    event = [pl.lit("shop").alias("storefront"), pl.col("ref").alias("order_ref"), pl.col("number").alias("order_number"),
+             pl.col("entity").alias("entity_code"), "currency"]  # fmt: skip
+    sales = sold.select(
+        *event,
+        pl.lit("sale").alias("event_code"),
+        pl.lit("s1").alias("event_ref"),
+        pl.col("day").alias("owed_on"),
+        *parts,
+        *zero,
+        pl.col("total").alias("total_minor"),
+    )
+    back = (pl.col("goods") // 2).alias("goods")
+    given = sold.filter("refunds").select(
+        *event, pl.lit("credit").alias("event_code"), pl.lit("r1").alias("event_ref"), pl.col("day").alias("owed_on"), -back.alias("goods_minor"),
+        *[pl.lit(0, pl.Int64).alias(f"{c}_minor") for c in ("shipping", "discount", "tax")], *zero, -back.alias("total_minor"),
+    )  # fmt: skip
+    # What the ledger holds: one invoice per sale, changed by the fault.
+    billed = base.filter(((pl.col("state") == "complete") | (fault == "cancelled_but_invoiced")) & (fault != "missing_invoice")).with_columns(
+        goods=pl.col("goods") + pl.when(fault == "amount_goods").then(500).otherwise(0),
+        tax=pl.col("tax") - pl.when(fault == "amount_tax").then(150).otherwise(0),
+        shipping=pl.col("shipping") + pl.when(fault == "amount_shipping").then(77).otherwise(0),
+        discount=pl.when(fault == "amount_discount").then(0).otherwise("discount"),
+        currency=pl.when(fault == "currency").then(pl.lit("GBP")).otherwise("currency"),
+        entity=pl.when(fault == "entity").then(pl.lit("E900")).otherwise("entity"),
+        customer=pl.when(fault == "customer").then(pl.lit("Cx")).otherwise(pl.col("customer").str.to_uppercase()),
+        day=pl.when(fault == "cut_off").then(pl.lit(date(2026, 11, 1))).otherwise("day"), copy=pl.lit(0),
+    )  # fmt: skip
+    more = billed.filter(fault.is_in(["duplicate_invoice", "over_invoiced"])).with_columns(
+        copy=pl.lit(1), goods=pl.col("goods") - pl.when(fault == "over_invoiced").then(1000).otherwise(0)
+    )
+    invoices = pl.concat([billed, more]).with_columns(
+        invoice_ref=(pl.col("i") * 2 + pl.col("copy")).cast(pl.String),
+        total_minor=pl.sum_horizontal("goods", "shipping", "discount", "tax"),
+    )
+    memos = base.filter(
+        ((pl.col("state") == "complete") & pl.col("refunds") & (fault == ""))
+        | (fault == "credit_memo_without_refund")
+    ).with_columns(adjustment_ref=pl.col("i").cast(pl.String), goods=-back)
+    document = [pl.col("number").alias("reference"), pl.col("entity").alias("entity_code"), "currency", pl.lit("Posted").alias("state_code"), pl.col("day").alias("posted_on"),
+                pl.lit(False).alias("is_deleted")]  # fmt: skip
+    lines = pl.concat(
+        [
+            *(invoices.filter(pl.col(c) != 0).select(pl.lit("invoice").alias("document_kind"), pl.col("invoice_ref").alias("document_ref"), pl.lit(c).alias("component_code"), pl.col(c).alias("amount_minor")) for c in ("goods", "shipping", "discount", "tax")),
+            memos.select(pl.lit("adjustment").alias("document_kind"), pl.col("adjustment_ref").alias("document_ref"), pl.lit("goods").alias("component_code"), pl.col("goods").alias("amount_minor")),
+        ]
+    )  # fmt: skip
+    instant = pl.col("day").cast(pl.Datetime("us", "UTC"))
+    charged = sold.select(
+        pl.lit("shop").alias("storefront"), payment_ref=pl.concat_str(pl.lit("p"), "i"), transaction_ref=pl.concat_str(pl.lit("t"), "i"), order_ref="ref", kind_code=pl.lit("charge"),
+        state_code=pl.lit("success"), tender_code=pl.lit("CreditCard"), gateway_ref=pl.concat_str(pl.lit("G"), "i"), currency="currency", amount_minor="total", occurred_at=instant,
+    )  # fmt: skip
+    received = sold.filter(fault == "").select(
+        receipt_ref=pl.concat_str(pl.lit("9"), "i"), reference=pl.concat_str(pl.lit("G"), "i"), entity_code="entity", customer_id=pl.col("customer").str.to_uppercase(), currency="currency",
+        state_code=pl.lit("Complete"), received_on="day", total_minor="total", is_deleted=pl.lit(False),
+    )  # fmt: skip
+    applied = sold.filter(fault == "").select(
+        application_ref=pl.concat_str(pl.lit("a"), "i"), receipt_ref=pl.concat_str(pl.lit("9"), "i"), invoice_ref=(pl.col("i") * 2).cast(pl.String), amount_minor="total", credit_minor=pl.lit(0, pl.Int64), applied_on="day",
+    )  # fmt: skip
+    frames = {
+        "orders": lives.select(
+            pl.lit("shop").alias("storefront"), pl.col("ref").alias("order_ref"), pl.col("number").alias("order_number"), pl.when(pl.col("store") == 0).then(pl.lit("us")).otherwise(pl.lit("eu")).alias("store_ref"),
+            pl.col("customer").alias("customer_ref"), pl.concat_str(pl.lit("Customer "), "customer").alias("customer_name"), pl.col("state").alias("status_code"), instant.alias("placed_at"), "currency",
+            pl.col("total").alias("total_minor"), pl.lit(False).alias("is_test"), pl.lit(False).alias("tax_included"),
+        ),
+        "owed": pl.concat([sales, given]),
+        "stores": pl.DataFrame({"storefront": ["shop", "shop"], "store_ref": ["us", "eu"], "entity_code": ["E100", "E200"], "invoice_prefix": ["U", "E"], "guest_customer_id": ["GUEST-US", "GUEST-EU"]}),
+        "customer_ids": base.select(pl.lit("shop").alias("storefront"), pl.col("customer").alias("customer_ref"), pl.col("customer").str.to_uppercase().alias("customer_id")).unique(),
+        "ar_invoices": invoices.select("invoice_ref", pl.concat_str(pl.lit("U"), "number", pl.when(pl.col("copy") == 1).then(pl.lit("-2")).otherwise(pl.lit(""))).alias("invoice_number"),
+                                       pl.col("customer").alias("customer_id"), "total_minor", *document),
+        "ar_adjustments": memos.select("adjustment_ref", pl.concat_str(pl.lit("CM"), "number").alias("adjustment_number"), pl.col("customer").str.to_uppercase().alias("customer_id"), pl.col("goods").alias("total_minor"), *document),
+        "ar_lines": lines, "payments": charged, "ar_receipts": received, "ar_applications": applied,
+    }  # fmt: skip
+    # Rows arrive in no order.
+    return {name: frame.sample(fraction=1.0, shuffle=True, seed=7) for name, frame in frames.items()}
+
+
+def digest(rows: pl.DataFrame) -> str:
+    """One number for all outcomes: which row, what difference, in the period and in all, which code."""
+    text = pl.concat_str(
+        "group_ref",
+        "entity_code",
+        "currency",
+        "delta_minor",
+        "period_expected_minor",
+        "period_actual_minor",
+        "outcome_code",
+        separator="|",
+    )
+    return str(rows.select(text.hash(11).cast(pl.Decimal(38, 0)).sum()).item())
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def child(job: str, folder: Path, buckets: int, repeat: int) -> None:
+    """One engine in a process of its own: load (not timed), work (timed), report as JSON."""
+    names = [path.stem for path in sorted(folder.glob("*.parquet"))]
+    seconds, work, found = [], [], None
+    if job in ("orders", "whole"):
+        frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in names}
+        if job == "orders":
+            frames = {
+                k: v for k, v in frames.items() if k not in ("payments", "ar_receipts", "ar_applications")
+            }
+        inputs, policy = Inputs(**frames), Policy(period=Period.month("2026-09"), buckets=buckets)
+        before = peak_mb()
+        for _ in range(repeat):
+            start, busy = time.perf_counter(), time.process_time()
+            if job == "orders":
+                found = compared_orders(inputs, match(inputs, policy), policy)
+            else:
+                result = reconcile(inputs, policy)
+                found = result.orders
+            seconds.append(time.perf_counter() - start)
+            work.append(time.process_time() - busy)
+        if job == "whole":
+            assert proofs(result)["difference_minor"].abs().sum() == 0, "the bench's own result does not foot"
+    else:
+        import duckdb
+
+        con = duckdb.connect()
+        for name in names:
+            con.execute(f"create table {name} as select * from read_parquet('{folder / name}.parquet')")
+        before = peak_mb()
+        query = (SQL / f"{'reconcile' if job == 'duckdb' else 'join'}.sql").read_text()
+        for _ in range(repeat):
+            start, busy = time.perf_counter(), time.process_time()
+            found = con.sql(query).pl()
+            seconds.append(time.perf_counter() - start)
+            work.append(time.process_time() - busy)
+    assert found is not None
+    said = {
+        "seconds": statistics.median(seconds),
+        "cpu": statistics.median(work),
+        "peak_mb": round(peak_mb()),
+        "loaded_mb": round(before),
+    }
+    if job != "join":
+        said |= {
+            "digest": digest(found),
+            "rows": found.height,
+            "outcomes": dict(sorted(found.group_by("outcome_code").len().iter_rows())),
+        }
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def main() -> None:
+    """Make the frames, run each engine in turn, compare and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--orders", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--buckets", type=int, default=8)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--child")
+    options = parser.parse_args()
+    if options.child:
+        child(options.child, options.folder, options.buckets, options.repeat)
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for table, frame in world(options.orders).items():
+            frame.write_parquet(folder / f"{table}.parquet")
+        said = {}
+        for job in ("join", "duckdb", "orders", "whole"):
+            command = [
+                sys.executable,
+                __file__,
+                "--child",
+                job,
+                "--folder",
+                name,
+                "--buckets",
+                str(options.buckets),
+                "--repeat",
+                str(options.repeat),
+            ]
+            said[job] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    words = {
+        "join": "bare join (DuckDB)",
+        "duckdb": "hand-written query (DuckDB)",
+        "orders": "orders against invoices (tieout)",
+        "whole": "whole reconciliation with receipts (tieout)",
+    }
+    print(f"{options.orders:,} orders, median of {options.repeat}, {options.buckets} buckets")
+    for job, words_ in words.items():
+        one = said[job]
+        print(
+            f"  {words_:46} {one['seconds']:7.2f} s ({one['cpu']:.2f} s of processor)  {options.orders / one['seconds']:>12,.0f} orders/s  peak {one['peak_mb']:,} MB ({one['loaded_mb']:,} MB of it inputs)"
+        )
+    ratio = said["orders"]["seconds"] / said["duckdb"]["seconds"]
+    effort = said["orders"]["cpu"] / said["duckdb"]["cpu"]
+    same = said["orders"]["digest"] == said["duckdb"]["digest"]
+    print(
+        f"  same outcome for every row: {same}; tieout / hand-written query: {ratio:.2f} by the clock, {effort:.2f} by the processor; tieout / bare join: {said['orders']['seconds'] / said['join']['seconds']:.1f}"
+    )
+    print(f"  outcomes: {said['orders']['outcomes']}")
+    if not same:
+        print(f"  hand-written: {said['duckdb']['outcomes']}")
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Suites on volume and distribution: what they notice, and that their pages open offline."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from checks.contracts import ALL
+
+
+def days(counts: list[int], storefront: str = "shop") -> pl.DataFrame:
+    start = date(2026, 10, 1)
+    rows = [(storefront, start + timedelta(days=n), count) for n, count in enumerate(counts) if count >= 0]
+    return pl.DataFrame(
+        rows, schema={"storefront": pl.String, "on": pl.Date, "order_count": pl.Int64}, orient="row"
+    )
+
+
+def rows(text: str) -> pl.DataFrame:
+    from drawn import table
+
+    counts = {name: pl.Int64() for name in ("recent_count", "earlier_count", "order_count", "held_count")}
+    return table(text, counts)
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, object]], Path]:
+    from checks.expectations import run
+
+    out = tmp_path_factory.mktemp("docs")
+    aggregates = {
+        "orders_per_day": pl.concat([days([40] * 20 + [3, 41]), days([40] * 20 + [-1, 40], "outlet")]),
+        "currencies": rows(
+            """
+            storefront | currency | recent_count | earlier_count
+            shop       | USD      | 10           | 100
+            shop       | CHF      | 2            | 0
+            new        | EUR      | 5            | 0
+            """
+        ),
+        "held": rows("storefront | order_count | held_count\nshop | 100 | 2\noutlet | 100 | 50"),
+        "refunds": rows(
+            "storefront | currency | charged_minor | refunded_minor\nshop | USD | 1000 | 100\nshop | EUR | 1000 | 400\nshop | JPY | 0 | 0"
+        ),
+    }
+    return run(aggregates, out), out
+
+
+def test_what_is_not_usual_is_told_and_nothing_else(night: tuple[list[dict[str, object]], Path]) -> None:
+    found, _ = night
+    assert [(one["rule_code"], one["subject_ref"], one["severity"]) for one in found] == [
+        ("currency_new", "shop/CHF", "warn"),
+        ("held_share_high", "outlet", "warn"),
+        ("refund_rate_high", "shop/EUR", "warn"),
+        ("volume_unusual", "outlet/2026-10-21", "warn"),
+        ("volume_unusual", "shop/2026-10-21", "warn"),
+    ]
+    assert "3 orders on 2026-10-21 where 40 are usual" in str(found[-1]["sentence"])
+    assert set(found[0]) == set(ALL["ops.findings"].polars_schema) - {"run_id", "found_at"}
+
+
+def test_the_pages_name_no_outside_host_and_load_nothing(night: tuple[list[dict[str, object]], Path]) -> None:
+    _, out = night
+    pages = list(out.rglob("*.html"))
+    assert (out / "index.html") in pages
+    assert len(pages) >= 9
+    for file in (path for path in out.rglob("*") if path.is_file()):
+        hosts = set(re.findall(r"https?://[^/\"'\s]+", file.read_text(encoding="utf-8"))) - {
+            "http://www.w3.org"
+        }
+        assert not hosts, (file, hosts)
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "<script" not in text
+        style = re.search(r'href="([./]*style\.css)"', text)
+        assert style is not None
+        assert (page.parent / style[1]).exists()
+
+
+def test_the_pages_say_what_was_expected(night: tuple[list[dict[str, object]], Path]) -> None:
+    _, out = night
+    validation = next((out / "validations" / "held").rglob("*.html")).read_text(encoding="utf-8")
+    assert "share" in validation
+    assert "0.1" in validation
+
+
+def test_nothing_to_judge_is_a_page_that_says_so(tmp_path: Path) -> None:
+    from checks.expectations import run
+
+    assert (
+        run(
+            {"orders_per_day": days([]), "held": rows("storefront | order_count | held_count\nshop | 0 | 0")},
+            tmp_path,
+        )
+        == []
+    )
+    assert "nothing to judge" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_great_expectations_is_not_imported_until_it_is_needed() -> None:
+    code = "import sys, checks.expectations, checks.findings, checks.rules; sys.exit('great_expectations' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

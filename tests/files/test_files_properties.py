@@ -1,0 +1,199 @@
+"""Whatever dialect an export is written in, and however the files are sliced, the outcome is the same and nothing is lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows import plain_stage, plain_text
+
+CALM = settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+DIGITS = {"USD": 2, "JPY": 0, "KWD": 3}
+
+
+@st.composite
+def trade(draw: Any) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Orders with a fate each, and how many rows of each outcome they must give."""
+    orders, expected = [], {}
+    for number in range(draw(st.integers(1, 12))):
+        fate = draw(st.sampled_from(["matched", "missing_invoice", "amount_total", "missing_order"]))
+        # Amounts are far apart, so that no two orders can be taken for each other.
+        minor = (number + 1) * 1_000 + draw(st.integers(10, 400))
+        orders.append(
+            {
+                "n": f"W{number + 1}",
+                "currency": draw(st.sampled_from(sorted(DIGITS))),
+                "minor": minor,
+                "fate": fate,
+            }
+        )
+        expected[fate] = expected.get(fate, 0) + 1
+    return orders, expected
+
+
+@st.composite
+def dialect(draw: Any) -> dict[str, Any]:
+    """How an export may be written."""
+    decimal = draw(st.sampled_from([".", ","]))
+    return {
+        "decimal": decimal,
+        "thousands": draw(st.sampled_from(["", "." if decimal == "," else ",", " "])),
+        "delimiter": draw(st.sampled_from([",", ";", "\t", "|"])),
+        "date_format": draw(st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"])),
+        "encoding": draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])),
+        "quoting": draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+        "line_end": draw(st.sampled_from(["\n", "\r\n"])),
+        "shuffle": draw(st.randoms(use_true_random=False)),
+    }
+
+
+def amount(minor: int, currency: str, how: dict[str, Any]) -> str:
+    digits = DIGITS[currency]
+    whole, fraction = divmod(minor, 10**digits)
+    text = f"{whole:,}".replace(",", how["thousands"])
+    return f"{text}{how['decimal']}{fraction:0{digits}d}" if digits else text
+
+
+def written(rows: list[list[str]], how: dict[str, Any]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(
+        out, delimiter=how["delimiter"], quoting=how["quoting"], lineterminator=how["line_end"]
+    ).writerows(rows)
+    return out.getvalue().encode(how["encoding"])
+
+
+def day(how: dict[str, Any]) -> str:
+    return {"%Y-%m-%d": "2026-09-13", "%d.%m.%Y": "13.09.2026", "%m/%d/%Y": "09/13/2026"}[how["date_format"]]
+
+
+@CALM
+@given(case=trade(), how=dialect())
+def test_every_dialect_gives_the_same_outcome(reconcile: Any, case: Any, how: dict[str, Any]) -> None:
+    orders, expected = case
+    left = [
+        [one["n"], day(how), one["currency"], amount(one["minor"], one["currency"], how)]
+        for one in orders
+        if one["fate"] != "missing_order"
+    ]
+    right = [
+        [
+            f"I-{one['n']}",
+            one["n"],
+            day(how),
+            one["currency"],
+            amount(one["minor"] + (one["fate"] == "amount_total"), one["currency"], how),
+        ]
+        for one in orders
+        if one["fate"] != "missing_invoice"
+    ]
+    if not left or not right:
+        return
+    how["shuffle"].shuffle(left)
+    how["shuffle"].shuffle(right)
+    told = f'[defaults]\ndecimal = "{how["decimal"]}"\ndate_format = "{how["date_format"]}"\n'
+    if how["thousands"]:
+        told += f'thousands = "{how["thousands"]}"\n'
+    found = reconcile(
+        {
+            "orders": written([["order_number", "placed_at", "currency", "total"], *left], how),
+            "invoices": written(
+                [["invoice_number", "reference", "invoiced_on", "currency", "total"], *right], how
+            ),
+        },
+        map_text=told,
+    )
+    assert found.sentences == []
+    assert found.counts() == expected
+    assert found.data.foots
+    assert found.data.orders["gross_minor"].sum() == sum(
+        one["minor"] for one in orders if one["fate"] != "missing_order"
+    )
+
+
+def files_of(count: int) -> dict[str, str]:
+    """Orders, lines, payments, refunds and a ledger, out of order, with repeated payment references and odd spellings."""
+    span = range(1, count + 1)
+    return {
+        "orders": "order_number,placed_at,currency,total\n" + "".join(f"W{n},2026-09-{n % 28 + 1:02d},USD,\n" for n in span),
+        "lines": "order_number,net,tax\n" + "".join(f"w{n},{n}.00,0.50\nW-{n},1.00,0.10\n" for n in reversed(span)),
+        "payments": "payment_ref,order_number,paid_at,amount,currency\n" + "".join(f"p{n % 5},#W{n},2026-09-29,{n + 1}.60,USD\n" for n in span),
+        "refunds": "refund_ref,order_number,refunded_at,amount,currency\n" + "".join(f"p{n % 5},W{n},2026-09-30,{n + 1}.60,USD\n" for n in span if n % 4 == 0),
+        "invoices": "invoice_number,reference,invoiced_on,currency,total\n" + "".join(f"I{n},W{n},2026-09-29,USD,{n + 1}.60\n" for n in span if n % 7),
+        "credit_memos": "credit_memo_number,reference,issued_on,currency,total\n" + "".join(f"C{n},W{n},2026-09-30,USD,{n + 1}.60\n" for n in span if n % 8 == 0),
+        "receipts": "receipt_ref,invoice_number,received_on,currency,amount\n" + "".join(f"R{n},I{n},2026-09-29,USD,{n + 1}.60\n" for n in span if n % 7 and n % 9),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [3, 11])
+def test_slices_change_nothing(reconcile: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    files = files_of(24)
+    whole = reconcile(files)
+    assert whole.counts()["matched"] > 5
+    for module in (plain_text, plain_stage):
+        monkeypatch.setattr(module, "SLICE_ROWS", rows)
+    sliced = reconcile(files)
+    assert sliced.counts() == whole.counts()
+    assert sliced.data.orders.equals(whole.data.orders)
+    assert sliced.data.ageing.equals(whole.data.ageing)
+    ours = ["order_number", "expected_minor", "actual_minor", "outcome_code"]
+    assert sliced.data.payments.select(ours).sort(ours).equals(whole.data.payments.select(ours).sort(ours))
+
+
+def test_order_of_rows_and_of_files_changes_nothing(reconcile: Any, tmp_path: Any) -> None:
+    files = {name: text for name, text in files_of(24).items() if name in ("orders", "lines", "invoices")}
+    before = reconcile(files)
+    turned = {}
+    for name, text in files.items():
+        head, *rows = text.splitlines(keepends=True)
+        turned[name] = [tmp_path / f"{name}-1.csv", tmp_path / f"{name}-2.csv"]
+        turned[name][0].write_text(head + "".join(rows[len(rows) // 2 :][::-1]))
+        turned[name][1].write_text(head + "".join(rows[: len(rows) // 2][::-1]))
+    after = reconcile(turned)
+    assert after.result.content_sha256 == before.result.content_sha256
+
+
+def test_line_files_with_the_number_on_the_first_row_only(
+    reconcile: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = "order_number,placed_at,currency,line_net\n" + "".join(
+        f"W{n},2026-09-01,USD,{n}.00\n,,,1.00\n" for n in range(1, 30)
+    )
+    invoices = "invoice_number,reference,invoiced_on,currency,total\n" + "".join(
+        f"I{n},W{n},2026-09-01,USD,{n + 1}.00\n" for n in range(1, 30)
+    )
+    for rows in (1_000, 7):
+        for module in (plain_text, plain_stage):
+            monkeypatch.setattr(module, "SLICE_ROWS", rows)
+        found = reconcile({"orders": orders, "invoices": invoices}, map_text='[orders]\nrows = "line"\n')
+        assert found.counts() == {"matched": 29}
+
+
+@settings(CALM, max_examples=6)
+@given(
+    bad=st.sets(st.integers(0, 19), max_size=20), column=st.sampled_from(["placed_at", "currency", "total"])
+)
+def test_rows_read_are_rows_reconciled_and_rows_held(reconcile: Any, bad: set[int], column: str) -> None:
+    good = {"placed_at": "2026-09-01", "currency": "USD", "total": "3.00"}
+    rows = [{"order_number": f"W{n}", **good, **({column: "?"} if n in bad else {})} for n in range(20)]
+    orders = "order_number,placed_at,currency,total\n" + "".join(
+        ",".join(row.values()) + "\n" for row in rows
+    )
+    invoices = "invoice_number,reference,invoiced_on,currency,total\nI1,none,2026-09-01,USD,3.00\n"
+    if len(bad) == 20:
+        return
+    found = reconcile({"orders": orders, "invoices": invoices})
+    held = found.problems["row_no"].n_unique() if found.problems.height else 0
+    assert held == len(bad)
+    clean = found.data.orders.filter(pl.col("outcome_code") == "missing_invoice")
+    assert clean.height + held == 20

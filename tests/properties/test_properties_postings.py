@@ -1,0 +1,359 @@
+"""Invariants of recognition and planning over generated trades."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import trade
+from drawn import drawn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.contracts import ALL
+from checks.findings import Limits, run
+from transforms.postings import Existing, Mappings, Plan, PostingPolicy, plan
+from transforms.recognition import Owed, owed
+
+START = datetime(2026, 10, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
+CORE = (
+    "core.orders",
+    "core.order_lines",
+    "core.shipments",
+    "core.payments",
+    "core.order_payments",
+    "core.returns",
+)
+NO_HELD = pl.DataFrame(schema={"storefront": pl.String, "order_ref": pl.String})
+ACCOUNTS = drawn(
+    ALL["mappings.accounts"],
+    "storefront | store_ref | component_code | category_ref | account_code\n"
+    + "\n".join(
+        f"* | * | {word} | * | {4000 + n}"
+        for n, word in enumerate(
+            ("goods", "gift_card", "discount", "shipping", "fees", "rounding", "allowance")
+        )
+    ),
+)
+MAPPINGS = Mappings(
+    stores=trade.STORES,
+    items=drawn(ALL["mappings.items"], "storefront | sku | mode | item_ref\n* | * | map | *"),
+    accounts=ACCOUNTS,
+    taxes=drawn(ALL["mappings.taxes"], "storefront | tax_code | mode | account_code\n* | * | map | 2200"),
+    tenders=drawn(
+        ALL["mappings.tenders"],
+        "storefront | entity_code | tender_code | mode | account_ref | method\n* | * | * | map | CLR | EFT",
+    ),
+)
+CUSTOMERS = drawn(
+    ALL["core.customers"],
+    "storefront | customer_ref | customer_number | name\nshop | u1 | C-1 | Ana\nshop | u2 | - | Ben",
+)
+
+
+@st.composite
+def orders(draw: st.DrawFn, ref: str) -> dict[str, list[dict[str, Any]]]:
+    """One order with lines, shipments, returns and payments; amounts of any size and sign a shop could produce."""
+    store, currency = draw(st.sampled_from([("us", "USD"), ("eu", "EUR"), ("kw", "KWD")]))
+    items = draw(
+        st.lists(
+            st.tuples(st.integers(1, 5), st.integers(0, 90_000), st.integers(0, 9_000)),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    shipping, fee = draw(st.integers(0, 2_000)), draw(st.sampled_from([0, 0, 350]))
+    goods = sum(net for _, net, _ in items)
+    discount = -draw(st.integers(0, goods))
+    rounding = draw(st.sampled_from([0, 0, 1, -1]))
+    tax = sum(one for _, _, one in items)
+    total = goods + discount + shipping + fee + tax + rounding
+    key = {"storefront": "shop", "order_ref": ref, "run_id": "r"}
+    rows = [
+        {"line_ref": f"i{n}", "kind_code": "item", "sku": f"S{n}", "quantity": qty, "net_minor": net, "tax_minor": one, "tax_code": "T"}
+        for n, (qty, net, one) in enumerate(items)
+    ]  # fmt: skip
+    rows += [
+        {"line_ref": kind, "kind_code": kind, "quantity": 1, column: amount}
+        for kind, column, amount in (
+            ("shipping", "net_minor", shipping), ("fee", "net_minor", fee),
+            ("discount", "discount_minor", discount), ("rounding", "net_minor", rounding),
+        )
+        if amount
+    ]  # fmt: skip
+    shipments, returns, payments = [], [], []
+    left = [qty for qty, _, _ in items]
+    for number in range(draw(st.integers(0, 3))):
+        for n in range(len(items)):
+            take = draw(st.integers(0, left[n]))
+            left[n] -= take
+            if take:
+                shipments.append(
+                    {
+                        **key,
+                        "shipment_ref": f"d{number}",
+                        "line_ref": f"i{n}",
+                        "quantity": take,
+                        "shipped_at": START + timedelta(days=number),
+                    }
+                )
+    charges = draw(st.sampled_from([[total], [total // 2, total - total // 2], [total + 5], []]))
+    for n, amount in enumerate(one for one in charges if one > 0):
+        payments.append(
+            {
+                "transaction_ref": f"{ref}c{n}",
+                "kind_code": "charge",
+                "amount_minor": amount,
+                "occurred_at": START + timedelta(hours=n),
+            }
+        )
+    if payments and draw(st.booleans()):
+        qty, net, one = items[0]
+        returns.append(
+            {
+                **key,
+                "return_ref": "b",
+                "line_ref": "i0",
+                "quantity": qty,
+                "returned_at": START + timedelta(days=8),
+            }
+        )
+        refund = draw(st.sampled_from([net + one, total, 7]))
+        if refund > 0:
+            payments.append(
+                {
+                    "transaction_ref": f"{ref}r",
+                    "kind_code": "refund",
+                    "amount_minor": refund,
+                    "occurred_at": START + timedelta(days=9),
+                }
+            )
+    head = {
+        **key, "order_number": f"W{ref}", "store_ref": store, "currency": currency,
+        "customer_ref": draw(st.sampled_from([None, "u1", "u2"])),
+        "status_code": draw(st.sampled_from(["complete", "processing", "cancelled"])), "placed_at": START,
+        "goods_minor": goods, "discount_minor": discount, "shipping_minor": shipping, "fees_minor": fee, "tax_minor": tax,
+        "rounding_minor": rounding, "total_minor": total, "is_taxed": True, "is_test": False,
+    }  # fmt: skip
+    return {
+        "core.orders": [head],
+        "core.order_lines": [{**key, "currency": currency, "line_no": n, **row} for n, row in enumerate(rows, 1)],
+        "core.shipments": shipments,
+        "core.payments": [
+            {**key, "payment_ref": f"p{ref}", "state_code": "success", "currency": currency, "tender_code": "Card", "gateway_ref": one["transaction_ref"], **one}
+            for one in payments
+        ],
+        "core.order_payments": [{**key, "payment_ref": f"p{ref}"}] if payments else [],
+        "core.returns": returns,
+    }  # fmt: skip
+
+
+def trades(count: int = 8) -> st.SearchStrategy[dict[str, list[dict[str, Any]]]]:
+    return st.tuples(*(orders(f"{n}") for n in range(count))).map(
+        lambda parts: {name: [row for part in parts for row in part[name]] for name in CORE}
+    )
+
+
+def frames(rows: dict[str, list[dict[str, Any]]]) -> dict[str, pl.DataFrame]:
+    found = {}
+    for name in CORE:
+        contract = ALL[name]
+        dull = {"tax_included": False, "problem": None}
+        filled = [
+            {
+                column.name: row.get(
+                    column.name,
+                    dull.get(
+                        column.name,
+                        None if column.null else {pl.Int64: 0, pl.String: ""}.get(type(column.dtype), START),
+                    ),
+                )
+                for column in contract.columns
+            }
+            for row in rows[name]
+        ]
+        frame = pl.DataFrame(
+            filled,
+            schema={
+                n: (pl.Float64() if isinstance(t, pl.Decimal) else t)
+                for n, t in contract.polars_schema.items()
+            },
+        )
+        found[name] = frame.cast(contract.polars_schema)  # type: ignore[arg-type]
+    return found
+
+
+def recognise(core: dict[str, pl.DataFrame]) -> Owed:
+    return owed(
+        core["core.orders"], core["core.order_lines"], core["core.shipments"], core["core.payments"], core["core.order_payments"],
+        core["core.returns"], trade.STORES, policy=trade.POLICY,
+    )  # fmt: skip
+
+
+def nothing() -> Existing:
+    documents = (
+        ALL["out.documents"]
+        .empty()
+        .with_columns(state_code=pl.lit("", pl.String), intacct_key=pl.lit(None, pl.String))
+    )
+    return Existing(
+        documents, ALL["out.document_lines"].empty(), ALL["core.ar_invoices"].empty(), ALL["core.ar_adjustments"].empty(),
+        ALL["core.ar_receipts"].empty(), pl.DataFrame(schema={"customer_id": pl.String}),
+    )  # fmt: skip
+
+
+def planned(found: Owed, there: Existing | None = None, **policy: Any) -> Plan:
+    return plan(
+        found.owed, found.owed_lines, CUSTOMERS, MAPPINGS, there or nothing(), NO_HELD,
+        PostingPolicy(posting_starts_on=date(2026, 9, 1), **policy), run_id="r", planned_at=NOW,
+    )  # fmt: skip
+
+
+def in_outbox(done: Plan, state: str, before: Existing | None = None) -> Existing:
+    there = before or nothing()
+    documents = done.documents.with_columns(state_code=pl.lit(state), intacct_key=pl.lit(None, pl.String))
+    return there._replace(
+        documents=pl.concat([there.documents, documents]), lines=pl.concat([there.lines, done.lines])
+    )
+
+
+@settings(max_examples=14, deadline=None, derandomize=True)
+@given(trades())
+def test_documents_of_an_order_sum_to_what_is_recognised_and_every_cent_has_a_reason(
+    rows: dict[str, list[dict[str, Any]]],
+) -> None:
+    core = frames(rows)
+    found = recognise(core)
+    trade.adds_up(core["core.orders"], found)
+    done = planned(found)
+    tables = {
+        "recon.owed": found.owed, "out.documents": done.documents, "out.document_lines": done.lines,
+        "plan.unplanned": done.unplanned, "plan.rounded": done.rounded, "core.ar_invoices": ALL["core.ar_invoices"].empty(),
+    }  # fmt: skip
+    findings = run(tables, run_id="r", limits=Limits(now=NOW))
+    assert findings.is_empty(), findings["sentence"].to_list()
+    ALL["out.documents"].checked(done.documents, at="in a test")
+    ALL["recon.owed"].checked(found.owed, at="in a test")
+
+
+@settings(max_examples=7, deadline=None, derandomize=True)
+@given(trades(), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_is_irrelevant(rows: dict[str, list[dict[str, Any]]], rng: Any) -> None:
+    first = recognise(frames(rows))
+    shuffled = {name: rng.sample(some, len(some)) for name, some in rows.items()}
+    second = recognise(frames(shuffled))
+    for one, other in zip(first, second, strict=True):
+        assert one.equals(other)
+    mixed = Owed(
+        second.owed.sample(fraction=1, shuffle=True, seed=3),
+        second.owed_lines.sample(fraction=1, shuffle=True, seed=5),
+        second.excluded,
+    )
+    for one, other in zip(planned(first), planned(mixed), strict=True):
+        assert one.equals(other)
+
+
+@settings(max_examples=7, deadline=None, derandomize=True)
+@given(trades(), st.integers(0, 8))
+def test_splitting_a_batch_changes_nothing(rows: dict[str, list[dict[str, Any]]], cut: int) -> None:
+    whole = planned(recognise(frames(rows)))
+    parts = [
+        planned(
+            recognise(
+                frames(
+                    {
+                        name: [row for row in some if (row["order_ref"] < str(cut)) == early]
+                        for name, some in rows.items()
+                    }
+                )
+            )
+        )
+        for early in (True, False)
+    ]
+    for name in ("documents", "lines", "unplanned", "rounded"):
+        together = pl.concat([getattr(part, name) for part in parts])
+        key = [column for column in ("document_id", "line_no") if column in together.columns]
+        together = together.unique(key, keep="first").sort(key)
+        assert together.equals(getattr(whole, name).sort(key)), name
+
+
+@settings(max_examples=7, deadline=None, derandomize=True)
+@given(trades(), st.sampled_from(["planned", "accepted", "unknown", "refused"]))
+def test_planning_twice_plans_nothing_new(rows: dict[str, list[dict[str, Any]]], state: str) -> None:
+    found = recognise(frames(rows))
+    first = planned(found)
+    second = planned(found, in_outbox(first, state))
+    assert second.documents.is_empty(), second.documents.select("kind_code", "number", "total_minor")
+    assert set(second.unplanned["document_id"]) >= set(
+        first.documents.filter(pl.col("kind_code") != "customer")["document_id"]
+    )
+
+
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(trades(6))
+def test_planning_night_by_night_gives_the_documents_of_one_night_and_never_overpays(
+    rows: dict[str, list[dict[str, Any]]],
+) -> None:
+    whole = planned(recognise(frames(rows)))
+    there = nothing()
+    for day in (1, 2, 4, 12):
+        known = START + timedelta(days=day)
+        seen = {
+            name: [
+                row
+                for row in some
+                if row.get("shipped_at", row.get("occurred_at", row.get("returned_at", START))) < known
+            ]
+            for name, some in rows.items()
+        }
+        there = in_outbox(planned(recognise(frames(seen)), there), "accepted", there)
+    money = there.documents.filter(pl.col("kind_code") != "customer")
+    assert money["document_id"].is_unique().all()
+    both = money.join(whole.documents, on="document_id", how="inner", suffix="_whole")
+    invoices = both.filter(pl.col("kind_code") == "invoice")
+    assert invoices.height == whole.documents.filter(pl.col("kind_code") == "invoice").height
+    assert invoices.filter(pl.col("total_minor") != pl.col("total_minor_whole")).is_empty()
+    assert invoices.filter(pl.col("number") != pl.col("number_whole")).is_empty()
+    paid = (
+        there.lines.filter(pl.col("applies_to_id").is_not_null())
+        .group_by("applies_to_id")
+        .agg(pl.col("amount_minor").sum())
+    )
+    over = paid.join(there.documents, left_on="applies_to_id", right_on="document_id").filter(
+        pl.col("amount_minor") > pl.col("total_minor")
+    )
+    assert over.is_empty()
+
+
+def test_content_and_ids_do_not_depend_on_run_or_clock() -> None:
+    rows = {name: [] for name in CORE}
+    rows["core.orders"] = [
+        {"storefront": "shop", "order_ref": "A", "order_number": "W1", "store_ref": "us", "currency": "USD", "status_code": "complete",
+         "placed_at": START, "shipped_at": START, "goods_minor": 5, "total_minor": 5, "is_taxed": True, "is_test": False, "customer_ref": "u1"}
+    ]  # fmt: skip
+    found = recognise(frames(rows))
+    plans = [
+        plan(
+            found.owed,
+            found.owed_lines,
+            CUSTOMERS,
+            MAPPINGS,
+            nothing(),
+            NO_HELD,
+            PostingPolicy(),
+            run_id=run_id,
+            planned_at=at,
+        )
+        for run_id, at in (("a", NOW), ("b", NOW + timedelta(days=9)))
+    ]
+    hashes = [one.documents.select("document_id", "content_sha256").rows() for one in plans]
+    assert hashes[0] == hashes[1]
+    other = planned(found, namespace="elsewhere").documents["document_id"]
+    assert not set(other) & {name for name, _ in hashes[0]}
+    assert (
+        json.loads(plans[0].documents.filter(pl.col("kind_code") == "customer")["details"][0])["name"]
+        == "Ana"
+    )

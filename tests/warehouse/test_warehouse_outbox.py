@@ -1,0 +1,484 @@
+"""The outbox step by step: planning, dependencies, leases, settling, people's decisions, and what nobody may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from checks.contracts import ALL
+from tieout.errors import InputError, WarehouseError
+from tieout.vocabulary import OUTBOX_STATES
+from tieout.warehouse import outbox
+from tieout.warehouse.moves import LEGAL, is_legal
+from tieout.warehouse.outbox import ReadBack, Result
+from tieout.warehouse.session import Session
+from tieout.warehouse.store import Warehouse
+
+
+class Desk:
+    """One open session and a clock that ticks a second with each step."""
+
+    def __init__(self, session: Session, papers: SimpleNamespace, noon: datetime) -> None:
+        self.session, self.papers, self.now = session, papers, noon
+
+    def tell(self) -> dict[str, Any]:
+        self.now += timedelta(seconds=1)
+        return {"now": self.now, "run_id": "run"}
+
+    def plan(
+        self, documents: list[dict[str, Any]], lines: list[dict[str, Any]] | None = None
+    ) -> outbox.Planned:
+        if lines is None:
+            lines = [self.papers.line(d["document_id"]) for d in documents if d["kind_code"] != "customer"]
+        return outbox.plan(self.session, *self.papers.frames(documents, lines), **self.tell())
+
+    def claim(
+        self, kind: str = "invoice", entity: str = "US", limit: int = 99, lease: float = 60
+    ) -> outbox.Claim | None:
+        return outbox.claim(
+            self.session,
+            kind=kind,
+            entity=entity,
+            limit=limit,
+            lease_seconds=lease,
+            namespace="t1",
+            **self.tell(),
+        )
+
+    def settle(self, batch: str, *results: Result) -> outbox.Settled:
+        return outbox.settle(self.session, batch, results, **self.tell())
+
+    def post(self, kind: str = "invoice", entity: str = "US") -> str:
+        """Claim everything and let Intacct accept it."""
+        claim = self.claim(kind, entity)
+        assert claim is not None
+        ids = claim.documents["document_id"].to_list()
+        self.settle(claim.batch_id, *[Result(one, "accepted", f"KEY-{one}") for one in ids])
+        return claim.batch_id
+
+    def state(self, document_id: str = "D1") -> str:
+        return str(self.row(document_id)["state_code"])
+
+    def row(self, document_id: str = "D1") -> dict[str, Any]:
+        return self.session.fetch("ops.outbox", where={"document_id": document_id}).row(0, named=True)
+
+    def trail(self, document_id: str = "D1") -> list[str]:
+        moves = self.session.fetch("ops.outbox_moves", where={"document_id": document_id}).sort("move_no")
+        assert moves["move_no"].to_list() == list(range(1, moves.height + 1))
+        return moves["to_state"].to_list()
+
+
+@pytest.fixture
+def desk(warehouse: Warehouse, papers: SimpleNamespace, noon: datetime) -> Iterator[Desk]:
+    with warehouse.write(run_id="test") as session:
+        yield Desk(session, papers, noon)
+
+
+# --- the table of moves -----------------------------------------------------------------------------------------
+DRAWN = """
+from\\to    planned held sending accepted refused unknown dead cancelled
+planned    .       yes  yes     .        .       .       .    yes
+held       yes     .    .       .        .       .       .    yes
+sending    .       .    .       yes      yes     yes     .    .
+accepted   .       .    .       .        .       .       .    .
+refused    yes     yes  .       .        .       .       yes  .
+unknown    yes     yes  .       yes      .       .       .    .
+dead       yes     .    .       .        .       .       .    yes
+cancelled  .       .    .       .        .       .       .    .
+"""
+
+
+def test_the_legal_moves_are_exactly_the_drawn_ones() -> None:
+    head, *lines = DRAWN.strip().splitlines()
+    for line in lines:
+        before, *cells = line.split()
+        for after, cell in zip(head.split()[1:], cells, strict=True):
+            assert is_legal(before, after) == (cell == "yes"), f"{before} -> {after}"
+    assert set(LEGAL) == set(OUTBOX_STATES)
+    assert [state for state in OUTBOX_STATES if is_legal(None, state)] == ["planned"]
+
+
+# --- planning ---------------------------------------------------------------------------------------------------
+def test_planning_twice_plans_nothing_new(desk: Desk) -> None:
+    documents = [desk.papers.document("D1"), desk.papers.document("D2")]
+    first = desk.plan(documents)
+    assert (first.new, first.replaced, first.unchanged, first.findings.height) == (2, 0, 0, 0)
+    again = desk.plan(documents)
+    assert (again.new, again.replaced, again.unchanged, again.findings.height) == (0, 0, 2, 0)
+    assert desk.trail() == ["planned"]
+    for table in ("out.documents", "out.document_lines", "ops.outbox", "ops.outbox_moves"):
+        ALL[table].checked(desk.session.fetch(table), at="after planning")
+        assert desk.session.count(table) == 2
+
+
+@pytest.mark.parametrize("state", ["planned", "held", "refused", "dead"])
+def test_content_is_replaced_while_intacct_cannot_have_it(desk: Desk, state: str) -> None:
+    desk.plan([desk.papers.document("D1")])
+    bring(desk, state)
+    reason = desk.row()["reason"]
+    edited = desk.papers.document("D1", total_minor=1500)
+    later = edited | {"planned_at": desk.now + timedelta(days=1)}
+    done = desk.plan(
+        [later],
+        [desk.papers.line("D1", amount_minor=700), desk.papers.line("D1", line_no=2, amount_minor=800)],
+    )
+    assert (done.new, done.replaced, done.unchanged) == (0, 1, 0)
+    assert desk.state() == ("planned" if state == "refused" else state)
+    stored = desk.session.fetch("out.documents").row(0, named=True)
+    assert stored["total_minor"] == 1500
+    assert stored["planned_at"] == desk.papers.document("D1")["planned_at"], (
+        "the first planning is not forgotten"
+    )
+    assert desk.session.fetch("out.document_lines").sort("line_no")["amount_minor"].to_list() == [700, 800]
+    last = desk.session.fetch("ops.outbox_moves").sort("move_no").row(-1, named=True)
+    assert last["from_state"] == state
+    assert "content replaced" in last["reason"]
+    if state in ("held", "dead"):
+        assert reason in desk.row()["reason"], "why it waits must stay readable"
+    assert desk.row()["content_sha256"] == edited["content_sha256"]
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown", "accepted", "cancelled"])
+def test_content_that_may_be_in_intacct_is_not_replaced_but_told(desk: Desk, state: str) -> None:
+    desk.plan([desk.papers.document("D1")])
+    bring(desk, state)
+    before = desk.session.fetch("out.documents"), desk.session.fetch("ops.outbox_moves")
+    done = desk.plan([desk.papers.document("D1", total_minor=1500), desk.papers.document("D2")])
+    assert (done.new, done.replaced, done.unchanged) == (1, 0, 0)
+    finding = done.findings.row(0, named=True)
+    assert (finding["rule_code"], finding["subject_ref"], finding["amount_minor"]) == (
+        "content_drift",
+        "D1",
+        1500,
+    )
+    assert f"it is {state} already" in finding["sentence"]
+    ALL["ops.findings"].checked(done.findings, at="from planning")
+    assert desk.session.fetch("out.documents", where={"document_id": "D1"}).equals(before[0])
+    assert (
+        desk.session.fetch("ops.outbox_moves", where={"document_id": "D1"})
+        .sort("move_no")
+        .equals(before[1].sort("move_no"))
+    )
+
+
+def bring(desk: Desk, state: str) -> None:
+    """Bring D1 from planned to a state by the ordinary way."""
+    asked = {"actor": "Ada", "reason": "because"}
+    if state == "held":
+        outbox.hold(desk.session, ["D1"], **asked, **desk.tell())
+    elif state == "cancelled":
+        outbox.cancel(desk.session, ["D1"], **asked, **desk.tell())
+    elif state != "planned":
+        for _ in range(3 if state == "dead" else 1):
+            claim = desk.claim(lease=10)
+            assert claim is not None
+            if state in ("refused", "dead"):
+                desk.settle(
+                    claim.batch_id, Result("D1", "refused", error_kind="data", reason="no such account")
+                )
+                if state == "dead":
+                    outbox.retry_refused(desk.session, **desk.tell())
+            elif state == "accepted":
+                desk.settle(claim.batch_id, Result("D1", "accepted", "77"))
+            elif state == "unknown":
+                desk.settle(claim.batch_id, Result("D1", "unknown", reason="timeout"))
+    assert desk.state() == state
+
+
+def test_a_plan_that_contradicts_itself_is_refused(desk: Desk) -> None:
+    with pytest.raises(WarehouseError, match="lines belong to no document"):
+        desk.plan([desk.papers.document("D1")], [desk.papers.line("D9")])
+    with pytest.raises(WarehouseError, match="holds document D1 twice"):
+        desk.plan([desk.papers.document("D1"), desk.papers.document("D1")], [])
+
+
+# --- claiming ---------------------------------------------------------------------------------------------------
+def test_a_claim_has_control_ids_a_lease_and_its_lines(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D2"), desk.papers.document("D1", revision=3)])
+    claim = desk.claim(lease=60)
+    assert claim is not None
+    assert claim.documents.select("document_id", "control_id", "attempts_no").rows() == [
+        ("D1", "t1:D1:3", 1),
+        ("D2", "t1:D2:1", 1),
+    ]
+    assert claim.lines["document_id"].to_list() == ["D1", "D2"]
+    row = desk.row()
+    assert (row["state_code"], row["batch_id"], row["lease_until_at"]) == (
+        "sending",
+        claim.batch_id,
+        desk.now + timedelta(seconds=60),
+    )
+    assert desk.claim() is None, "what is being sent is not claimed a second time"
+
+
+def test_a_claim_respects_kind_entity_limit_and_order(desk: Desk) -> None:
+    papers = desk.papers
+    desk.plan(
+        [
+            *[papers.document(f"I{n}", order_number=f"{9 - n}") for n in range(5)],
+            papers.document("EU", entity_code="EU"),
+            papers.document("MEMO", "credit_memo"),
+        ]
+    )
+    claim = desk.claim(limit=3)
+    assert claim is not None
+    assert claim.documents["document_id"].to_list() == ["I4", "I3", "I2"]
+    assert desk.claim("receipt") is None
+    with pytest.raises(WarehouseError, match="at least one"):
+        desk.claim(limit=0)
+
+
+def test_nothing_goes_before_what_it_depends_on(desk: Desk) -> None:
+    papers = desk.papers
+    desk.plan(
+        [
+            papers.document("CUST", "customer", customer_id="C1"),
+            papers.document("INV", customer_id="C1"),
+            papers.document("OTHER", customer_id="KNOWN"),
+            papers.document("RCPT", "receipt", customer_id="C1"),
+        ],
+        [papers.line("INV"), papers.line("OTHER"), papers.line("RCPT", applies_to_id="INV")],
+    )
+    assert sorted(outbox.blocked(desk.session).select("document_id", "blocked_by_id").rows()) == [
+        ("INV", "CUST"),
+        ("RCPT", "CUST"),
+        ("RCPT", "INV"),
+    ]
+    first = desk.claim()
+    assert first is not None
+    assert first.documents["document_id"].to_list() == ["OTHER"], "its customer is in Intacct already"
+    assert desk.claim("receipt") is None
+    desk.post("customer", "")
+    assert desk.claim("receipt") is None, "the customer is there, the invoice is not"
+    desk.post()
+    receipt = desk.claim("receipt")
+    assert receipt is not None
+    assert receipt.lines["applies_to_key"].to_list() == ["KEY-INV"]
+    assert outbox.blocked(desk.session).is_empty()
+
+
+@pytest.mark.parametrize("state", ["held", "refused", "dead", "unknown", "cancelled", "sending"])
+def test_a_receipt_never_goes_while_its_invoice_is_anything_but_accepted(desk: Desk, state: str) -> None:
+    papers = desk.papers
+    desk.plan(
+        [papers.document("D1"), papers.document("R1", "receipt")],
+        [papers.line("D1"), papers.line("R1", applies_to_id="D1")],
+    )
+    bring(desk, state)
+    assert desk.claim("receipt") is None
+
+
+def test_a_receipt_for_an_invoice_we_did_not_post_goes_by_its_recordno(desk: Desk) -> None:
+    desk.plan([desk.papers.document("R1", "receipt")], [desk.papers.line("R1", applies_to_ref="4711")])
+    claim = desk.claim("receipt")
+    assert claim is not None
+    assert claim.lines["applies_to_key"].to_list() == ["4711"]
+
+
+# --- settling ---------------------------------------------------------------------------------------------------
+def test_each_answer_has_its_place(desk: Desk) -> None:
+    names = ("A", "R", "U", "N", "K")
+    desk.plan([desk.papers.document(one) for one in names])
+    claim = desk.claim()
+    assert claim is not None
+    results = [
+        Result("A", "accepted", "101"),
+        Result("R", "refused", error_kind="data", reason="Account 9 does not exist"),
+        Result("U", "unknown", reason="the line dropped"),
+        Result("N", "not_done", reason="rolled back with its batch"),
+        Result("K", "accepted", ""),
+    ]
+    done = desk.settle(claim.batch_id, *results)
+    assert (done.accepted, done.refused, done.unknown, done.planned, done.dead, done.stale) == (
+        1,
+        1,
+        2,
+        1,
+        0,
+        (),
+    )
+    states = dict(desk.session.fetch("ops.outbox").select("document_id", "state_code").rows())
+    assert states == {"A": "accepted", "R": "refused", "U": "unknown", "N": "planned", "K": "unknown"}
+    assert desk.trail("N") == ["planned", "sending", "unknown", "planned"]
+    refused = desk.row("R")
+    assert (refused["failures_no"], refused["error_kind"], refused["reason"]) == (
+        1,
+        "data",
+        "Account 9 does not exist",
+    )
+    assert "without a key" in desk.row("K")["reason"]
+    assert desk.session.fetch("ops.outbox")["lease_until_at"].null_count() == 5
+    again = desk.settle(claim.batch_id, Result("A", "accepted", "101"))
+    assert (again.accepted, again.stale) == (0, ())
+
+
+def test_the_third_refusal_is_the_last(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D1")])
+    for attempt in (1, 2, 3):
+        claim = desk.claim()
+        assert claim is not None
+        done = desk.settle(claim.batch_id, Result("D1", "refused", reason=f"no {attempt}"))
+        assert (done.refused, done.dead) == ((0, 1) if attempt == 3 else (1, 0))
+        assert outbox.retry_refused(desk.session, **desk.tell()) == (0 if attempt == 3 else 1)
+    assert desk.trail() == ["planned", *["sending", "refused", "planned"] * 2, "sending", "refused", "dead"]
+    assert (desk.row()["attempts_no"], desk.row()["failures_no"], desk.row()["reason"]) == (3, 3, "no 3")
+    assert desk.claim() is None
+    for nobody in ("", "tieout"):
+        with pytest.raises(InputError, match="by a person only"):
+            outbox.replay(desk.session, ["D1"], reason="x", actor=nobody, **desk.tell())
+    outbox.replay(desk.session, ["D1"], reason="account made", actor="Ada", **desk.tell())
+    assert (desk.state(), desk.row()["failures_no"]) == ("planned", 0)
+    last = desk.session.fetch("ops.outbox_moves").sort("move_no").row(-1, named=True)
+    assert (last["actor"], last["reason"]) == ("Ada", "account made")
+
+
+def test_a_lease_that_runs_out_makes_unknown_and_only_read_back_frees_it(desk: Desk) -> None:
+    desk.plan([desk.papers.document(one) for one in ("F", "A", "X")])
+    assert desk.claim(lease=100) is not None
+    assert outbox.expire_leases(desk.session, now=desk.now + timedelta(seconds=99), run_id="r") == 0
+    assert outbox.expire_leases(desk.session, now=desk.now + timedelta(seconds=100), run_id="r") == 3
+    assert desk.claim() is None
+    answers = [
+        ReadBack("F", "found", "55"),
+        ReadBack("A", "absent", reason="not in Intacct"),
+        ReadBack("X", "unclear", reason="two of them"),
+    ]
+    done = outbox.resolve(desk.session, answers, **desk.tell())
+    assert (done.accepted, done.planned, done.held) == (1, 1, 1)
+    assert (desk.row("F")["intacct_key"], desk.state("A"), desk.state("X")) == ("55", "planned", "held")
+    assert outbox.resolve(desk.session, answers, **desk.tell()).stale == (
+        ("A", "planned"),
+        ("F", "accepted"),
+        ("X", "held"),
+    )
+    again = desk.claim()
+    assert again is not None
+    assert again.documents.select("document_id", "control_id", "attempts_no").rows() == [("A", "t1:A:1", 2)]
+
+
+def test_late_answers(desk: Desk) -> None:
+    """The sender comes back after its lease ran out."""
+    desk.plan([desk.papers.document(one) for one in ("A", "R", "N", "P")])
+    claim = desk.claim(lease=1)
+    assert claim is not None
+    desk.now += timedelta(minutes=5)
+    outbox.expire_leases(desk.session, **desk.tell())
+    outbox.resolve(desk.session, [ReadBack("P", "absent")], **desk.tell())
+    second = desk.claim()
+    assert second is not None
+    assert second.documents["document_id"].to_list() == ["P"]
+    done = desk.settle(
+        claim.batch_id,
+        Result("A", "accepted", "1"),
+        Result("R", "refused", reason="no"),
+        Result("N", "not_done"),
+        Result("P", "refused", reason="said of the first sending"),
+    )
+    assert (done.accepted, done.held, done.planned) == (1, 1, 1)
+    assert done.stale == (("P", "sending"),), "a refusal of an old batch says nothing of the new one"
+    assert [desk.state(one) for one in ("A", "R", "N", "P")] == ["accepted", "held", "planned", "sending"]
+    desk.settle(claim.batch_id, Result("P", "accepted", "7"))
+    assert desk.state("P") == "accepted", "an acceptance is a fact, whichever batch it came with"
+    contradiction = desk.settle(second.batch_id, Result("P", "accepted", "8"))
+    assert contradiction.stale == (("P", "accepted"),)
+    assert desk.row("P")["intacct_key"] == "7"
+
+
+def test_an_acceptance_reaches_a_document_that_was_taken_back(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D1")])
+    claim = desk.claim(lease=1)
+    assert claim is not None
+    desk.now += timedelta(minutes=5)
+    outbox.expire_leases(desk.session, **desk.tell())
+    outbox.hold(desk.session, ["D1"], reason="unsure", actor="Ada", **desk.tell())
+    assert desk.settle(claim.batch_id, Result("D1", "accepted", "9")).accepted == 1
+    assert desk.trail() == ["planned", "sending", "unknown", "held", "planned", "sending", "accepted"]
+    assert desk.row()["intacct_key"] == "9"
+
+
+def test_results_that_cannot_be_right_are_refused(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D1")])
+    claim = desk.claim()
+    assert claim is not None
+    with pytest.raises(WarehouseError, match="no document NOPE"):
+        desk.settle(claim.batch_id, Result("NOPE", "accepted", "1"))
+    with pytest.raises(WarehouseError, match="Two results were given for document D1"):
+        desk.settle(claim.batch_id, Result("D1", "accepted", "1"), Result("D1", "refused"))
+    desk.settle(claim.batch_id, Result("D1", "unknown"))
+    with pytest.raises(WarehouseError, match="found in Intacct without a key"):
+        outbox.resolve(desk.session, [ReadBack("D1", "found")], **desk.tell())
+
+
+# --- people -----------------------------------------------------------------------------------------------------
+def test_people_are_refused_what_is_not_legal_and_told_what_is(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D1"), desk.papers.document("D2")])
+    asked = {"reason": "why not", "actor": "Ada"}
+    outbox.cancel(desk.session, ["D2"], **asked, **desk.tell())
+    for decide, document, said in (
+        (
+            outbox.release,
+            "D1",
+            "D1 is planned and cannot become planned this way; from there it can become cancelled, held, sending",
+        ),
+        (outbox.replay, "D1", "D1 is planned"),
+        (outbox.hold, "D2", "nothing: that is final"),
+        (outbox.cancel, "D2", "nothing: that is final"),
+        (outbox.hold, "D9", "There is no document D9"),
+    ):
+        with pytest.raises(InputError, match=said):
+            decide(desk.session, ["D1", document], **asked, **desk.tell())  # type: ignore[operator]
+    with pytest.raises(InputError, match="Say why"):
+        outbox.hold(desk.session, ["D1"], reason=" ", actor="Ada", **desk.tell())
+    assert desk.trail() == ["planned"], "one wrong document in a list changes none of them"
+    assert outbox.hold(desk.session, ["D1", "D1"], **asked, **desk.tell()) == 1
+    assert desk.claim() is None
+    assert outbox.release(desk.session, ["D1"], **asked, **desk.tell()) == 1
+    assert desk.claim() is not None
+
+
+# --- looking ----------------------------------------------------------------------------------------------------
+def test_depth_counts_money_and_age_and_the_crosswalk_goes_both_ways(desk: Desk) -> None:
+    papers = desk.papers
+    desk.plan(
+        [
+            papers.document("D1"),
+            papers.document("D2", total_minor=250),
+            papers.document("D3", currency="EUR", total_minor=7),
+        ]
+    )
+    planned_at = desk.now
+    desk.post()
+    outbox_now = planned_at + timedelta(hours=1)
+    desk.plan([papers.document("D4", "credit_memo", total_minor=-300)])
+    assert outbox.depth(desk.session, now=outbox_now).select(
+        "state_code", "kind_code", "currency", "documents_no", "total_minor"
+    ).rows() == [
+        ("accepted", "invoice", "EUR", 1, 7),
+        ("accepted", "invoice", "USD", 2, 1250),
+        ("planned", "credit_memo", "USD", 1, -300),
+    ]
+    ages = outbox.depth(desk.session, now=outbox_now)["age_seconds"].to_list()
+    assert ages == [3598, 3598, 3597]
+    by_key = desk.session.fetch("ops.crosswalk", where={"intacct_key": "KEY-D2"})
+    assert by_key["document_id"].to_list() == ["D2"]
+    assert desk.session.fetch("ops.crosswalk", where={"order_number": "N-D1"})["intacct_key"].to_list() == [
+        "KEY-D1"
+    ]
+
+
+def test_the_moves_alone_rebuild_the_states(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D1"), desk.papers.document("D2")])
+    desk.post()
+    desk.plan([desk.papers.document("D3")])
+    last = desk.session.fetch("ops.outbox_moves").sort("move_no").group_by("document_id").last()
+    states = desk.session.fetch("ops.outbox").select("document_id", "state_code")
+    assert (
+        states.join(last, left_on=["document_id", "state_code"], right_on=["document_id", "to_state"]).height
+        == 3
+    )
+    assert isinstance(states, pl.DataFrame)
