@@ -224,26 +224,51 @@ def _close(house: House) -> list[dict[str, Any]]:
     for line in summary["text"]:
         typer.echo(f"  {line}")
     data = build(house, period=CLOSED_MONTH)
-    typer.echo("\n  Waterfall, from gross orders to what Intacct holds (all stores)")
+    typer.echo(
+        "\n  Waterfall, from gross orders to what Intacct holds (all stores, base currencies; the page has the rest)"
+    )
     steps = (
         data.waterfall.filter(pl.col("tie_out") == "orders")
         .group_by("entity_code", "currency", "step_no", "step_code", "label", "is_total")
         .agg(pl.col("amount_minor").sum(), pl.col("row_count").sum())
         .sort("entity_code", "currency", "step_no")
     )
+    bases = {(entity.code, entity.base_currency) for entity in house.settings.entities}
     for (entity, currency), block in steps.group_by(["entity_code", "currency"], maintain_order=True):
+        if (entity, currency) not in bases:
+            continue
         typer.echo(f"\n    {entity} {currency}")
         for one in block.filter(pl.col("is_total") | (pl.col("amount_minor") != 0)).iter_rows(named=True):
             rule = "  " + "─" * 62 + "\n" if one["is_total"] else ""
             figure = show(one["amount_minor"], str(currency))
             typer.echo(f"{'    ' + rule if rule else ''}      {one['label']:<44} {figure:>18}")
-    typer.echo("\n  Differences by reason (storefront minus Intacct)")
-    totals = data.totals().filter(pl.col("family_code").is_in(["timing", "explained", "error", "ambiguous"]))
-    for one in totals.filter(pl.col("period_count") > 0).iter_rows(named=True):
-        figure = f"{show(one['period_timing_minor'] + one['period_delta_minor'], one['currency'])} {one['currency']}"
-        typer.echo(
-            f"    {one['tie_out']:<9} {one['entity_code']} {one['family_code']:<10} {one['outcome_code'].replace('_', ' '):<28} {one['period_count']:>5}  {figure:>20}"
+    typer.echo("\n  Differences by reason (storefront minus Intacct, in the month)")
+    totals = data.totals().filter(
+        (pl.col("period_count") > 0)
+        & pl.col("family_code").is_in(["timing", "explained", "error", "ambiguous"])
+    )
+    for one in totals.iter_rows(named=True):
+        minor = one["period_delta_minor"] + (
+            one["period_timing_minor"] if one["family_code"] == "timing" else 0
         )
+        _difference(
+            one["tie_out"],
+            one["entity_code"],
+            one["family_code"],
+            one["outcome_code"],
+            one["period_count"],
+            minor,
+            one["currency"],
+        )
+    dates = (
+        data.totals()
+        .filter(pl.col("family_code") != "timing")
+        .group_by("tie_out", "entity_code", "currency", maintain_order=True)
+        .agg(pl.col("period_timing_minor").sum())
+        .filter(pl.col("period_timing_minor") != 0)
+    )
+    for tie_out, entity, currency, minor in dates.iter_rows():
+        _difference(tie_out, entity, "timing", "dates of the rows above", 0, minor, currency)
     unexplained = data.tie_outs().select(pl.col("unexplained_minor").abs().sum()).item()
     proofs = data.proofs
     wrong = proofs.filter(pl.col("difference_minor") != 0).height
@@ -366,6 +391,15 @@ def _title(text: str) -> None:
 
 def _line(label: str, text: str) -> None:
     typer.echo(f"  {label:<12} {text}")
+
+
+def _difference(
+    tie_out: str, entity: str, family: str, code: str, count: int, minor: int, currency: str
+) -> None:
+    figure = f"{show(minor, currency)} {currency}"
+    typer.echo(
+        f"    {tie_out:<9} {entity or '–':<5} {family:<10} {code.replace('_', ' '):<28} {count or '':>5}  {figure:>20}"
+    )
 
 
 def _mark(ok: bool, text: str) -> None:

@@ -61,7 +61,8 @@ def trace_order(house: House, wanted: str) -> dict[str, Any]:
         matched = session.fetch(
             "recon.matches", where={"group_ref": [one["group_ref"] for one in found["outcomes"]]}
         )
-        refs = matched.filter(pl.col("side") == "intacct")["row_ref"].to_list()
+        refs = matched.filter(pl.col("side") == "intacct")["row_ref"].str.split(":").list.last().to_list()
+        refs += [one["intacct_key"] for one in found["documents"] if one["intacct_key"]]
         found["invoices"] = session.fetch("core.ar_invoices", where={"invoice_ref": refs}).to_dicts()
         found["matches"] = matched.to_dicts()
     return found
@@ -125,7 +126,10 @@ def as_text(found: dict[str, Any]) -> str:
         )
         if one["reason"]:
             lines.append(f"    {one['reason']}")
+    posted = {one["document_id"] for one in found["documents"]}
     for one in found["unplanned"]:
+        if one["document_id"] in posted:
+            continue  # it stands above, with its state
         lines.append(
             f"  {one['kind_code'].replace('_', ' ')} {one['number'] or ''} not planned: {one['reason_code'].replace('_', ' ')} – {one['sentence']}"
         )

@@ -150,6 +150,7 @@ class House:
             archive=archive,
             meter=meter,
             transaction=ledger.transaction,
+            clock=self.clock,
         )
 
     @property

@@ -85,11 +85,11 @@ def payload_unreadable(tables: Tables, limits: Limits) -> pl.DataFrame:
     wanted = tables["core.orders"].filter(
         pl.col("problem").is_not_null() & ~_problem_code().is_in(_PROBLEMS).fill_null(value=False)
     )
-    said = pl.col("problem").str.replace(r"^[a-z_]+:\s*", "")
+    said = pl.col("problem").str.replace(r"^[a-z_]+:\s*", "").str.strip_chars_end(".")
     return _findings(
         wanted,
         pl.format(
-            "Order {}: {} Correct the record at the storefront and extract the order again.", _named(), said
+            "Order {}: {}. Correct the record at the storefront and extract the order again.", _named(), said
         ),
     )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flows import plain_stage, plain_text
 
 CALM = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -179,7 +179,7 @@ def test_line_files_with_the_number_on_the_first_row_only(
         assert found.counts() == {"matched": 29}
 
 
-@settings(CALM, max_examples=6)
+@settings(CALM, max_examples=4)
 @given(
     bad=st.sets(st.integers(0, 19), max_size=20), column=st.sampled_from(["placed_at", "currency", "total"])
 )
