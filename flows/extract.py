@@ -79,8 +79,14 @@ FIELDS: dict[str, list[str]] = {
 }
 
 
-FILE_KEYS = {"payments": ("payment_ref",), "refunds": ("refund_ref",), "stock": ("sku", "location")}
-"""Columns that identify a row of a plain file; other subjects may have several rows per order, so their row number does."""
+FILE_KEYS = {
+    "orders": ("order_number",),
+    "lines": ("order_number",),
+    "payments": ("payment_ref",),
+    "refunds": ("refund_ref",),
+    "stock": ("sku", "location"),
+}
+"""Columns that identify a row of a plain file; a further row of the same key is told apart by its place among them."""
 
 
 @dataclass
@@ -336,7 +342,7 @@ def _files(house: House, run_id: str, source: str) -> list[Tally]:
                         header=batch.header,
                         run_id=run_id,
                         fetched_at=house.clock(),
-                        key_columns=FILE_KEYS.get(subject, ()),
+                        key_columns=[key for key in FILE_KEYS[subject] if key in batch.header],
                     )
                 tally.read += counts.read
                 tally.new += counts.new

@@ -146,7 +146,7 @@ class House:
             user_id=ledger.user_id,
             user_password=self.secret(ledger.user_password),
             allowed_hosts=ledger.allowed_hosts,
-            http_options={"timeout": (10.0, ledger.time_out_seconds)},
+            http_options={"timeout": (10, ledger.time_out_seconds)},
             archive=archive,
             meter=meter,
             transaction=ledger.transaction,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import polars as pl
 
@@ -57,6 +58,14 @@ class ReportData:
 
     def detail(self) -> pl.DataFrame:
         """Both tie-outs in one frame: one row per order, payment or orphan, with the columns both have, worst first, then by size."""
+        return self._detail
+
+    def totals(self) -> pl.DataFrame:
+        """Per tie-out, entity, currency and outcome: how many, and every amount summed."""
+        return self._totals
+
+    @cached_property
+    def _detail(self) -> pl.DataFrame:
         order = {code: at for at, code in enumerate(PRECEDENCE)}
         frames = [
             self.orders.select(
@@ -107,8 +116,8 @@ class ReportData:
             descending=[False, False, True, False, False],
         )
 
-    def totals(self) -> pl.DataFrame:
-        """Per tie-out, entity, currency and outcome: how many, and every amount summed."""
+    @cached_property
+    def _totals(self) -> pl.DataFrame:
         order = {code: at for at, code in enumerate(PRECEDENCE)}
         return (
             self.detail()

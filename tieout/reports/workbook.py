@@ -19,7 +19,7 @@ from tieout.money import shown_decimal, shown_digits
 from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, words
 from tieout.vocabulary import FAMILIES, OUTCOMES, PRECEDENCE
 
-LIST_LIMIT: Final = 50_000
+LIST_LIMIT: Final = 20_000
 LARGEST_EXACT: Final = 10**15
 """Excel keeps 15 significant digits; a larger amount is written as text and kept out of formulas."""
 
