@@ -24,6 +24,13 @@ def confirm(house: House, *, run_id: str) -> dict[str, Any]:
     The summary counts documents confirmed, missing (accepted, and not to be seen) and different (seen with another amount); each of the last two
     is named. A missing one is not sent again: Intacct said success, so a person must look.
     """
+    if not _anything_new(house):
+        return {
+            "confirmed": 0,
+            "problems": [],
+            "read": 0,
+            "nothing": "nothing was accepted since the last confirmation",
+        }
     summary = extract(house, run_id=run_id, sources=["intacct"])
     if summary["errors"]:
         raise ConnectorError(f"Intacct could not be read back: {summary['errors'][0]}")
@@ -56,3 +63,16 @@ def confirm(house: House, *, run_id: str) -> dict[str, Any]:
                 for row in wrong.head(20).iter_rows(named=True)
             ]
     return {"confirmed": confirmed, "problems": problems, "read": summary["read"]}
+
+
+def _anything_new(house: House) -> bool:
+    """Whether any document was accepted after the last good confirmation began; without one there is nothing to prove anew."""
+    with house.warehouse.read() as session:
+        done = session.fetch(
+            "ops.runs", where={"stage": "confirm", "state_code": "done"}, columns=["started_at"]
+        )
+        accepted = session.fetch("ops.outbox", where={"state_code": "accepted"}, columns=["changed_at"])
+    if accepted.is_empty():
+        return False
+    last = done["started_at"].max()
+    return last is None or bool((accepted["changed_at"] >= last).any())

@@ -183,19 +183,19 @@ def _night(house: House, config: Path, title: str, *, plain: bool) -> dict[str, 
         "staged",
         f"{done['stage']['read']:,} records, {done['stage']['problems']} that could not be read whole",
     )
-    _held(house)
-    _line("planned", _counts(done["plan"]["by_kind"]) or "nothing")
+    _held(house, in_full=title.startswith("First"))
+    _line("planned", _kinds(done["plan"]["by_kind"]) or "nothing")
     not_planned = done["plan"]["reasons"]
     if not_planned:
         _line("not planned", _counts(not_planned))
     post = done.get("post", {})
     _line(
         "posted",
-        f"{post.get('posted', 0):,} documents in {post.get('batches', 0)} batches ({_counts(post.get('accepted', {})) or 'none'})",
+        f"{post.get('posted', 0):,} documents in {post.get('batches', 0)} batches ({_kinds(post.get('accepted', {})) or 'none'})",
     )
     if post.get("refused") or post.get("unknown") or post.get("dead"):
         _line("waiting", f"{post['refused']} refused, {post['unknown']} unknown, {post['dead']} dead")
-    if "confirm" in done:
+    if done.get("confirm", {}).get("confirmed"):
         _line("confirmed", f"{done['confirm']['confirmed']:,} documents seen in Intacct for the same amount")
     stock = done["stock"]
     _line("stock", f"{stock['computed']} figures worked out, {stock['published']} published")
@@ -203,7 +203,7 @@ def _night(house: House, config: Path, title: str, *, plain: bool) -> dict[str, 
     return summary
 
 
-def _held(house: House) -> None:
+def _held(house: House, *, in_full: bool) -> None:
     with house.warehouse.read() as session:
         checks = session.fetch("ops.runs", where={"stage": "check", "state_code": "done"}, columns=["run_id"])
         found = session.fetch("ops.findings", where={"run_id": checks["run_id"].max()})
@@ -213,7 +213,10 @@ def _held(house: House) -> None:
         .sort("severity", "rule_code")
     )
     held = found.filter(pl.col("severity") == "hold")["order_ref"].n_unique() if found.height else 0
-    _line("held", f"{held} orders" if held else "no orders")
+    again = "" if in_full or not held else ", for the reasons above"
+    _line("held", f"{held} orders{again}" if held else "no orders")
+    if not in_full:
+        return
     for severity, rule, count, sentence in rules.iter_rows():
         typer.echo(f"               {severity:<5} {count:>4}  {rule.replace('_', ' ')}: {sentence}")
 
@@ -377,12 +380,12 @@ def ledger_against_outbox(house: House, ledger: dict[str, Any]) -> tuple[list[st
     return doubled, lost
 
 
+def _kinds(counts: dict[str, int]) -> str:
+    return _counts({f"{kind}s": count for kind, count in counts.items()})
+
+
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(
-        f"{count:,} {name.replace('_', ' ')}{'s' if count != 1 and '_' not in name else ''}"
-        for name, count in counts.items()
-        if count
-    )
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
 
 
 def _title(text: str) -> None:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.reconcile import policy, printed_policy, proved, read_inputs
+from flows.reconcile import compared, printed_policy
 from flows.views import publish_views
 from tieout import __version__
 from tieout.reports.data import ReportData
 from tieout.reports.folder import content_hash, write_report
-from transforms.reconcile import reconcile as compare
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -37,12 +36,10 @@ def report(house: House, *, run_id: str, period: str | None = None) -> dict[str,
 def build(house: House, *, period: str | None, entity: str | None = None) -> ReportData:
     """Report data for a period (and one entity), reconciled anew from the warehouse. Raises `DoesNotFoot`."""
     with house.warehouse.read() as session:
-        inputs = read_inputs(house, session)
         sources = _sources(session)
         held = _held(session)
         waits = _waiting(session)
-    result = compare(inputs, policy(house, period))
-    found = proved(result)
+    result, found = compared(house, period)
 
     def mine(frame: pl.DataFrame) -> pl.DataFrame:
         return frame if entity is None else frame.filter(pl.col("entity_code") == entity)

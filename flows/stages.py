@@ -25,6 +25,7 @@ _TAKES = {
 def prefect_environment(house: House) -> None:
     """Prefect's own files lie in the state folder, it is quiet, and it tells nobody. Must run before Prefect is imported."""
     home = house.settings.path(house.settings.installation.state).resolve() / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str(home))
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -61,6 +61,7 @@ class House:
     clock: Callable[[], datetime] = utc_now
     say: Callable[[str], None] = _silent
     progress: Callable[[str, int, int | None], None] = _no_progress
+    comparisons: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def warehouse(self) -> Warehouse:

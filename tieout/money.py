@@ -40,6 +40,7 @@ def exponent(currency: str) -> int:
     return digits
 
 
+@cache
 def known_currencies() -> dict[str, int]:
     """Every ISO 4217 code that has minor units, with its exponent."""
     return {one.code: one.exponent for one in iso4217.Currency if one.exponent is not None}
@@ -89,6 +90,11 @@ def round_minor_to_digits(minor: int, currency: str, digits: int, rounding: str 
 def to_decimal(minor: int, currency: str) -> Decimal:
     """The amount as people write it: 1234 USD is 12.34, 1234 JPY is 1234."""
     return Decimal(int(minor)).scaleb(-exponent(currency))
+
+
+def is_currency(code: str) -> bool:
+    """Whether a code is an ISO 4217 currency with minor units."""
+    return code in known_currencies()
 
 
 @cache

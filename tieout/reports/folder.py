@@ -19,7 +19,6 @@ from tieout.reports.data import ReportData
 from tieout.reports.page import render
 from tieout.reports.workbook import write_workbook
 
-
 _HASHED_ROWS: Final = 50_000
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import jinja2
 import polars as pl
 
+from tieout.money import is_currency
 from tieout.reports import charts
 from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, money, words
 from tieout.vocabulary import PRECEDENCE
@@ -86,12 +87,24 @@ def _bridges(data: ReportData) -> Iterator[dict[str, Any]]:
             "tie_out": tie_out,
             "entity": entity,
             "currency": currency,
-            "chart": charts.waterfall(steps, str(currency), f"{words(str(tie_out))}: {entity} {currency}"),
+            # A bridge over nothing, or in a code that is no currency, is told by its figures alone.
+            "chart": ""
+            if not _is_worth_drawing(steps, str(currency))
+            else charts.waterfall(steps, str(currency), f"{words(str(tie_out))}: {entity} {currency}"),
             "steps": [
                 {**one, "shown": money(one["amount_minor"], str(currency))}
                 for one in shown.iter_rows(named=True)
             ],
         }
+
+
+def _is_worth_drawing(steps: pl.DataFrame, currency: str) -> bool:
+    totals = steps.filter(pl.col("is_total"))["amount_minor"]
+    return (
+        is_currency(currency)
+        and bool((totals != 0).any())
+        and steps.filter(pl.col("amount_minor") != 0).height > 2
+    )
 
 
 def _difference_charts(data: ReportData) -> Iterator[str]:

@@ -46,6 +46,7 @@ def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
             pl.col("received_on", "is_orphan", "how").max(),
             pl.col("pass_no").max().cast(pl.Int64),
             pl.col("receipt_ref").min().alias("receipts"),
+            pl.col("reference").min().alias("receipt_reference"),
             pl.col("applied_all").sum(),
             pl.col("total_minor").min().alias("least"),
             pl.col("total_minor").max().alias("most"),

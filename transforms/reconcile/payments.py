@@ -169,6 +169,8 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         order_number=pl.coalesce("order_number", "head_number"),
         store_ref=pl.coalesce("store_ref", "head_store", pl.lit("")),
         kind_code=pl.coalesce("kind_code", "head_kind", pl.lit("receipt")),
+        # What an orphan receipt says it is for is the only lead to its payment.
+        gateway_ref=pl.coalesce("gateway_ref", pl.when("is_orphan").then("receipt_reference")),
         family_code=family(),
         period_delta_minor=pl.when(policy.in_period("attributed_on", "entity"))
         .then("delta_minor")
