@@ -122,6 +122,7 @@ def run_demo(*, orders: int, seed: int, folder: Path, plain: bool) -> int:
     try:
         config = prepare(folder, sandbox.addresses)
         os.environ.update(WORLD_SECRETS)
+        os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
         house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))
         house.progress = progress_bar()
         _line("storefront", f"{sandbox.addresses['commercetools']['api_url']} (OAuth2, keyset pages of 500)")
@@ -160,7 +161,10 @@ def _fresh(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "sandbox.log").exists():
             raise InputError(f"{folder} holds other files; choose an empty or new folder with --folder.")
-        shutil.rmtree(folder)
+        for entry in folder.iterdir():
+            if entry.name == "prefect":
+                continue  # its database needs ten seconds to be made anew, and holds nothing but the history of runs
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _world_clock(now: str) -> Callable[[], datetime]:

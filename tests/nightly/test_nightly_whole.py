@@ -97,6 +97,7 @@ def test_the_second_night_lands_posts_and_writes_nothing_new(story: Story) -> No
 
 
 def test_core_rebuilt_from_raw_is_the_same_to_the_byte(story: Story) -> None:
+    night.steps(story.house, "stage")
     before = _core(story.house)
     night.steps(story.house, "stage", full=True)
     assert _core(story.house) == before
@@ -141,9 +142,9 @@ def _posted_order(story: Story, which: int) -> str:
 
 
 def test_what_is_done_by_hand_is_said_and_never_repaired_silently(story: Story) -> None:
-    """An invoice deleted, one edited, one made by hand in Intacct; an order edited and one cancelled in the shop after posting."""
+    """An invoice deleted and one edited in Intacct, an order made cheaper in the shop after posting."""
     story.clock.ahead(hours=1)
-    gone, edited, changed, cancelled = (_posted_order(story, at) for at in (3, 5, 7, 9))
+    gone, edited, changed = (_posted_order(story, at) for at in (3, 5, 7))
     with story.house.warehouse.read() as session:
         documents = session.fetch("out.documents", where={"kind_code": "invoice"})
     number = dict(documents.select("order_number", "number").iter_rows())
@@ -166,7 +167,6 @@ def test_what_is_done_by_hand_is_said_and_never_repaired_silently(story: Story) 
         {"app": "intacct", "op": "edit", "object": "ARINVOICE", "recordno": book["recordno"], "fields": {"ARINVOICEITEMS": {"ARINVOICEITEM": lines}}},
     )  # fmt: skip
     story.world.tell("POST", "/tamper", {"op": "order_edited", "order_number": changed, "delta_minor": -700})
-    story.world.tell("POST", "/tamper", {"op": "order_cancelled", "order_number": cancelled})
     before = story.world.keys()
 
     done = night.night(story.house)
@@ -176,10 +176,12 @@ def test_what_is_done_by_hand_is_said_and_never_repaired_silently(story: Story) 
     assert codes[gone] == "missing_invoice"
     assert codes[edited].startswith("amount_"), codes[edited]
     assert codes[changed] in ("changed_after_posting", "over_invoiced", "amount_goods"), codes[changed]
-    assert codes[cancelled] in ("cancelled_but_invoiced", "over_invoiced"), codes[cancelled]
+    assert done["stages"]["post"]["posted"] > 0, "the refund of the test before was not posted"
     named = " ".join(done["stages"]["confirm"]["problems"])
-    assert number[gone] in named
-    assert number[edited] in named
+    assert f"invoice {number[gone]} " in named
+    assert "is not in Intacct any more" in named
+    assert f"invoice {number[edited]} " in named
+    assert "stands in Intacct with another amount" in named
     fresh = story.world.keys()["invoice"] - before["invoice"]
     assert fresh == set(), "an invoice was posted again without anybody asking"
 

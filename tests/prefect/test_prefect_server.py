@@ -1,0 +1,250 @@
+"""A real Prefect server, a process worker, the shipped `prefect.yaml`, and no network: what an operator's machine does every night.
+
+A lock of packages can install cleanly and still break Prefect where no import shows it: the API may not start, a null body may be
+refused, a schedule may never fire. So all three are done here for real, and a whole night runs through the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import night
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Machine:
+    """A house, its world, a Prefect server with every deployment of prefect.yaml, and one worker."""
+
+    world: night.World
+    folder: Path
+    environment: dict[str, str]
+    api: str
+
+    def prefect(self, *words: str, time_out: float = 90) -> subprocess.CompletedProcess[str]:
+        """Run the `prefect` command in the house."""
+        return subprocess.run(
+            [str(BIN / "prefect"), "--no-prompt", *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=time_out,
+            check=False,
+        )
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """Ask the API."""
+        order = urllib.request.Request(
+            self.api + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(order, timeout=30) as reply:
+            return json.loads(reply.read() or b"null")
+
+    def deployments(self) -> dict[str, Any]:
+        """Deployments by name."""
+        return {one["name"]: one for one in self.ask("/deployments/filter", {})}
+
+    def runs_of(self, name: str) -> list[dict[str, Any]]:
+        """Runs of a deployment, newest first."""
+        wanted = self.deployments()[name]["id"]
+        body = {"flow_runs": {"deployment_id": {"any_": [wanted]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        return self.ask("/flow_runs/filter", body)
+
+    def wait(self, what: str, found: Callable[[], Any], seconds: float) -> Any:
+        """Ask again and again until there is an answer; a wait in vain fails with the worker's last words."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            answer = found()
+            if answer:
+                return answer
+            time.sleep(0.5)
+        log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
+        raise AssertionError(f"{what} did not happen within {seconds:g} s; the worker says:\n{log[-3000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _start(words: list[str], log: Path, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("wb") as sink:
+        # A group of its own, so that what it starts can be ended with it.
+        return subprocess.Popen(
+            words, cwd=folder, env=environment, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    import os
+    import signal
+
+    for number, patience in ((signal.SIGINT, 10), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(timeout=patience)
+            return
+        except ProcessLookupError:
+            process.wait(timeout=patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    base = tmp_path_factory.mktemp("prefect")
+    folder = base / "house"
+    port = _free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    environment = night.environment(
+        PREFECT_HOME=str(base / "prefect-home"),
+        PREFECT_API_URL=api,
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_WORKER_QUERY_SECONDS="2",
+        PREFECT_LOGGING_LEVEL="WARNING",
+        GX_ANALYTICS_ENABLED="false",
+        TIEOUT_HOME=str(folder),
+        PYTHONPATH=str(night.ROOT),
+        # Offline is part of the promise: whatever tried to leave this machine would fail.
+        HTTP_PROXY="http://127.0.0.1:9",
+        HTTPS_PROXY="http://127.0.0.1:9",
+        NO_PROXY="127.0.0.1,localhost",
+    )
+    started: list[subprocess.Popen[bytes]] = []
+    with night.world_of(base / "world", orders=120) as world:
+        night.lay_out(folder, world.addresses)
+        _deployments(folder)
+        machine = Machine(world, folder, environment, api)
+        try:
+            started.append(
+                _start(
+                    [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                    folder / "server.log",
+                    folder,
+                    environment,
+                )
+            )
+            _healthy(api, folder / "server.log")
+            made = machine.prefect("work-pool", "create", "tieout", "--type", "process")
+            assert made.returncode == 0, made.stdout + made.stderr
+            deployed = machine.prefect("deploy", "--all")
+            assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+            started.append(
+                _start(
+                    [str(BIN / "prefect"), "worker", "start", "--pool", "tieout", "--type", "process"],
+                    folder / "worker.log",
+                    folder,
+                    environment,
+                )
+            )
+            yield machine
+        finally:
+            for process in reversed(started):
+                _end(process)
+
+
+def _deployments(folder: Path) -> None:
+    """The shipped file with one more deployment, which fires every minute, and the shipped ones not firing by themselves meanwhile."""
+    shipped = yaml.safe_load((night.ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    for one in shipped["deployments"]:
+        assert one["schedules"], f"{one['name']} has no schedule"
+        one["schedules"] = [{**schedule, "active": False} for schedule in one["schedules"]]
+    shipped["deployments"].append(
+        {
+            "name": "every-minute",
+            "entrypoint": "flows.scheduled.check",
+            "parameters": {"config": "tieout.toml"},
+            "schedules": [{"cron": "* * * * *", "timezone": "UTC"}],
+            "work_pool": {"name": "tieout"},
+        }
+    )
+    (folder / "prefect.yaml").write_text(yaml.safe_dump(shipped, sort_keys=False), encoding="utf-8")
+
+
+def _healthy(api: str, log: Path) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=5) as reply:
+                if reply.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
+
+
+def test_a_night_runs_through_the_worker_and_leaves_artifacts(machine: Machine) -> None:
+    names = set(machine.deployments())
+    assert {"nightly", "posting", "stock", "month-end"} <= names
+    one = machine.deployments()["nightly"]
+    run = machine.ask(f"/deployments/{one['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+
+    def ended() -> Any:
+        state = machine.ask(f"/flow_runs/{run['id']}")["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+    state = machine.wait("the nightly run's end", ended, 200)
+    assert state["type"] == "COMPLETED", state
+    tasks = machine.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    assert {task["name"] for task in tasks} == {
+        "extract", "stage", "check", "plan", "post", "confirm", "stock", "reconcile", "report",
+    }  # fmt: skip
+    artifacts = machine.ask("/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    kept = {one["key"]: one for one in artifacts}
+    assert {"tieout-extract", "tieout-post", "tieout-findings", "tieout-reconcile"} <= set(kept)
+    assert "| posted |" in kept["tieout-post"]["data"]
+    findings = json.loads(kept["tieout-findings"]["data"])
+    assert findings
+    assert {"severity", "rule_code", "sentence"} <= set(findings[0])
+    secrets = json.dumps(artifacts)
+    assert not any(secret in secrets for secret in night.WORLD_SECRETS.values())
+    house = night.house_at(machine.folder / "tieout.toml", night.NightClock(machine.world.addresses["now"]))
+    assert night.unlike_the_books(house, machine.world) == []
+    assert night.states_of(house)["accepted"] > 40
+    assert (machine.folder / "reports" / "latest" / "reconciliation.xlsx").exists()
+
+
+def test_artifacts_can_be_listed_from_the_command_line(machine: Machine) -> None:
+    listed = machine.prefect("artifact", "ls")
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    assert "tieout-" in listed.stdout
+
+
+def test_a_cron_schedule_fires_by_itself(machine: Machine) -> None:
+    def fired() -> Any:
+        done = [one for one in machine.runs_of("every-minute") if one["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
+        return next((one for one in done if one["state_type"] == "COMPLETED"), None)
+
+    run = machine.wait("a run by the schedule", fired, 150)
+    assert run["auto_scheduled"]
+    assert run["start_time"] >= run["expected_start_time"][:19]
+
+
+def test_the_command_line_runs_a_night_on_the_ephemeral_api(machine: Machine) -> None:
+    """Without a server: Prefect starts its own in the process, its files lie in the state folder, and it says nothing."""
+    machine.ask(f"/deployments/{machine.deployments()['every-minute']['id']}/pause_deployment", {})
+    before = machine.world.keys()
+    done = night.tieout(machine.folder, "run", "nightly", "--as-of", "2026-11-21T06:00:00Z")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "report" in done.stdout
+    assert machine.world.keys() == before, "the second night posted something"
+    assert (machine.folder / "state" / "prefect" / "prefect.db").exists()
+    assert not any(secret in done.stdout + done.stderr for secret in night.WORLD_SECRETS.values())
