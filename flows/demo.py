@@ -11,7 +11,8 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,12 @@ class Sandbox:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
-        self.addresses: dict[str, Any] = self._wait(folder)
+        self._folder = folder
+
+    @cached_property
+    def addresses(self) -> dict[str, Any]:
+        """Where the stand-ins answer; waits until they do. Raises `ConnectorError` if they do not start."""
+        return self._wait(self._folder)
 
     def _wait(self, folder: Path) -> dict[str, Any]:
         until = time.monotonic() + 300
@@ -120,9 +126,12 @@ def run_demo(*, orders: int, seed: int, folder: Path, plain: bool) -> int:
     )
     sandbox = Sandbox(folder, orders=orders, seed=seed)
     try:
+        os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
+        if not plain:
+            stages.quiet_prefect()
+            import flows.scheduled  # noqa: F401  (the slowest import, done while the stand-ins start)
         config = prepare(folder, sandbox.addresses)
         os.environ.update(WORLD_SECRETS)
-        os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
         house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))
         house.progress = progress_bar()
         _line("storefront", f"{sandbox.addresses['commercetools']['api_url']} (OAuth2, keyset pages of 500)")
@@ -169,8 +178,6 @@ def _fresh(folder: Path) -> None:
 
 def _world_clock(now: str) -> Callable[[], datetime]:
     start, begun = datetime.fromisoformat(now).astimezone(UTC), time.monotonic()
-    from datetime import timedelta
-
     return lambda: start + timedelta(seconds=time.monotonic() - begun)
 
 

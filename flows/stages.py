@@ -27,6 +27,11 @@ def prefect_environment(house: House) -> None:
     home = house.settings.path(house.settings.installation.state).resolve() / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str(home))
+    quiet_prefect()
+
+
+def quiet_prefect() -> None:
+    """Prefect says only what is wrong, and tells nobody."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")

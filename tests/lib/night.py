@@ -50,8 +50,12 @@ class World:
     def __init__(self, folder: Path, *, orders: int, seed: int = 7) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._sandbox = Sandbox(folder, orders=orders, seed=seed)
-        self.addresses = self._sandbox.addresses
-        self.born = self.keys()
+        try:
+            self.addresses = self._sandbox.wait()
+            self.born = self.keys()
+        except BaseException:
+            self._sandbox.stop()
+            raise
 
     def ask(self, path: str) -> Any:
         """A page of the control door."""

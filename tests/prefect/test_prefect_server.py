@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,8 +54,16 @@ class Machine:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(order, timeout=30) as reply:
-            return json.loads(reply.read() or b"null")
+        for _try in range(20):
+            try:
+                with urllib.request.urlopen(order, timeout=30) as reply:
+                    return json.loads(reply.read() or b"null")
+            except urllib.error.HTTPError as busy:
+                # SQLite allows one writer; the server says 503 and asks to come again, as Prefect's own client does.
+                if busy.code != 503:
+                    raise
+                time.sleep(0.5)
+        raise AssertionError(f"the server was busy for ten seconds at {path}")
 
     def deployments(self) -> dict[str, Any]:
         """Deployments by name."""

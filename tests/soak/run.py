@@ -1,0 +1,273 @@
+"""Random schedules of faults, kills, restarts and second runners over the outbox and the gateway, judged by the books.
+
+    python tests/soak/run.py --schedules 1000 [--first 0] [--sigkill-every 50]
+
+A schedule is drawn from its number alone, so `--first N --schedules 1` plays one again. Verdict over all: no duplicate, no loss, and each
+document accepted or visibly waiting with a reason. Exit code 1 and the numbers of the schedules that failed otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "lib")]
+
+import logging  # noqa: E402
+
+import night  # noqa: E402
+import polars as pl  # noqa: E402
+
+from flows.post import post  # noqa: E402
+from tieout.connectors.http import Http  # noqa: E402
+from tieout.errors import TieoutError  # noqa: E402
+from tieout.warehouse import outbox  # noqa: E402
+
+ORDERS = 60
+WRITES = ("<create_customer", "<create_invoice", "<create_aradjustment", "<ARPYMT>")
+READS = "<query>"
+# kind, further keys, whether it concerns writes, reads or both
+FAULTS: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
+    ("cut_after", {}, WRITES),
+    ("cut_before", {}, WRITES),
+    ("delay_after", {"seconds": 1.0}, WRITES),
+    ("truncate", {}, WRITES),
+    ("truncate", {"how": "short"}, WRITES),
+    ("garbage", {}, (*WRITES, READS)),
+    ("server_error", {}, (*WRITES, READS)),
+    ("unavailable", {}, (*WRITES, READS)),
+    ("throttle", {"seconds": 0}, (*WRITES, READS)),
+    ("expire_session", {}, (*WRITES, READS)),
+    ("half_fail", {"nth": 2}, WRITES),
+    ("half_fail", {"nth": 3}, WRITES),
+    ("roll_back_all", {}, WRITES),
+    ("hide_rows", {"seconds": 2}, (READS,)),
+    ("replay_shape", {"level": "operation"}, WRITES),
+)
+POINTS = ("before a write", "inside a write", "after a write", "before sending", "after sending")
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this may run, so nothing of ours catches it."""
+
+
+@dataclass
+class Death:
+    """Where a runner dies: at the `count`-th time it comes by `point`. Once dead, it can neither write nor send."""
+
+    point: str
+    count: int
+    dead: bool = False
+    _seen: Counter[str] = field(default_factory=Counter)
+
+    def pass_by(self, point: str) -> None:
+        """Raise if this is the moment, or if it has been."""
+        if self.dead:
+            raise Killed
+        self._seen[point] += 1
+        if point == self.point and self._seen[point] == self.count:
+            self.dead = True
+            raise Killed
+
+
+def mortal(house: night.House, death: Death) -> night.House:
+    """The same house, whose runner dies at the appointed moment."""
+    write, client_of = house.warehouse.write, house.intacct
+
+    @contextmanager
+    def dying_write(*, run_id: str) -> Iterator[Any]:
+        death.pass_by("before a write")
+        with write(run_id=run_id) as session:
+            yield session
+            death.pass_by("inside a write")
+        death.pass_by("after a write")
+
+    def dying_client(**options: Any) -> Any:
+        client = client_of(**options)
+        send = client.post
+
+        def dying_post(*args: Any, **more: Any) -> Any:
+            death.pass_by("before sending")
+            outcome = send(*args, **more)
+            death.pass_by("after sending")
+            return outcome
+
+        client.post = dying_post  # type: ignore[method-assign]
+        return client
+
+    house.warehouse.write = dying_write  # type: ignore[method-assign]
+    house.intacct = dying_client  # type: ignore[method-assign]
+    return house
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What happens, cycle by cycle: faults switched on, a death, a second runner."""
+
+    number: int
+    faults: tuple[tuple[dict[str, Any], ...], ...]
+    deaths: tuple[tuple[str, int] | None, ...]
+    second: tuple[bool, ...]
+    batch_size: int
+    visibility_seconds: int
+
+    @classmethod
+    def drawn(cls, number: int) -> Schedule:
+        """The schedule of a number: the same one every time."""
+        rng = random.Random(number)
+        cycles = rng.randint(1, 3)
+        faults = []
+        for _cycle in range(cycles):
+            chosen = []
+            for kind, more, where in rng.choices(FAULTS, k=rng.randint(0, 3)):
+                order = {"app": "intacct", "kind": kind, **more, "after": rng.randint(0, 3), "times": rng.randint(1, 2)}
+                order["match"] = rng.choice(where)
+                chosen.append(order)
+            faults.append(tuple(chosen))
+        deaths = tuple(
+            (rng.choice(POINTS), rng.randint(1, 6)) if rng.random() < 0.55 else None for _ in range(cycles)
+        )
+        second = tuple(rng.random() < 0.3 for _ in range(cycles))
+        return cls(number, tuple(faults), deaths, second, rng.choice((3, 8, 20)), rng.choice((0, 0, 3)))
+
+
+class Stage:
+    """One world and one planned house; schedules are played on copies of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.world = night.World(folder / "world", orders=ORDERS)
+        night.lay_out(folder / "planned", self.world.addresses, time_out_seconds=0.6, quota_per_month=0)
+        house = night.house_at(folder / "planned" / "tieout.toml", night.NightClock(self.world.addresses["now"]))
+        night.steps(house, *night.TO_POST)
+        self.owed = night.outbox_of(house).height
+
+    def play(self, schedule: Schedule, *, sigkill: bool = False) -> tuple[list[str], Counter[str]]:
+        """Play a schedule and judge: what is wrong (nothing, it is hoped), and the states documents ended in."""
+        self.world.reset()
+        folder = self.folder / f"schedule-{schedule.number}"
+        config = night.copy_of(self.folder / "planned", folder)
+        text = config.read_text(encoding="utf-8")
+        text = text.replace("visibility_seconds = 0", f"visibility_seconds = {schedule.visibility_seconds}\nbatch_size = {schedule.batch_size}")  # fmt: skip
+        config.write_text(text, encoding="utf-8")
+        clock = night.NightClock(self.world.addresses["now"])
+        try:
+            for cycle, faults in enumerate(schedule.faults):
+                self.world.clear()
+                for fault in faults:
+                    self.world.tell("POST", "/faults", fault)
+                clock.ahead(minutes=20)
+                if sigkill:
+                    self._killed_for_real(folder, clock, schedule)
+                else:
+                    self._cycle(config, clock, schedule.deaths[cycle], second=schedule.second[cycle])
+            self.world.clear()
+            for _calm in range(5):
+                clock.ahead(minutes=20)
+                self._cycle(config, clock, None, second=False)
+                if not night.waiting(night.house_at(config, clock)):
+                    break
+            return self._verdict(night.house_at(config, clock))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _cycle(
+        self, config: Path, clock: night.NightClock, death: tuple[str, int] | None, *, second: bool
+    ) -> None:
+        def runner(name: str, end: Death | None) -> None:
+            house = night.house_at(config, clock)
+            try:
+                post(mortal(house, end) if end else house, run_id=f"{clock():%Y%m%dT%H%M%S}-{name}")
+            except (Killed, TieoutError):
+                return  # a run that died or was stopped: the next cycle goes on where it was
+
+        end = Death(*death) if death else None
+        beside = threading.Thread(target=runner, args=("b", None)) if second else None
+        if beside:
+            beside.start()
+        runner("a", end)
+        if beside:
+            beside.join()
+
+    def _killed_for_real(self, folder: Path, clock: night.NightClock, schedule: Schedule) -> None:
+        before = self.world.calls("intacct").get("total", 0)
+        process = night.start(folder, "run", "post", "--plain", "--as-of", clock().isoformat())
+        wanted = random.Random(schedule.number + 1).randint(1, 12)
+        until = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until:
+            if self.world.calls("intacct").get("total", 0) - before >= wanted:
+                break
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def _verdict(self, house: night.House) -> tuple[list[str], Counter[str]]:
+        wrong = night.unlike_the_books(house, self.world)
+        found = night.outbox_of(house)
+        if found.height != self.owed:
+            wrong.append(f"{self.owed} documents were owed, {found.height} are known")
+        with house.warehouse.read() as session:
+            blocked = set(outbox.blocked(session)["document_id"].to_list())
+        for row in found.filter(~pl.col("state_code").is_in(["accepted", "held", "dead", "refused"])).iter_rows(named=True):  # fmt: skip
+            if not (row["state_code"] == "planned" and row["document_id"] in blocked):
+                wrong.append(f"{row['number']} is still {row['state_code']} after five calm cycles: {row['reason']}")
+        return wrong, Counter(found["state_code"].to_list())
+
+    def stop(self) -> None:
+        """End the world."""
+        self.world.stop()
+
+
+def main() -> int:
+    """Play the schedules and print the verdict."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--schedules", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--sigkill-every", type=int, default=50, help="each so many-th schedule with real kills; 0 for none")  # fmt: skip
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    # Waits between tries prove nothing here and would make up most of the time.
+    Http.__init__.__kwdefaults__["sleep"] = lambda seconds: time.sleep(min(seconds, 0.01))
+    begun = time.monotonic()
+    failed: list[int] = []
+    ended: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="tieout-soak-") as name:
+        stage = Stage(Path(name))
+        try:
+            for number in range(options.first, options.first + options.schedules):
+                real = bool(options.sigkill_every) and (number + 1) % options.sigkill_every == 0
+                schedule = Schedule.drawn(number)
+                wrong, states = stage.play(schedule, sigkill=real)
+                ended += states
+                if wrong:
+                    failed.append(number)
+                    print(f"schedule {number}: {schedule}")
+                    for line in wrong[:10]:
+                        print(f"  ! {line}")
+                elif sys.stderr.isatty():
+                    print(f"\r{number - options.first + 1} of {options.schedules}", end="", file=sys.stderr)
+        finally:
+            stage.stop()
+    took = time.monotonic() - begun
+    print(
+        f"{options.schedules} schedules of {stage.owed} documents, {len(failed)} failed{': ' + str(failed) if failed else ''}; "
+        f"{', '.join(f'{count:,} {state}' for state, count in sorted(ended.items()))}; {took:.0f} s"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
