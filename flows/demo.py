@@ -68,6 +68,10 @@ class Sandbox:
         """Where the stand-ins answer; waits until they do. Raises `ConnectorError` if they do not start."""
         return self._wait(self._folder)
 
+    def wait(self) -> dict[str, Any]:
+        """The addresses, once the stand-ins answer."""
+        return self.addresses
+
     def _wait(self, folder: Path) -> dict[str, Any]:
         until = time.monotonic() + 300
         while time.monotonic() < until:
