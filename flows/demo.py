@@ -34,6 +34,17 @@ WORLD_SECRETS = {
     "TIEOUT_INTACCT_SENDER_PASSWORD": "demo-sender-secret",
     "TIEOUT_SHOP_CLIENT_SECRET": "demo-secret",
 }
+_SUBJECTS = {
+    "CUSTOMER": "ledger customers",
+    "ARINVOICE": "invoices",
+    "ARINVOICEITEM": "invoice lines",
+    "ARADJUSTMENT": "credit memos",
+    "ARADJUSTMENTITEM": "credit memo lines",
+    "ARPYMT": "receipts",
+    "ARPYMTDETAIL": "applications",
+    "inventory": "stock rows",
+    "stock_totals": "ledger stock totals",
+}
 MONTHS = ("2026-09", "2026-10")
 CLOSED_MONTH = "2026-09"
 _TEMPLATE = Path(__file__).with_name("demo.toml")
@@ -191,7 +202,9 @@ def _night(house: House, config: Path, title: str, *, plain: bool) -> dict[str, 
     summary = stages.run_named(house, "nightly", {}, config=config, plain=plain)
     done = summary["stages"]
     read = ", ".join(
-        f"{one['read']:,} {one['subject'].lower()}" for one in done["extract"]["sources"] if one.get("read")
+        f"{one['read']:,} {_SUBJECTS.get(one['subject'], one['subject'])}"
+        for one in done["extract"]["sources"]
+        if one.get("read")
     )
     _line("read", f"{read}; {done['extract']['new']:,} new")
     _line(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ def judge(house: House, run_id: str, tables: Mapping[str, pl.DataFrame], held: i
     if not house.settings.checks.expectations or tables["core.orders"].is_empty():
         return shape.empty()
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     from checks.expectations import run
 
     now = house.clock()

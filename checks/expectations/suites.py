@@ -10,6 +10,7 @@ Aggregates, all small and made by the warehouse (a missing or empty one is skipp
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -165,6 +166,8 @@ def _validate(suites: list[_Suite], out: Path) -> list[dict[str, Any]]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It tells of temporary folders at every build; what is wrong it still says.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     for site in list(context.list_data_docs_sites()):
