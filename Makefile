@@ -48,6 +48,9 @@ check: $(READY)  ## Lint, types and the floor plan
 bench: $(READY)  ## Orders per second and memory, beside plain DuckDB in the same run (SIZE=1000000)
 	@$(BIN)/python tests/bench/run.py --orders $(or $(SIZE),1000000)
 
+soak: $(READY)  ## Random faults, kills and second runners against the outbox (SCHEDULES=1000)
+	@$(BIN)/python tests/soak/run.py --schedules $(or $(SCHEDULES),1000)
+
 docs: $(READY)  ## Write docs/tables.md and docs/rules.md anew from contracts and spec tests
 	@$(BIN)/python docs/build.py
 

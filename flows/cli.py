@@ -46,14 +46,18 @@ def _house(config: Path, as_of: str | None = None, *, quiet: bool = False) -> An
 
 
 def _clock(as_of: str) -> Any:
+    start, begun = _instant(as_of), datetime.now(UTC)
+    return lambda: start + (datetime.now(UTC) - begun)
+
+
+def _instant(text: str) -> datetime:
     try:
-        start = datetime.fromisoformat(as_of)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"'{as_of}' is not an instant; write it like 2026-11-02T03:00:00Z.") from None
-    if start.tzinfo is None:
-        raise InputError(f"'{as_of}' has no time zone; add Z for UTC or an offset.")
-    begun = datetime.now(UTC)
-    return lambda: start.astimezone(UTC) + (datetime.now(UTC) - begun)
+        raise InputError(f"'{text}' is not an instant; write it like 2026-11-02T03:00:00Z.") from None
+    if found.tzinfo is None:
+        raise InputError(f"'{text}' has no time zone; add Z for UTC or an offset.")
+    return found.astimezone(UTC)
 
 
 @app.command()
@@ -127,7 +131,7 @@ def _window(since: str | None, until: str | None) -> Any:
         return None
     from tieout.connectors.paging import Window
 
-    return Window(*(datetime.fromisoformat(text) if text else None for text in (since, until)))
+    return Window(*(_instant(text) if text else None for text in (since, until)))
 
 
 @app.command()

@@ -194,7 +194,9 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
             # Trade goes on while we read: more than was stated when we began is no fault.
             tally.stated = None if tally.stated is None else tally.read
         except (ConnectorError, Refused) as fault:
-            tally.error, tally.exit_code = str(fault), fault.exit_code
+            told = str(fault)
+            tally.error = told if told.startswith(source) else f"{source}: {told}"
+            tally.exit_code = fault.exit_code
             if isinstance(fault, Refused):
                 break
     return tallies

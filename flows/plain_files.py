@@ -50,6 +50,10 @@ Compared = Result | PaidResult
 _PARTS: Final = tuple(name for name in COMPONENTS if name not in ("other", "rounding"))
 
 
+BYTES_PER_ROW = 1300
+"""Peak memory per row of all files together, measured with a million orders and a million invoices (tests/bench/bench_files.py)."""
+
+
 @dataclass(frozen=True)
 class FilesResult:
     """What a reconciliation of plain files came to: lines to print, the exit code, where the report is, and its content hash."""
@@ -98,6 +102,7 @@ def reconcile_files(
             raise InputError(
                 f"{texts['orders'].parts[0].name} has a header and no rows; there are no orders to reconcile."
             )
+        _room(sum(text.rows for text in texts.values()))
         say("taking the rows apart")
         tables = stage_files(texts, Path(work), progress=progress)
         places = find_places(tables.scan("core.orders"), tables.scan("core.ar_invoices"))
@@ -147,6 +152,22 @@ def _combination(given: Mapping[str, Sequence[str]]) -> None:
         raise InputError("Receipts belong to invoices; give --invoices too, or leave --receipts out.")
     if "credit_memos" in given and "invoices" not in given:
         raise InputError("Credit memos belong to invoices; give --invoices too, or leave --credit-memos out.")
+
+
+def _room(rows: int) -> None:
+    """Refuse what would be killed for want of memory half-way. Raises `InputError` with what would fit."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return  # not Linux: nothing is known, so nothing is refused
+    free = next(
+        (int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemAvailable:")), None
+    )
+    if free is not None and rows * BYTES_PER_ROW > free:
+        raise InputError(
+            f"{rows:,} rows need about {rows * BYTES_PER_ROW / 2**30:.0f} GB of memory and {free / 2**30:.0f} GB are free; "
+            f"split the files (for example by month, an order with its invoices) into parts of {free // BYTES_PER_ROW:,} rows or fewer."
+        )
 
 
 def _doubts(given: Mapping[str, Sequence[str]]) -> list[str]:

@@ -63,7 +63,7 @@ def publish_stock(house: House, *, run_id: str) -> dict[str, Any]:
         try:
             writes += _write(house, run_id, str(name), block)
         except (ConnectorError, Refused) as fault:
-            errors.append(str(fault))
+            errors.append(f"{name}: {fault}")
             code = max(code, fault.exit_code)
     _record(house, run_id, writes)
     outcomes = [one["outcome"] for one in writes]

@@ -253,6 +253,8 @@ def _sentence(fault: Any) -> str:
         return "is not a setting tieout knows; check the spelling"
     if fault["type"] == "missing":
         return "is missing"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"is '{fault['input']}', which does not have the form {fault['ctx']['pattern']}"
     return str(fault["msg"]).removeprefix("Value error, ")
 
 

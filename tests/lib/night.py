@@ -225,7 +225,9 @@ def unlike_the_books(house: House, world: World) -> list[str]:
         claimed = Counter(mine["intacct_key"].to_list())
         wrong += [f"{kind} {key} is claimed by {n} documents" for key, n in claimed.items() if n > 1]
         fresh = set(records) - world.born[kind]
-        wrong += [f"{kind} {key} is in the books, and not in the outbox" for key in sorted(fresh - set(claimed))]
+        wrong += [
+            f"{kind} {key} is in the books, and not in the outbox" for key in sorted(fresh - set(claimed))
+        ]
         wrong += [f"{kind} {key} is accepted, and not in the books" for key in sorted(set(claimed) - fresh)]
         if kind == "customer":
             continue
@@ -247,7 +249,9 @@ def unlike_the_books(house: House, world: World) -> list[str]:
     silent = outbox.filter(
         pl.col("state_code").is_in(["held", "refused", "dead", "unknown"]) & pl.col("reason").is_null()
     )
-    wrong += [f"{row['number']} is {row['state_code']} without a reason" for row in silent.iter_rows(named=True)]
+    wrong += [
+        f"{row['number']} is {row['state_code']} without a reason" for row in silent.iter_rows(named=True)
+    ]
     lost = outbox.filter(pl.col("state_code").is_null() | pl.col("kind_code").is_null())
     wrong += [f"{one} is in one table of two" for one in lost["document_id"]]
     return wrong

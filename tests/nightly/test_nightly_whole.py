@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ def test_the_second_night_lands_posts_and_writes_nothing_new(story: Story) -> No
     }  # fmt: skip
     # What tieout itself wrote comes back once as new; on a third reading it does not.
     third = night.steps(story.house, "extract")["extract"]
-    assert {one["subject"]: one["new"] for one in third["sources"] if one["subject"] != "stock_totals"} == dict.fromkeys(
-        (one["subject"] for one in third["sources"] if one["subject"] != "stock_totals"), 0
-    )
+    assert {
+        one["subject"]: one["new"] for one in third["sources"] if one["subject"] != "stock_totals"
+    } == dict.fromkeys((one["subject"] for one in third["sources"] if one["subject"] != "stock_totals"), 0)
     after = story.world.ledger()
     for shelf in ("customers", "invoices", "adjustments", "receipts"):
         assert after[shelf] == before[shelf]
@@ -137,7 +138,9 @@ def _posted_order(story: Story, which: int) -> str:
     with story.house.warehouse.read() as session:
         accepted = session.fetch("ops.outbox", where={"state_code": "accepted"}, columns=["document_id"])
         mine = session.fetch("out.documents", where={"kind_code": "invoice"}).join(accepted, on="document_id")
-    matched = orders.filter((pl.col("family_code") == "matched") & pl.col("order_number").is_in(mine["order_number"].to_list()))
+    matched = orders.filter(
+        (pl.col("family_code") == "matched") & pl.col("order_number").is_in(mine["order_number"].to_list())
+    )
     return str(matched.sort("order_number")["order_number"][which])
 
 
@@ -186,7 +189,9 @@ def test_what_is_done_by_hand_is_said_and_never_repaired_silently(story: Story) 
     assert fresh == set(), "an invoice was posted again without anybody asking"
 
 
-def test_no_secret_and_no_card_number_rests_anywhere(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_secret_and_no_card_number_rests_anywhere(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
     story.house.warehouse.publish_snapshot()
     canaries = [one.encode() for one in story.house.canaries()]
     assert len(canaries) == 3
@@ -215,7 +220,14 @@ def test_no_secret_and_no_card_number_rests_anywhere(story: Story, capsys: pytes
 def _tables_hold_none(warehouse: Warehouse, canaries: list[bytes]) -> None:
     """DuckDB compresses what it stores, so its tables are searched as text."""
     with warehouse.read() as session:
-        for name in ("ops.runs", "ops.exchanges", "ops.findings", "ops.outbox", "ops.outbox_moves", "ops.problems"):
+        for name in (
+            "ops.runs",
+            "ops.exchanges",
+            "ops.findings",
+            "ops.outbox",
+            "ops.outbox_moves",
+            "ops.problems",
+        ):
             text = session.fetch(name).write_csv().encode()
             assert not any(canary in text for canary in canaries), name
         for name in ("raw.shop__payments", "raw.shop__orders", "raw.shop__customers"):
@@ -237,7 +249,7 @@ def test_adjacent_windows_land_every_order_exactly_once(story: Story, tmp_path: 
     middle = stamps[len(stamps) // 2]  # an instant at which an order did change
     edges = [datetime(2026, 1, 1, tzinfo=UTC), middle, datetime(2027, 1, 1, tzinfo=UTC)]
     landed = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         done = night.steps(house, "extract", sources=["shop"], window=Window(start, end))["extract"]
         orders = next(one for one in done["sources"] if one["subject"] == "orders")
         assert orders["read"] == orders["new"], "an order was read in both windows"

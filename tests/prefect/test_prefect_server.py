@@ -138,7 +138,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         NO_PROXY="127.0.0.1,localhost",
     )
     started: list[subprocess.Popen[bytes]] = []
-    with night.world_of(base / "world", orders=120) as world:
+    with night.world_of(base / "world", orders=200) as world:
         night.lay_out(folder, world.addresses)
         _deployments(folder)
         machine = Machine(world, folder, environment, api)
@@ -197,7 +197,9 @@ def _healthy(api: str, log: Path) -> None:
                     return
         except OSError:
             time.sleep(0.3)
-    raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
+    raise AssertionError(
+        f"the server did not start:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}"
+    )
 
 
 def test_a_night_runs_through_the_worker_and_leaves_artifacts(machine: Machine) -> None:
@@ -239,7 +241,11 @@ def test_artifacts_can_be_listed_from_the_command_line(machine: Machine) -> None
 
 def test_a_cron_schedule_fires_by_itself(machine: Machine) -> None:
     def fired() -> Any:
-        done = [one for one in machine.runs_of("every-minute") if one["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
+        done = [
+            one
+            for one in machine.runs_of("every-minute")
+            if one["state_type"] in ("COMPLETED", "FAILED", "CRASHED")
+        ]
         return next((one for one in done if one["state_type"] == "COMPLETED"), None)
 
     run = machine.wait("a run by the schedule", fired, 150)

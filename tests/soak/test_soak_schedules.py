@@ -13,7 +13,14 @@ import pytest
 @pytest.mark.timeout(240)
 def test_fifteen_schedules_leave_no_duplicate_and_no_loss(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(night.ROOT / "tests" / "soak" / "run.py"), "--schedules", "15", "--sigkill-every", "9"],
+        [
+            sys.executable,
+            str(night.ROOT / "tests" / "soak" / "run.py"),
+            "--schedules",
+            "15",
+            "--sigkill-every",
+            "9",
+        ],
         cwd=tmp_path,
         env=night.environment(),
         capture_output=True,
