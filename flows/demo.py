@@ -144,7 +144,10 @@ def run_demo(*, orders: int, seed: int, folder: Path, plain: bool) -> int:
         os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
         if not plain:
             stages.quiet_prefect()
-            import flows.scheduled  # noqa: F401  (the slowest import, done while the stand-ins start)
+            # The slowest imports are done while the stand-ins start.
+            import pandera.polars  # noqa: F401
+
+            import flows.scheduled  # noqa: F401
         config = prepare(folder, sandbox.addresses)
         os.environ.update(WORLD_SECRETS)
         house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))
