@@ -36,7 +36,7 @@ from tieout.connectors.http import Http  # noqa: E402
 from tieout.errors import TieoutError  # noqa: E402
 from tieout.warehouse import outbox  # noqa: E402
 
-ORDERS = 60
+ORDERS = 30
 WRITES = ("<create_customer", "<create_invoice", "<create_aradjustment", "<ARPYMT>")
 READS = "<query>"
 # kind, further keys, whether it concerns writes, reads or both
