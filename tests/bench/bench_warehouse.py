@@ -44,7 +44,10 @@ def timed(name: str, rows: int, work: Callable[[], Any]) -> Any:
     began, cpu = time.perf_counter(), time.process_time()
     made = work()
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    print(f"{name:<44} {rows:>10,} rows {seconds:>8.2f} s {cpu:>8.2f} s cpu {rows / seconds:>12,.0f} rows/s", flush=True)
+    print(
+        f"{name:<44} {rows:>10,} rows {seconds:>8.2f} s {cpu:>8.2f} s cpu {rows / seconds:>12,.0f} rows/s",
+        flush=True,
+    )
     return made
 
 

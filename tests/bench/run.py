@@ -68,20 +68,22 @@ def land(folder: Path, orders: int) -> dict[str, Any]:
     from tieout.warehouse.landing import LandingWriter
 
     house = house_in(folder)
-    seconds, count, bare = 0.0, 0, 0.0
+    writing, taking, count, bare = 0.0, 0.0, 0, 0.0
     for subject in SUBJECTS:
         with LandingWriter(
             house.warehouse.landing_folder, "shop", subject, "bench", clock=house.clock
         ) as writer:
             for chunk in rendered(orders, subject):
-                seconds += timed(writer.write, chunk)
+                writing += timed(writer.write, chunk)
                 count += len(chunk)
             begun = time.perf_counter()
             landed = writer.finish()
+            writing += time.perf_counter() - begun
+        begun = time.perf_counter()
         with house.warehouse.write(run_id="bench") as session:
             mark = Watermark("shop", subject, landed.max_updated_at, landed.max_ref, house.clock(), "bench")
             session.ingest(landed, table=f"raw.shop__{subject}", watermark=mark)
-        seconds += time.perf_counter() - begun
+        taking += time.perf_counter() - begun
         files = [str(path) for path in landed.paths]
         columns = "{native_ref: 'VARCHAR', payload: 'VARCHAR'}"
         query = f"CREATE TABLE t AS SELECT * FROM read_json($files, format='newline_delimited', columns={columns})"
@@ -184,6 +186,8 @@ def main() -> int:
                 f"  {words:<24} {said['seconds']:>8.2f} s  {said['count'] / said['seconds']:>12,.0f} {said['of']}/s  peak {said['peak_mb']:>6,} MB",
                 flush=True,
             )
+            for what, seconds in said.get("parts", {}).items():
+                print(f"    {what:<32} {seconds:>6.2f} s")
             if "beside" in said:
                 what, seconds = said["beside"]
                 print(f"    {what:<32} {seconds:>6.2f} s  tieout / DuckDB: {said['seconds'] / seconds:.1f}")

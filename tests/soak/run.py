@@ -19,7 +19,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,16 @@ class Death:
             raise Killed
 
 
+def twin(house: night.House) -> night.House:
+    """Another runner on the same settings and folder; opening and ensuring a warehouse anew would be most of the time."""
+    other = replace(house)
+    other.__dict__["warehouse"] = copy(house.warehouse)
+    return other
+
+
 def mortal(house: night.House, death: Death) -> night.House:
     """The same house, whose runner dies at the appointed moment."""
+    house = twin(house)
     write, client_of = house.warehouse.write, house.intacct
 
     @contextmanager
@@ -172,6 +181,7 @@ class Stage:
         text = text.replace("visibility_seconds = 0", f"visibility_seconds = {schedule.visibility_seconds}\nbatch_size = {schedule.batch_size}")  # fmt: skip
         config.write_text(text, encoding="utf-8")
         clock = night.NightClock(self.world.addresses["now"])
+        house = night.house_at(config, clock)
         try:
             for cycle, faults in enumerate(schedule.faults):
                 self.world.clear()
@@ -181,9 +191,8 @@ class Stage:
                 if sigkill:
                     self._killed_for_real(folder, clock, schedule)
                 else:
-                    self._cycle(config, clock, schedule.deaths[cycle], second=schedule.second[cycle])
+                    self._cycle(house, clock, schedule.deaths[cycle], second=schedule.second[cycle])
             self.world.clear()
-            house = night.house_at(config, clock)
             for calm in range(5):
                 clock.ahead(minutes=20)
                 post(house, run_id=f"{clock():%Y%m%dT%H%M%S}-calm{calm}")
@@ -194,12 +203,11 @@ class Stage:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _cycle(
-        self, config: Path, clock: night.NightClock, death: tuple[str, int] | None, *, second: bool
+        self, house: night.House, clock: night.NightClock, death: tuple[str, int] | None, *, second: bool
     ) -> None:
         def runner(name: str, end: Death | None) -> None:
-            house = night.house_at(config, clock)
             try:
-                post(mortal(house, end) if end else house, run_id=f"{clock():%Y%m%dT%H%M%S}-{name}")
+                post(mortal(house, end) if end else twin(house), run_id=f"{clock():%Y%m%dT%H%M%S}-{name}")
             except (Killed, TieoutError):
                 return  # a run that died or was stopped: the next cycle goes on where it was
 
