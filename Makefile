@@ -7,7 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v pyth
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-ORDERS ?= 2400
+ORDERS ?= 2000
 
 # Nothing phones home: no telemetry of Prefect or Great Expectations, no version checks.
 export DO_NOT_TRACK := 1

@@ -271,7 +271,7 @@ def sandbox(context: typer.Context) -> None:
 
 @app.command()
 def demo(
-    orders: Annotated[int, typer.Option(help="Orders in the seeded world.")] = 2400,
+    orders: Annotated[int, typer.Option(help="Orders in the seeded world.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the world.")] = 7,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its state and reports.")] = Path(
         "demo-output"

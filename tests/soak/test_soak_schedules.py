@@ -1,4 +1,4 @@
-"""Fifteen schedules of the soak, always the same ones: enough to see that the soak itself works and that nothing has become worse."""
+"""Ten schedules of the soak, always the same ones: enough to see that the soak itself works and that nothing has become worse."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 
 @pytest.mark.timeout(240)
-def test_fifteen_schedules_leave_no_duplicate_and_no_loss(tmp_path: Path) -> None:
+def test_ten_schedules_leave_no_duplicate_and_no_loss(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             sys.executable,
             str(night.ROOT / "tests" / "soak" / "run.py"),
             "--schedules",
-            "15",
+            "10",
             "--sigkill-every",
             "9",
         ],
@@ -29,7 +29,7 @@ def test_fifteen_schedules_leave_no_duplicate_and_no_loss(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "15 schedules" in done.stdout
+    assert "10 schedules" in done.stdout
     assert "0 failed" in done.stdout
     accepted = next(part for part in done.stdout.split("; ") if "accepted" in part)
     assert int(accepted.split(" accepted")[0].replace(",", "")) > 200, done.stdout
