@@ -134,7 +134,6 @@ def read_inputs(house: House, session: Session) -> Inputs:
     trade = owing.trade(house, session)
     there = owing.existing(session)
     posted = session.fetch("ops.crosswalk", where={"state_code": "accepted"})
-    found = session.fetch("ops.found")
     keys = ["document_id", "kind_code", "storefront", "order_ref", "event_ref", "intacct_key"]
     return Inputs(
         orders=trade.orders,
@@ -151,11 +150,11 @@ def read_inputs(house: House, session: Session) -> Inputs:
         ar_receipts=there.receipts,
         ar_applications=session.fetch("core.ar_applications"),
         crosswalk=posted.filter(pl.col("kind_code") != "customer").select(keys),
-        waiting=waiting(session, there.documents, found),
+        waiting=waiting(session, there.documents),
     )
 
 
-def waiting(session: Session, documents: pl.DataFrame, _found: pl.DataFrame) -> pl.DataFrame:
+def waiting(session: Session, documents: pl.DataFrame) -> pl.DataFrame:
     """What waits and why: held orders, documents on their way, and events that could not be planned yet."""
     held = held_orders(session).select(
         "storefront",
