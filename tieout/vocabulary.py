@@ -24,6 +24,26 @@ OWED_EVENTS: Final = ("sale", "credit", "receipt")
 
 CUTOFF_BASES: Final = ("placed", "captured", "shipped", "invoiced")
 
+# --- what is written back to storefronts -------------------------------------------------------------------------
+OWNED_FIELDS: Final = MappingProxyType(
+    {
+        # field: (what it is, who owns it unless the configuration says otherwise)
+        "stock": ("Quantities on sale, by item and location.", "intacct"),
+        "price": ("Prices, standard and by customer level.", "intacct"),
+        "order.document": ("Number and key of the order's invoices and credit memos.", "intacct"),
+        "order.paid_state": (
+            "Whether the order's invoices are open, partly paid, paid or credited.",
+            "intacct",
+        ),
+        "order.status": ("The order's state.", "storefront"),
+        "order.shipment": ("Deliveries and their tracking numbers.", "storefront"),
+        "customer.account": ("The customer's account in the ledger, once approved there.", "intacct"),
+    }
+)
+"""Fields that exist on both sides; each has one owner, and only what the other side reads may be written there."""
+
+WRITE_OUTCOMES: Final = ("written", "unchanged", "refused", "unsupported")
+
 # --- documents and the outbox -----------------------------------------------------------------------------------
 DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt")
 """In the order they must be posted: a document may only depend on kinds to its left (or an earlier document of its own kind)."""

@@ -20,8 +20,10 @@ from tieout.connectors.http import Http, Reply
 from tieout.connectors.paging import Key, Page, Progress, Window, stamp
 from tieout.connectors.redaction import DEFAULT_PERSONAL
 from tieout.connectors.storefronts.commercetools_pages import Peek, decode_page, peek_key, to_records
-from tieout.connectors.storefronts.commercetools_stock import StockChange, StockRow, StockWrite, StockWriter
+from tieout.connectors.storefronts.commercetools_stock import StockRow, StockWriter
 from tieout.connectors.storefronts.commercetools_token import Tokens, fault_of
+from tieout.connectors.storefronts.commercetools_writes import FieldWriter
+from tieout.connectors.writes import StockChange, StockWrite, Write, WriteResult
 from tieout.errors import Conflict, InputError, MalformedReply, Refused, Rejected, TieoutError
 
 __all__ = ["Commercetools", "StockChange", "StockRow", "StockWrite"]
@@ -58,6 +60,7 @@ class Commercetools:
     scopes              scopes to ask for; None takes all that the API client was given
     page_size           results per page, at most 500
     keep_personal       kinds of personal data that may be landed (see redaction.PERSONAL_FIELDS)
+    sync_channel        key of the channel (role OrderExport) under which the ledger's documents are noted
     http_options        keyword arguments for both Http clients: timeout, policy, max_bytes, pace, sleep, …
 
     A token is fetched when first needed, renewed before it expires and once when the platform says it is not
@@ -76,6 +79,7 @@ class Commercetools:
         page_size: int = MAX_PAGE_SIZE,
         max_pages: int = 200_000,
         keep_personal: Collection[str] = DEFAULT_PERSONAL,
+        sync_channel: str | None = None,
         http_options: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,6 +99,7 @@ class Commercetools:
         self._page_size = page_size
         self._max_pages = max_pages
         self._keep_personal = frozenset(keep_personal)
+        self._sync_channel = sync_channel
 
     def __repr__(self) -> str:
         return f"Commercetools({self._api.base_url!r}, project {self._project!r})"
@@ -205,6 +210,18 @@ class Commercetools:
         the others go on.
         """
         yield from StockWriter(self).write(changes, decide)
+
+    def read_stock(self, changes: Iterable[StockChange]) -> Iterator[int | None]:
+        """`quantityOnStock` of each change's row as it is now, in order; None where there is none."""
+        yield from StockWriter(self).read(changes)
+
+    def cannot_write(self) -> Mapping[str, str]:
+        """Fields this platform has no place for, with the sentence why."""
+        return FieldWriter(self, self._sync_channel).cannot()
+
+    def write(self, writes: Iterable[Write]) -> Iterator[WriteResult]:
+        """Set fields of orders, prices and customers where they differ; one result per write, in order."""
+        yield from FieldWriter(self, self._sync_channel).write(writes)
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,41 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tieout.errors import Conflict, InputError, OutcomeUnknown, Rejected
+from tieout.connectors.writes import REFUSED, UNCHANGED, WRITTEN, StockChange, StockWrite
+from tieout.errors import Conflict, OutcomeUnknown, Rejected
 
 ROUNDS = 5
 """How often one change is decided anew before it is reported as refused."""
-
-WRITTEN = "written"
-UNCHANGED = "unchanged"
-REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class StockChange:
-    """One planned quantity of one SKU at one supply channel.
-
-    channel_ref        id or key of the supply channel; None for the entry without a channel
-    quantity           `quantityOnStock` to be there afterwards: whole, zero or more
-    native_ref         id of the inventory entry when the plan knew it
-    version            its version then; given together with `expected_on_stock` it saves the first read
-    expected_on_stock  quantity the plan was made from
-    """
-
-    sku: str
-    channel_ref: str | None
-    quantity: int
-    native_ref: str | None = None
-    version: int | None = None
-    expected_on_stock: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.sku:
-            raise InputError("A stock change needs a SKU; leave out rows without one.")
-        if isinstance(self.quantity, bool) or not isinstance(self.quantity, int) or self.quantity < 0:
-            raise InputError(
-                f"The stock of {self.sku} must be a whole number of zero or more, not {self.quantity}."
-            )
 
 
 @dataclass(frozen=True)
@@ -57,23 +27,6 @@ class StockRow:
     sku: str
     channel_id: str | None
     on_stock: int
-
-
-@dataclass(frozen=True)
-class StockWrite:
-    """What became of one change. `before` is None for a row that did not exist, `after` None for one never
-    seen.
-
-    outcome  `written` (the platform confirmed it), `unchanged` (nothing to do), `refused` (see `detail`)
-    """
-
-    sku: str
-    channel_ref: str | None
-    before: int | None
-    after: int | None
-    version: int | None
-    outcome: str
-    detail: str = ""
 
 
 Decision = Callable[[StockChange, StockRow], int | None]
@@ -105,6 +58,15 @@ class StockWriter:
         rule = decide or if_different
         for change in changes:
             yield self._apply(change, rule)
+
+    def read(self, changes: Iterable[StockChange]) -> Iterator[int | None]:
+        """The quantity on stock of each change's row as it is now, in order; None where there is no such row or channel."""
+        for change in changes:
+            try:
+                row = self._find(change, self._channel_id(change.channel_ref))
+            except Rejected:
+                row = None
+            yield None if row is None else row.on_stock
 
     def _apply(self, change: StockChange, decide: Decision) -> StockWrite:
         try:

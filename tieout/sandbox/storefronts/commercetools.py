@@ -1,7 +1,8 @@
 """A stand-in for commercetools Composable Commerce: the parts of its HTTP API that a nightly integration uses.
 
 OAuth client credentials; lists with ``where``, ``sort``, ``limit`` (at most 500), ``offset`` (at most 10,000), ``withTotal``;
-single resources by id, key and order number; inventory rows created and changed under versions; order states and sync info.
+single resources by id, key and order number; inventory rows created and changed under versions; order states, sync info and
+deliveries; standalone prices; external ids of customers.
 Shapes and error codes follow the commercetools API reference (General Concepts, Query Predicates, Errors).
 """
 
@@ -35,8 +36,20 @@ _READ_SCOPES = {
     "inventory": ("view_products", "manage_products"),
     "channels": ("view_products", "manage_products", "view_stores", "manage_stores", "view_project_settings"),
     "stores": ("view_stores", "manage_stores", "view_project_settings"),
+    "standalone-prices": ("view_standalone_prices", "manage_standalone_prices"),
+    "customer-groups": (
+        "view_customer_groups",
+        "manage_customer_groups",
+        "view_customers",
+        "manage_customers",
+    ),
 }
-_WRITE_SCOPES = {"orders": ("manage_orders",), "inventory": ("manage_products",)}
+_WRITE_SCOPES = {
+    "orders": ("manage_orders",),
+    "inventory": ("manage_products",),
+    "customers": ("manage_customers",),
+    "standalone-prices": ("manage_standalone_prices",),
+}
 _SCOPE_NAMES = {"manage_project"} | {name for names in _READ_SCOPES.values() for name in names}
 _COMMON = {"id", "version", "key", "createdAt", "lastModifiedAt"}
 _FIELDS = {
@@ -96,6 +109,8 @@ _FIELDS = {
     | {"sku", "supplyChannel", "quantityOnStock", "availableQuantity", "expectedDelivery"},
     "channels": _COMMON | {"roles", "name"},
     "stores": _COMMON | {"name", "languages", "countries", "supplyChannels", "distributionChannels"},
+    "standalone-prices": _COMMON | {"sku", "value", "country", "customerGroup", "channel", "active"},
+    "customer-groups": _COMMON | {"name"},
 }
 
 
@@ -115,6 +130,8 @@ class Commercetools:
                 world.inventory_list,
                 world.channel_list,
                 world.store_list,
+                world.price_list,
+                world.group_list,
             )
         }
         self._lock = threading.RLock()

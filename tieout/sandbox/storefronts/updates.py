@@ -142,11 +142,94 @@ def _update_sync_info(payload: dict[str, Any], action: dict[str, Any], now_ms: i
     return {**payload, "syncInfo": [*others, entry]}
 
 
+def _add_delivery(payload: dict[str, Any], action: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """A delivery with its parcels. Quantities are not held against the order; a key may not be used twice."""
+
+    def added(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        key = action.get("deliveryKey")
+        if key is not None and any(one.get("key") == key for one in deliveries):
+            message = f"A duplicate value '\"{key}\"' exists for field 'deliveryKey'."
+            raise Refusal(400, "DuplicateField", message, field="deliveryKey", duplicateValue=key)
+        stem = identifier(0, "delivery", f"{payload['id']}.{len(deliveries)}.{now_ms}")
+        delivery: dict[str, Any] = {"id": stem, "createdAt": iso(now_ms)}
+        if key is not None:
+            delivery["key"] = str(key)
+        parcels = [
+            _parcel(stem, number, parcel, now_ms) for number, parcel in enumerate(action.get("parcels") or [])
+        ]
+        return [*deliveries, {**delivery, "items": action.get("items") or [], "parcels": parcels}]
+
+    return _in_deliveries(payload, added)
+
+
+def _add_parcel(payload: dict[str, Any], action: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    def added(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        wanted = action.get("deliveryId")
+        if all(one["id"] != wanted for one in deliveries):
+            raise Refusal(400, "InvalidOperation", f"The delivery '{wanted}' does not exist.")
+        return [
+            {**one, "parcels": [*one["parcels"], _parcel(one["id"], len(one["parcels"]), action, now_ms)]}
+            if one["id"] == wanted
+            else one
+            for one in deliveries
+        ]
+
+    return _in_deliveries(payload, added)
+
+
+def _parcel(stem: str, number: int, parcel: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": identifier(0, "parcel", f"{stem}.{number}"), "createdAt": iso(now_ms)}
+    if isinstance(parcel.get("parcelKey"), str):
+        found["key"] = parcel["parcelKey"]
+    if isinstance(parcel.get("trackingData"), dict):
+        found["trackingData"] = parcel["trackingData"]
+    return {**found, "items": []}
+
+
+def _in_deliveries(
+    payload: dict[str, Any], change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> dict[str, Any]:
+    info = payload.get("shippingInfo")
+    if isinstance(info, dict):
+        return {**payload, "shippingInfo": {**info, "deliveries": change(info.get("deliveries", []))}}
+    entries = payload.get("shipping") or []
+    if not entries:
+        raise Refusal(400, "InvalidOperation", "The order has no shipping info to add a delivery to.")
+    first = {**entries[0], "shippingInfo": {**entries[0]["shippingInfo"]}}
+    first["shippingInfo"]["deliveries"] = change(first["shippingInfo"].get("deliveries", []))
+    return {**payload, "shipping": [first, *entries[1:]]}
+
+
+def _change_value(payload: dict[str, Any], action: dict[str, Any], _: int) -> dict[str, Any]:
+    value = action.get("value")
+    if not isinstance(value, dict) or value.get("currencyCode") != payload["value"]["currencyCode"]:
+        message = "The currency of a price cannot be changed."
+        raise Refusal(400, "InvalidField", message, field="value", invalidValue=value)
+    amount = _quantity(value, "centAmount")
+    if action.get("staged"):
+        return {**payload, "staged": {"value": {**payload["value"], "centAmount": amount}}}
+    return {**payload, "value": {**payload["value"], "centAmount": amount}}
+
+
+def _set_external_id(payload: dict[str, Any], action: dict[str, Any], _: int) -> dict[str, Any]:
+    given = action.get("externalId")
+    if given is None:
+        return {name: value for name, value in payload.items() if name != "externalId"}
+    return {**payload, "externalId": str(given)}
+
+
 _ACTIONS: dict[str, dict[str, Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]]]] = {
     "inventory": {
         "changeQuantity": _change_quantity,
         "addQuantity": _add_quantity,
         "removeQuantity": _remove_quantity,
     },
-    "orders": {**dict.fromkeys(_STATES, _change_state), "updateSyncInfo": _update_sync_info},
+    "orders": {
+        **dict.fromkeys(_STATES, _change_state),
+        "updateSyncInfo": _update_sync_info,
+        "addDelivery": _add_delivery,
+        "addParcelToDelivery": _add_parcel,
+    },
+    "standalone-prices": {"changeValue": _change_value},
+    "customers": {"setExternalId": _set_external_id},
 }

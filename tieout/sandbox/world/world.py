@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from tieout.sandbox.world import faults, findings, ledger, people, stock
+from tieout.sandbox.world import faults, findings, ledger, people, prices, stock
 from tieout.sandbox.world.arithmetic import DAY_MS, HOUR_MS, identifier, iso, utc_ms
 from tieout.sandbox.world.catalog import CARD, CHANNELS, START_MS, STORES, US
 from tieout.sandbox.world.collection import Collection
@@ -116,6 +116,16 @@ class World:
             }
             for key in CHANNELS
         ]
+        sync = identifier(self.seed, "channel", prices.SYNC_CHANNEL)
+        channels.append(
+            {
+                "id": sync,
+                **stamp,
+                "key": prices.SYNC_CHANNEL,
+                "roles": ["OrderExport"],
+                "name": {"en": "Sage Intacct"},
+            }
+        )
         self.channel_list = _listed("channels", channels)
         stores = [
             {
@@ -132,6 +142,8 @@ class World:
             for store in STORES
         ]
         self.store_list = _listed("stores", stores)
+        self.price_list = _listed("standalone-prices", prices.price_payloads(self.seed))
+        self.group_list = _listed("customer-groups", [prices.group_payload(self.seed)])
 
     def _order_text(self, position: int) -> str:
         return self.teller.order_text(self.order(position))
