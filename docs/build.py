@@ -361,7 +361,7 @@ def configuration() -> str:
     for heading, section in _sections(settings.Settings):
         about = (section.__doc__ or "").strip().partition("\n\n")
         told = meanings.get(section.__name__, {})
-        names = [name for name, info in section.model_fields.items() if _model(info.annotation) is None]
+        names = [name for name, info in section.model_fields.items() if _models(info.annotation) is None]
         missing, strange = set(names) - set(told), set(told) - set(names)
         if missing or strange:
             raise SystemExit(
@@ -391,33 +391,30 @@ def configuration() -> str:
 
 
 def _sections(whole: Any) -> Iterator[tuple[str, Any]]:
-    """The tables of the file, in order, nested ones after their parent."""
+    """The tables of the file, in order, nested ones after their parent; where `kind` chooses among several, each of them."""
     for name, info in whole.model_fields.items():
-        found = _model(info.annotation)
-        if found is None:
-            continue
-        many, model = found
-        heading = {"tuple": f"[[{name}]]", "mapping": f"[{name}.NAME]", "one": f"[{name}]"}[many]
-        yield f"`{heading}`", model
-        for inner, inside in model.model_fields.items():
-            nested = _model(inside.annotation)
-            if nested is not None:
-                yield f"`[{name}.{inner}]`", nested[1]
+        found = _models(info.annotation)
+        for model in found[1] if found else ():
+            many = found[0] if found else ""
+            heading = {"tuple": f"[[{name}]]", "mapping": f"[{name}.NAME]", "one": f"[{name}]"}[many]
+            kind = get_args(model.model_fields["kind"].annotation)[0] if len(found[1]) > 1 else None  # type: ignore[index]
+            yield (f'`{heading}` with `kind = "{kind}"`' if kind else f"`{heading}`"), model
+            for inner, inside in model.model_fields.items():
+                nested = _models(inside.annotation)
+                if nested is not None:
+                    yield f"`[{name}.{inner}]`", nested[1][0]
 
 
-def _model(annotation: Any) -> tuple[str, Any] | None:
-    """How a setting holds a section of its own: `one`, a `tuple` or a `mapping` of them; None for a plain value."""
+def _models(annotation: Any) -> tuple[str, list[Any]] | None:
+    """How a setting holds sections of its own: `one`, a `tuple` or a `mapping` of them, and of which classes; None for a plain value."""
     from pydantic import BaseModel
 
     if inspect.isclass(annotation) and not get_origin(annotation) and issubclass(annotation, BaseModel):
-        return "one", annotation
+        return "one", [annotation]
     origin, inner = get_origin(annotation), get_args(annotation)
-    for kind in inner:
-        found = _model(kind)
-        if found is not None:
-            many = "tuple" if origin is tuple else "mapping" if origin is Mapping else "one"
-            return many, found[1]
-    return None
+    found = [model for kind in inner if (one := _models(kind)) for model in one[1]]
+    many = "tuple" if origin is tuple else "mapping" if origin is Mapping else "one"
+    return (many, found) if found else None
 
 
 _WORDS: Mapping[Any, str] = {

@@ -25,8 +25,8 @@ def examine(house: House) -> list[Finding]:
     found = [Finding("configuration", ok=True, sentence="tieout.toml is valid")]
     found.append(_try("mappings", lambda: f"{len(house.mappings)} files are sound"))
     found.append(_try("warehouse", lambda: f"{house.warehouse.path} opens"))
-    for name, front in house.settings.storefronts.items():
-        found += _storefront(house, name, front.kind)
+    for name in house.settings.storefronts:
+        found += _storefront(house, name)
     if house.settings.intacct is not None:
         found += _intacct(house)
     if all(one.ok for one in found[:3]):
@@ -41,24 +41,14 @@ def _try(what: str, work: object) -> Finding:
         return Finding(what, ok=False, sentence=str(fault))
 
 
-def _storefront(house: House, name: str, kind: str) -> list[Finding]:
+def _storefront(house: House, name: str) -> list[Finding]:
     try:
-        courier = house.storefront(name)
-        if kind == "files":
-            subjects = courier.subjects()
-            return [
-                Finding(
-                    f"storefront {name}",
-                    ok=bool(subjects),
-                    sentence=f"files for {', '.join(subjects) or 'nothing'}",
-                )
-            ]
-        problems = courier.ping()  # type: ignore[union-attr]
+        problems, well = house.kind(name).examine(house.storefront(name))
     except TieoutError as fault:
         return [Finding(f"storefront {name}", ok=False, sentence=str(fault))]
     if problems:
         return [Finding(f"storefront {name}", ok=False, sentence=one) for one in problems]
-    return [Finding(f"storefront {name}", ok=True, sentence="signs in and may read what is needed")]
+    return [Finding(f"storefront {name}", ok=True, sentence=well)]
 
 
 def _intacct(house: House) -> list[Finding]:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from flows.exchange import Recorder
-from flows.wiring import INTACCT_SUBJECTS, STOREFRONT_SUBJECTS, House
+from flows.wiring import INTACCT_SUBJECTS, House
 from tieout.connectors.paging import Page, Record, Window
 from tieout.errors import ConnectorError, Incomplete, InputError, Refused
 from tieout.warehouse import runs
@@ -132,7 +132,7 @@ def extract(
         house.say(f"reading {source}")
         if source == "intacct":
             tallies += _intacct(house, run_id, window=window, full=full)
-        elif house.settings.storefronts[source].kind == "files":
+        elif house.kind(source).from_files:
             tallies += _files(house, run_id, source)
         else:
             tallies += _storefront(house, run_id, source, window=window, full=full)
@@ -175,7 +175,7 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
     courier = house.storefront(source)
     marks = _marks(house)
     tallies = []
-    for subject in STOREFRONT_SUBJECTS[front.kind]:
+    for subject in house.kind(source).subjects:
         tally = Tally(source, subject)
         tallies.append(tally)
         mark = marks.get((source, subject))
@@ -183,8 +183,8 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
         if span is None and mark is not None and not full:
             span = Window(mark - timedelta(minutes=front.lag_minutes), None)
         try:
-            tally.stated = courier.count(subject, span)  # type: ignore[union-attr]
-            pages = courier.read(subject, span)  # type: ignore[union-attr]
+            tally.stated = courier.count(subject, span)
+            pages = courier.read(subject, span)
             # A back-fill of an old window must not pull the watermark back; Watermark only ever moves forward.
             _land(house, run_id, tally, pages, moves=window is None)
             if tally.stated is not None and tally.read < tally.stated:
@@ -329,7 +329,7 @@ def _stock(house: House, run_id: str, client: Any) -> Tally:
 
 def _files(house: House, run_id: str, source: str) -> list[Tally]:
     tallies = []
-    with house.storefront(source) as courier:  # type: ignore[union-attr]
+    with house.storefront(source) as courier:
         for subject in courier.subjects():
             tally = Tally(source, subject)
             tallies.append(tally)

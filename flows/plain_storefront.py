@@ -22,14 +22,14 @@ from transforms.storefronts.files import FileRules
 
 if TYPE_CHECKING:
     from flows.wiring import House
-    from tieout.settings import Storefront
+    from tieout.settings.storefronts import FilesStorefront
     from tieout.warehouse.session import Session
 
 _ORDER: Final = pl.Struct({"order_number": pl.String()})
 
 
 def staging_transforms(
-    house: House, run_id: str, name: str, front: Storefront
+    house: House, run_id: str, name: str, front: FilesStorefront
 ) -> Mapping[str, Callable[[pl.DataFrame, Session], Staged]]:
     """How each subject of a `files` storefront is staged: subject → call with (raw rows, session) → `Staged`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,12 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows.extract import TOMBSTONE
+from flows.storefronts import Transform
 from flows.wiring import House
-from tieout.settings import Storefront
 from tieout.warehouse import runs
 from tieout.warehouse.session import Session
 from transforms.staged import Staged
 
-Transform = Callable[[pl.DataFrame, Session], Staged]
 CHUNK_ROWS = 50_000
 
 _CHILDREN = {
@@ -69,10 +68,8 @@ def stage(house: House, *, run_id: str, full: bool = False, as_of: datetime | No
 def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
     work: list[tuple[str, str, Transform]] = []
     for name, front in house.settings.storefronts.items():
-        makers = {"commercetools": _commercetools, "files": _files}
-        work += [
-            (name, subject, call) for subject, call in makers[front.kind](house, run_id, name, front).items()
-        ]
+        calls = house.kind(name).transforms(house, run_id, name, front)
+        work += [(name, subject, call) for subject, call in calls.items()]
     if house.settings.intacct is not None:
         work += [("intacct", subject, call) for subject, call in _ledger(house, run_id).items()]
     return work
@@ -109,35 +106,6 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         "ARPYMTDETAIL": applications,
         "stock_totals": lambda raw, _: intacct.stock(raw, run_id=run_id, totals=totals),
     }
-
-
-def _commercetools(_house: House, run_id: str, name: str, front: Storefront) -> Mapping[str, Transform]:
-    from transforms.storefronts import commercetools
-
-    policy = commercetools.CommercetoolsSettings(
-        tender_slugs=front.tender_slugs, gift_card_prefixes=front.gift_card_prefixes
-    )
-
-    def stock(raw: pl.DataFrame, session: Session) -> Staged:
-        channels = session.raw_changed(f"raw.{name}__channels")
-        return commercetools.stock(raw, storefront=name, run_id=run_id, channels=channels)
-
-    return {
-        "orders": lambda raw, _: commercetools.orders(raw, storefront=name, run_id=run_id, settings=policy),
-        "payments": lambda raw, _: commercetools.payments(
-            raw, storefront=name, run_id=run_id, settings=policy
-        ),
-        "customers": lambda raw, _: commercetools.customers(
-            raw, storefront=name, run_id=run_id, settings=policy
-        ),
-        "inventory": stock,
-    }
-
-
-def _files(house: House, run_id: str, name: str, front: Storefront) -> Mapping[str, Transform]:
-    from flows.plain_files import staging_transforms
-
-    return staging_transforms(house, run_id, name, front)
 
 
 def _subject(

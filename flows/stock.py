@@ -9,8 +9,7 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows.check import judged
-from tieout.connectors.storefronts.commercetools_stock import StockChange
-from tieout.errors import ConnectorError, Refused, Stopped
+from tieout.errors import ConnectorError, InputError, Refused, Stopped
 from transforms.stock import StockPolicy, available_to_web
 
 if TYPE_CHECKING:
@@ -58,11 +57,11 @@ def publish_stock(house: House, *, run_id: str) -> dict[str, Any]:
     code = 0
     for (name,), block in sound.filter(pl.col("is_changed")).group_by("storefront", maintain_order=True):
         front = house.settings.storefronts.get(str(name))
-        if front is None or not front.writes_stock or front.kind != "commercetools":
+        if front is None or not front.writes_stock:
             continue
         try:
             writes += _write(house, run_id, str(name), block)
-        except (ConnectorError, Refused) as fault:
+        except (ConnectorError, InputError, Refused) as fault:
             errors.append(f"{name}: {fault}")
             code = max(code, fault.exit_code)
     _record(house, run_id, writes)
@@ -80,34 +79,26 @@ def publish_stock(house: House, *, run_id: str) -> dict[str, Any]:
 
 
 def _write(house: House, run_id: str, name: str, block: pl.DataFrame) -> list[dict[str, Any]]:
-    courier = house.storefront(name)
-    changes = [
-        StockChange(
-            sku=row["sku"],
-            channel_ref=row["location_ref"] or None,
-            quantity=row["publish_qty"],
-            native_ref=row["native_ref"],
-            version=row["version_no"],
-            expected_on_stock=row["current_qty"],
-        )
-        for row in block.iter_rows(named=True)  # one call each at the storefront: there is no bulk write
-    ]
+    rows = block.to_dicts()
+    updates = house.kind(name).write_stock(house.storefront(name), rows)
+    if updates is None:
+        raise InputError(f"{name} cannot take stock; set writes_stock = false for it in tieout.toml.")
     done = []
-    for number, write in enumerate(courier.write_stock(changes), start=1):  # type: ignore[union-attr]
+    for number, update in enumerate(updates, start=1):
         done.append(
             {
                 "run_id": run_id,
                 "storefront": name,
-                "sku": write.sku,
-                "location_ref": write.channel_ref or "",
-                "before_qty": write.before,
-                "after_qty": write.after,
-                "outcome": write.outcome,
-                "detail": write.detail or None,
+                "sku": update.sku,
+                "location_ref": update.location_ref,
+                "before_qty": update.before_qty,
+                "after_qty": update.after_qty,
+                "outcome": update.outcome,
+                "detail": update.detail or None,
                 "at": house.clock(),
             }
         )
-        house.progress(f"publishing stock to {name}", number, len(changes))
+        house.progress(f"publishing stock to {name}", number, len(rows))
     return done
 
 

@@ -14,20 +14,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL, Table, landing
+from flows.storefronts import KINDS, Kind
 from tieout import settings as configuration
 from tieout.errors import SettingsError
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
     from tieout.connectors.intacct.gateway import Intacct
-    from tieout.connectors.storefronts.commercetools import Commercetools
-    from tieout.connectors.storefronts.files import Files
     from tieout.warehouse.store import Warehouse
 
-STOREFRONT_SUBJECTS: Mapping[str, tuple[str, ...]] = {
-    "commercetools": ("orders", "payments", "customers", "inventory", "channels"),
-    "files": ("orders", "lines", "payments", "refunds", "stock"),
-}
 INTACCT_SUBJECTS = (
     "CUSTOMER",
     "ARINVOICE",
@@ -83,7 +78,7 @@ class House:
         raws = [
             landing(name, subject)
             for name, front in self.settings.storefronts.items()
-            for subject in STOREFRONT_SUBJECTS[front.kind]
+            for subject in KINDS[front.kind].subjects
         ]
         raws += [landing("intacct", subject) for subject in (*INTACCT_SUBJECTS, "stock_totals")]
         return stored + raws
@@ -104,35 +99,17 @@ class House:
         """The plain value of a secret reference, for handing to a courier and nothing else."""
         return configuration.secret(reference, self.environment, _prefect_secret).get_secret_value()
 
-    def storefront(self, name: str) -> Commercetools | Files:
-        """The courier of a storefront. Raises `SettingsError` for a name the configuration does not have."""
+    def kind(self, name: str) -> Kind:
+        """What kind of storefront a name is. Raises `SettingsError` for a name the configuration does not have."""
         front = self.settings.storefronts.get(name)
         if front is None:
             known = ", ".join(self.settings.storefronts) or "none"
             raise SettingsError(f"No storefront '{name}' in tieout.toml; it knows {known}.")
-        if front.kind == "commercetools":
-            from tieout.connectors.storefronts.commercetools import Commercetools
+        return KINDS[front.kind]
 
-            return Commercetools(
-                api_url=str(front.api_url),
-                auth_url=str(front.auth_url),
-                project_key=str(front.project_key),
-                client_id=str(front.client_id),
-                client_secret=self.secret(str(front.client_secret)),
-                page_size=front.page_size,
-            )
-        return self._files(name)
-
-    def _files(self, name: str) -> Files:
-        from tieout.connectors.storefronts.files import Files
-        from tieout.connectors.storefronts.files_map import ColumnMap
-
-        front = self.settings.storefronts[name]
-        sources = {
-            subject: str(self.settings.path(Path(pattern))) for subject, pattern in front.paths.items()
-        }
-        chart = ColumnMap.load(self.settings.path(front.column_map)) if front.column_map else None
-        return Files(sources, chart)
+    def storefront(self, name: str) -> Any:
+        """The courier of a storefront, of the class its kind has. Raises `SettingsError` as `kind` does."""
+        return self.kind(name).courier(self, name, self.settings.storefronts[name])
 
     def intacct(self, *, archive: Callable[[Any], None] | None = None, meter: Any = None) -> Intacct:
         """A client of the company. Raises `SettingsError` if there is no [intacct] section or a secret is missing."""
@@ -168,7 +145,12 @@ class House:
         wanted = []
         if self.settings.intacct is not None:
             wanted += [self.ledger.sender_password, self.ledger.user_password]
-        wanted += [front.client_secret for front in self.settings.storefronts.values() if front.client_secret]
+        wanted += [
+            getattr(front, secret)
+            for front in self.settings.storefronts.values()
+            for secret in front.secrets
+            if getattr(front, secret)
+        ]
         found = []
         for reference in wanted:
             try:

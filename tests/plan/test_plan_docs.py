@@ -66,8 +66,8 @@ def test_exit_codes_are_those_of_the_errors() -> None:
 def sections(model: Any) -> list[Any]:
     found = [model]
     for info in model.model_fields.values():
-        inner = BUILD._model(info.annotation)
-        found += sections(inner[1]) if inner else []
+        inner = BUILD._models(info.annotation)
+        found += [one for kind in (inner[1] if inner else ()) for one in sections(kind)]
     return found
 
 
@@ -75,7 +75,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
     page = text_of("configuration.md")
     for section in sections(settings.Settings)[1:]:
         for name, info in section.model_fields.items():
-            if BUILD._model(info.annotation) is None:
+            if BUILD._models(info.annotation) is None:
                 default = BUILD.default_words(info).replace("|", "\\|")
                 assert re.search(rf"^\| `{name}` \| .* \| {re.escape(default)} \| ", page, re.MULTILINE), (
                     f"{section.__name__}.{name}"
@@ -83,9 +83,12 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_a_setting_is_used_or_said_not_to_be() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "flows").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "flows").rglob("*.py"))
     code += "\n".join(
-        (ROOT / "tieout/settings.py").read_text(encoding="utf-8").partition("class Settings")[2].splitlines()
+        (ROOT / "tieout/settings/__init__.py")
+        .read_text(encoding="utf-8")
+        .partition("class Settings")[2]
+        .splitlines()
     )
     told = tomllib.loads(text_of("settings.toml"))
     for section, names in told.items():

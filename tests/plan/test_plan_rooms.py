@@ -15,9 +15,10 @@ import yaml
 
 from checks.contracts import ALL
 from flows import views
+from flows.storefronts import KINDS as SERVED
 from flows.views import View, all_views, publish_views
-from flows.wiring import INTACCT_SUBJECTS, STOREFRONT_SUBJECTS
-from tieout import settings
+from flows.wiring import INTACCT_SUBJECTS
+from tieout.settings.storefronts import CommonStorefront, Storefront
 from tieout.vocabulary import (
     COMPONENTS,
     DOCUMENT_KINDS,
@@ -33,18 +34,27 @@ from tieout.warehouse.moves import LEGAL
 from tieout.warehouse.store import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = sorted(STOREFRONT_SUBJECTS)
+KINDS = sorted(SERVED)
 LAYERS = ("core", "recon", "out", "ops")
 
 
 # --- storefronts ------------------------------------------------------------------------------------------------
 def test_the_configuration_and_the_wiring_know_the_same_storefronts() -> None:
-    assert set(get_args(settings.Storefront.model_fields["kind"].annotation)) == set(KINDS)
+    classes = get_args(get_args(Storefront)[0])
+    assert all(issubclass(one, CommonStorefront) for one in classes)
+    assert sorted(get_args(one.model_fields["kind"].annotation)[0] for one in classes) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_says_which_core_tables_it_fills(kind: str) -> None:
+    assert set(SERVED[kind].tables) <= {name for name in ALL if name.startswith("core.")}
+    assert "core.orders" in SERVED[kind].tables
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_storefront_has_a_connector_a_transform_and_golden_files(kind: str) -> None:
-    for place in (f"tieout/connectors/storefronts/{kind}.py", f"transforms/storefronts/{kind}.py"):
+    rooms = ("tieout/connectors/storefronts", "transforms/storefronts", "flows/storefronts")
+    for place in (f"{room}/{kind}.py" for room in rooms):
         assert (ROOT / place).is_file(), place
     assert any((ROOT / "tests" / "golden" / kind).rglob("*.*"))
 

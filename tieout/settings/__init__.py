@@ -15,8 +15,6 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -26,16 +24,13 @@ from pydantic import (
 )
 
 from tieout.errors import SettingsError
+from tieout.settings.section import Section
+from tieout.settings.storefronts import Storefront
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
-Basis = Literal["placed", "captured", "shipped", "invoiced"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Installation(_Section):
+class Installation(Section):
     """Where this installation keeps what it makes, and the namespace of the ids it mints.
 
     Change `namespace` when the warehouse is restored from a backup: ids minted after the backup would otherwise be minted again.
@@ -49,7 +44,7 @@ class Installation(_Section):
     memory_limit: str | None = None
 
 
-class Entity(_Section):
+class Entity(Section):
     """One Intacct entity: its base currency and the time zone its accounting dates are derived in."""
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=20)]
@@ -70,14 +65,14 @@ class Entity(_Section):
         return ZoneInfo(self.time_zone)
 
 
-class Window(_Section):
+class Window(Section):
     """A nightly maintenance window of the company, in UTC: posting waits, it does not fail."""
 
     start: time
     end: time
 
 
-class Intacct(_Section):
+class Intacct(Section):
     """How to reach the company and how to post to it."""
 
     endpoint: str
@@ -105,46 +100,14 @@ class Intacct(_Section):
     ledger_digits: Annotated[int, Field(ge=0, le=3)] = 2
 
 
-class Storefront(_Section):
-    """One storefront. `cutoff` is the basis on which its sales are recognised; it is printed on every report."""
-
-    kind: Literal["commercetools", "files"]
-    cutoff: Basis = "shipped"
-    lag_minutes: Annotated[int, Field(ge=0, le=10_080)] = 5
-    # commercetools
-    api_url: str | None = None
-    auth_url: str | None = None
-    project_key: str | None = None
-    client_id: str | None = None
-    client_secret: str | None = None
-    page_size: Annotated[int, Field(ge=1, le=500)] = 500
-    tender_slugs: tuple[str, ...] = ("gift-card", "store-credit")
-    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
-    writes_stock: bool = False
-    # files
-    paths: Mapping[str, str] = {}
-    column_map: Path | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Storefront:
-        needed = {
-            "commercetools": ("api_url", "auth_url", "project_key", "client_id", "client_secret"),
-            "files": ("paths",),
-        }[self.kind]
-        missing = [name for name in needed if not getattr(self, name)]
-        if missing:
-            raise ValueError(f"a {self.kind} storefront needs {', '.join(missing)}")
-        return self
-
-
-class Scope(_Section):
+class Scope(Section):
     """Which Intacct documents belong to the shops. A document is in scope if any of the given rules fits; the rest is counted as other business."""
 
     number_prefixes: tuple[str, ...] = ()
     customer_prefixes: tuple[str, ...] = ()
 
 
-class ToleranceRule(_Section):
+class ToleranceRule(Section):
     """What may differ without a person looking: totalled, and capped per currency. Zero unless stated."""
 
     absolute_minor: Mapping[str, int] = {}
@@ -153,7 +116,7 @@ class ToleranceRule(_Section):
     cap_minor: Mapping[str, int] = {}
 
 
-class Reconciliation(_Section):
+class Reconciliation(Section):
     """Policies of the reconciliation; each is printed on the reports."""
 
     tolerance: ToleranceRule = ToleranceRule()
@@ -165,7 +128,7 @@ class Reconciliation(_Section):
     rounding_limit_minor: Annotated[int, Field(ge=0, le=1000)] = 5
 
 
-class Stock(_Section):
+class Stock(Section):
     """Safety buffer by default (percent of on hand, rounded up) and what happens to figures older than agreed."""
 
     buffer_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(8)
@@ -175,13 +138,13 @@ class Stock(_Section):
     allocated_total: str = "ALLOCATED"
 
 
-class Checks(_Section):
+class Checks(Section):
     """Which checks run beside the rules."""
 
     expectations: bool = True
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole of `tieout.toml`."""
 
     installation: Installation = Installation()
@@ -239,16 +202,28 @@ def parse(found: Mapping[str, Any], *, folder: Path, name: str = "tieout.toml") 
     try:
         return Settings.model_validate({**found, "folder": folder})
     except ValidationError as broken:
-        problems = [
-            f"[{'.'.join(str(step) for step in fault['loc']) or 'file'}] {_sentence(fault)}"
-            for fault in broken.errors()
-        ]
+        problems = [f"[{_place(fault)}] {_sentence(fault)}" for fault in broken.errors()]
         raise SettingsError(
             f"{name} has {len(problems)} problem(s); nothing was started.", problems
         ) from None
 
 
+def _place(fault: Any) -> str:
+    steps = [str(step) for step in fault["loc"]]
+    if steps[:1] == ["storefronts"]:
+        # The kind of a storefront decides which class judges it; it is no step on the way to the setting.
+        if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            steps.append("kind")
+        elif len(steps) > 2:
+            del steps[2]
+    return ".".join(steps) or "file"
+
+
 def _sentence(fault: Any) -> str:
+    if fault["type"] == "union_tag_not_found":
+        return "is missing"
+    if fault["type"] == "union_tag_invalid":
+        return f"is '{fault['ctx']['tag']}'; it must be one of {fault['ctx']['expected_tags']}"
     if fault["type"] == "extra_forbidden":
         return "is not a setting tieout knows; check the spelling"
     if fault["type"] == "missing":

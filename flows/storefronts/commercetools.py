@@ -1,0 +1,83 @@
+"""commercetools: how it is reached, staged and written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flows.storefronts.kind import Kind, StockUpdate, Transform
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from flows.wiring import House
+    from tieout.connectors.storefronts.commercetools import Commercetools
+    from tieout.settings.storefronts import CommercetoolsStorefront
+    from tieout.warehouse.session import Session
+    from transforms.staged import Staged
+
+
+class CommercetoolsKind(Kind):
+    """Orders hold their shipments and returns; payments do not name their order; stock hangs on supply channels."""
+
+    name: ClassVar[str] = "commercetools"
+    subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "customers", "inventory", "channels")
+    tables: ClassVar[tuple[str, ...]] = (
+        "core.orders", "core.order_lines", "core.order_payments", "core.payments", "core.shipments", "core.returns", "core.customers",
+        "core.stock",
+    )  # fmt: skip
+
+    def courier(self, house: House, name: str, front: CommercetoolsStorefront) -> Commercetools:
+        """A client of the project."""
+        from tieout.connectors.storefronts.commercetools import Commercetools
+
+        return Commercetools(
+            api_url=front.api_url,
+            auth_url=front.auth_url,
+            project_key=front.project_key,
+            client_id=front.client_id,
+            client_secret=house.secret(front.client_secret),
+            page_size=front.page_size,
+        )
+
+    def transforms(
+        self, house: House, run_id: str, name: str, front: CommercetoolsStorefront
+    ) -> Mapping[str, Transform]:
+        """Orders, payments, customers and inventory; channels only give inventory its keys."""
+        from transforms.storefronts import commercetools
+
+        policy = commercetools.CommercetoolsSettings(
+            tender_slugs=front.tender_slugs, gift_card_prefixes=front.gift_card_prefixes
+        )
+        told: dict[str, Any] = {"storefront": name, "run_id": run_id}
+
+        def stock(raw: pl.DataFrame, session: Session) -> Staged:
+            channels = session.raw_changed(f"raw.{name}__channels")
+            return commercetools.stock(raw, channels=channels, **told)
+
+        return {
+            "orders": lambda raw, _: commercetools.orders(raw, settings=policy, **told),
+            "payments": lambda raw, _: commercetools.payments(raw, settings=policy, **told),
+            "customers": lambda raw, _: commercetools.customers(raw, settings=policy, **told),
+            "inventory": stock,
+        }
+
+    def write_stock(self, courier: Commercetools, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
+        """One call per row under the version it was decided on: the platform has no bulk write."""
+        from tieout.connectors.storefronts.commercetools_stock import StockChange
+
+        changes = [
+            StockChange(
+                sku=row["sku"],
+                channel_ref=row["location_ref"] or None,
+                quantity=row["publish_qty"],
+                native_ref=row["native_ref"],
+                version=row["version_no"],
+                expected_on_stock=row["current_qty"],
+            )
+            for row in rows
+        ]
+        for write in courier.write_stock(changes):
+            yield StockUpdate(
+                write.sku, write.channel_ref or "", write.before, write.after, write.outcome, write.detail
+            )
