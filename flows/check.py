@@ -26,6 +26,7 @@ _TABLES = (
 PLAN_TABLES = {
     "documents": "out.documents",
     "document_lines": "out.document_lines",
+    "document_orders": "out.document_orders",
     "unplanned": "plan.unplanned",
     "rounded": "plan.rounded",
     "found": "plan.found",

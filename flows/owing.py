@@ -101,6 +101,7 @@ def posting_mappings(house: House) -> Mappings:
 
 def existing(session: Session) -> Existing:
     """What was planned before, and what Intacct was last read to hold."""
+    orders = pl.concat([session.fetch("out.document_orders"), session.query("documents_without_orders")])
     states = session.fetch("ops.outbox", columns=["document_id", "state_code", "intacct_key"])
     return Existing(
         documents=session.fetch("out.documents").join(states, on="document_id", how="left"),
@@ -109,4 +110,5 @@ def existing(session: Session) -> Existing:
         adjustments=session.fetch("core.ar_adjustments"),
         receipts=session.fetch("core.ar_receipts"),
         customers=intacct.intacct_customers(session.raw_changed("raw.intacct__customer")),
+        orders=orders,
     )

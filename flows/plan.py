@@ -36,6 +36,7 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
     )
     documents = ALL["out.documents"].checked(made.documents, at="when planning")
     lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
+    orders = ALL["out.document_orders"].checked(made.orders, at="when planning")
     findings = judge_plan(house, run_id, trade, there, made)
     if dry_run:
         return {"text": dry_run_text(house, made), "planned": documents.height}
@@ -44,7 +45,8 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
     with house.warehouse.write(run_id=run_id) as session:
         session.publish("recon.owed", owed, key=ALL["recon.owed"].key, mode="replace")
         session.publish("recon.owed_lines", owed_lines, key=ALL["recon.owed_lines"].key, mode="replace")
-        planned = outbox.plan(session, documents, lines, now=house.clock(), run_id=run_id)
+        outbox.complete_orders(session)
+        planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
         _hold(house, session, run_id, held)
         for name, frame in (("ops.unplanned", made.unplanned), ("ops.found", made.found)):
             session.publish(name, ALL[name].checked(frame, at="when planning"), key=(), mode="replace")
@@ -131,6 +133,7 @@ def judge_plan(house: House, run_id: str, trade: owing.Trade, there: Existing, m
         {
             "documents": made.documents,
             "document_lines": made.lines,
+            "document_orders": made.orders,
             "unplanned": made.unplanned,
             "rounded": made.rounded,
             "found": made.found,
@@ -169,7 +172,7 @@ def dry_run_text(house: House, made: Plan) -> list[str]:
 def _xml(house: House, made: Plan) -> list[str]:
     from lxml import etree
 
-    from flows.post import STYLED, build
+    from flows.building import STYLED, build
     from tieout.connectors.intacct.envelopes import function
     from tieout.warehouse.outbox import Claim
 

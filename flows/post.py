@@ -4,42 +4,25 @@ is touched; what came back is settled before the next batch; what is unknown is 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from datetime import time, timedelta
-from decimal import Decimal
+from datetime import time
 from typing import Any
 
+from flows.building import CLASSES, build
 from flows.exchange import Recorder
+from flows.reading_back import confirm_unknown
 from flows.wiring import House
-from tieout.connectors.intacct import documents as sage
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.gateway import Intacct
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, NotSent, RefusedByIntacct, Unknown
 from tieout.errors import ConnectorError, OutcomeUnknown, Refused, Stopped, TieoutError
-from tieout.money import to_decimal
 from tieout.vocabulary import DOCUMENT_KINDS
 from tieout.warehouse import outbox, runs
-from tieout.warehouse.outbox import Claim, ReadBack, Result
+from tieout.warehouse.outbox import Claim, Result
 
 LEASE_MARGIN_SECONDS = 60
 UNANSWERED_LIMIT = 3
 """Batches in a row whose answer was lost before posting stops for this cycle."""
-
-_CLASSES: dict[str, type] = {
-    "customer": sage.Customer,
-    "invoice": sage.Invoice,
-    "credit_memo": sage.CreditMemo,
-    "receipt": sage.Receipt,
-}
-STYLED = {made: kind for kind, made in _CLASSES.items()}
-_NATURAL_KEYS = {
-    # kind: (object, field that carries our number, further fields that prove it is ours)
-    "customer": ("CUSTOMER", "CUSTOMERID", ("NAME",)),
-    "invoice": ("ARINVOICE", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
-    "credit_memo": ("ARADJUSTMENT", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
-    "receipt": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
-}
 
 
 @dataclass
@@ -224,7 +207,7 @@ def _entities(house: House, kind: str) -> list[str]:
 def _send(house: House, client: Intacct, claim: Claim, entity: str) -> BatchOutcome | TieoutError:
     """Send one batch. Anything but a batch outcome is an error that says whether it may have been done."""
     batch = build(claim, ledger_digits=house.ledger.ledger_digits)
-    styles = {_CLASSES[kind]: style for kind, style in house.ledger.styles.items()}
+    styles = {CLASSES[kind]: style for kind, style in house.ledger.styles.items()}
     session_entity = entity if entity and house.ledger.entity_sessions else None
     try:
         return client.post(batch, entity=session_entity, styles=styles)
@@ -255,201 +238,3 @@ def _results(claim: Claim, outcome: BatchOutcome | TieoutError) -> list[Result]:
             reason = one.reason if isinstance(one, Unknown) else "no answer for this document"
             found.append(Result(document_id, "unknown", reason=reason))
     return found
-
-
-# --- reading back -----------------------------------------------------------------------------------------------
-def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: str, drained: Drained) -> None:
-    """Look up every unknown document by its natural key: found is accepted, proved absent may be sent again, unclear waits for a person."""
-    with house.warehouse.read() as session:
-        unknown = session.fetch(
-            "ops.outbox", where={"state_code": "unknown"}, columns=["document_id", "changed_at"]
-        )
-        if unknown.is_empty():
-            return
-        documents = session.fetch("out.documents", where=unknown.select("document_id")).join(
-            unknown, on="document_id"
-        )
-        taken = set(
-            session.fetch("ops.outbox", where={"state_code": "accepted"}, columns=["intacct_key"])[
-                "intacct_key"
-            ].to_list()
-        )
-    looked: list[ReadBack] = []
-    recorder.purpose = "confirm"
-    try:
-        for kind, block in documents.group_by("kind_code"):
-            name, key, proof = _NATURAL_KEYS[str(kind[0])]
-            rows = client.find(name, key, block["number"].to_list(), fields=proof)
-            for document in block.iter_rows(
-                named=True
-            ):  # a few documents after a fault, each with its own verdict
-                verdict = _verdict(house, document, rows.get(document["number"], []), taken)
-                too_soon = document["changed_at"] > house.clock() - timedelta(
-                    seconds=house.ledger.visibility_seconds
-                )
-                # Rows become visible late: what cannot be seen yet is not proved absent, it stays unknown until the next cycle.
-                if verdict.outcome != "absent" or not too_soon:
-                    looked.append(verdict)
-    finally:
-        recorder.purpose = "post"
-    with house.warehouse.write(run_id=run_id) as session:
-        settled = outbox.resolve(session, looked, now=house.clock(), run_id=run_id)
-        recorder.flush(session)
-    drained.found += settled.accepted
-    drained.absent += settled.planned
-
-
-def _verdict(house: House, document: dict[str, Any], rows: list[dict[str, Any]], taken: set[str]) -> ReadBack:
-    identity = document["document_id"]
-    kind = document["kind_code"]
-    if kind == "customer":
-        if rows:
-            return ReadBack(identity, "found", str(rows[0]["CUSTOMERID"]), "found by its id")
-        return ReadBack(identity, "absent", reason="Intacct has no customer of this id")
-    total = abs(ledger_amount(document["total_minor"], document["currency"], house.ledger.ledger_digits))
-    # One receipt reference may belong to several receipts: only rows with our amount, not already matched to another document, count.
-    same = [
-        row
-        for row in rows
-        if str(row["RECORDNO"]) not in taken
-        and row.get("CURRENCY", document["currency"]) == document["currency"]
-        and abs(Decimal(row.get("TRX_TOTALENTERED") or "NaN")) == total
-    ]
-    if len(same) == 1:
-        taken.add(str(same[0]["RECORDNO"]))
-        return ReadBack(identity, "found", str(same[0]["RECORDNO"]), f"found by number {document['number']}")
-    if len(same) > 1:
-        keys = ", ".join(str(row["RECORDNO"]) for row in same)
-        return ReadBack(
-            identity,
-            "unclear",
-            reason=f"{len(same)} records fit number {document['number']} (RECORDNO {keys}); decide by hand",
-        )
-    others = [row for row in rows if str(row["RECORDNO"]) not in taken]
-    if others and kind != "receipt":
-        held = others[0].get("TRX_TOTALENTERED")
-        return ReadBack(
-            identity,
-            "unclear",
-            reason=f"Intacct already has number {document['number']} for {held} {others[0].get('CURRENCY', '')}; it is not this document",
-        )
-    return ReadBack(identity, "absent", reason=f"Intacct has no record with number {document['number']}")
-
-
-# --- from rows to documents -------------------------------------------------------------------------------------
-def ledger_amount(minor: int, currency: str, digits: int) -> Decimal:
-    """An amount as Intacct will hold it: the plan has already rounded it to the ledger's digits, so this must be exact.
-
-    Raises `Stopped` if it is not, because then what was planned and what would be sent differ.
-    """
-    amount = to_decimal(minor, currency)
-    rounded = amount.quantize(Decimal(1).scaleb(-digits))
-    if rounded != amount:
-        raise Stopped(
-            f"A planned amount of {amount} {currency} has more decimals than the ledger's {digits}; plan again before posting."
-        )
-    return rounded
-
-
-def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]]:
-    """The documents of a claim with their control ids, in order."""
-    lines: dict[str, list[dict[str, Any]]] = {}
-    for line in claim.lines.iter_rows(
-        named=True
-    ):  # at most a hundred documents: one object per line is what XML needs
-        lines.setdefault(line["document_id"], []).append(line)
-    makers = {"customer": _customer, "invoice": _invoice, "credit_memo": _credit_memo, "receipt": _receipt}
-    return [
-        (row["control_id"], makers[row["kind_code"]](row, lines.get(row["document_id"], []), ledger_digits))
-        for row in claim.documents.iter_rows(named=True)
-    ]
-
-
-def _customer(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -> sage.Document:
-    details = json.loads(row["details"] or "{}")
-    address = sage.Address(
-        line1=details.get("street"),
-        city=details.get("city"),
-        state=details.get("state"),
-        zip=details.get("postal_code"),
-        country_code=details.get("country_code"),
-    )
-    return sage.Customer(
-        customer_id=row["customer_id"],
-        name=details.get("name") or row["customer_id"],
-        email=details.get("email"),
-        first_name=details.get("first_name"),
-        last_name=details.get("last_name"),
-        company_name=details.get("company"),
-        phone=details.get("phone"),
-        address=address
-        if any(getattr(address, name) for name in ("line1", "city", "zip", "country_code"))
-        else None,
-    )
-
-
-def _lines_of(lines: list[dict[str, Any]], currency: str, digits: int, sign: int) -> tuple[sage.Line, ...]:
-    return tuple(
-        sage.Line(
-            amount=ledger_amount(sign * line["amount_minor"], currency, digits),
-            account=line["account_code"],
-            memo=line["memo"],
-            location=line["location_code"],
-            department=line["department_code"],
-            item=line["item_ref"],
-            class_=line["class_code"],
-        )
-        for line in lines
-    )
-
-
-def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
-    return sage.Invoice(
-        number=row["number"],
-        customer_id=row["customer_id"],
-        invoiced_on=row["document_on"],
-        posted_on=row["document_on"],
-        due_on=row["due_on"],
-        reference=row["reference"],
-        description=row["description"],
-        currency=row["currency"],
-        rate_type="",
-        lines=_lines_of(lines, row["currency"], digits, 1),
-    )
-
-
-def _credit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
-    return sage.CreditMemo(
-        number=row["number"],
-        customer_id=row["customer_id"],
-        issued_on=row["document_on"],
-        posted_on=row["document_on"],
-        reference=row["reference"],
-        description=row["description"],
-        currency=row["currency"],
-        rate_type="",
-        lines=_lines_of(lines, row["currency"], digits, -1),
-    )
-
-
-def _receipt(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
-    currency = row["currency"]
-    applications = tuple(
-        sage.Application(
-            amount=ledger_amount(line["amount_minor"], currency, digits),
-            invoice_key=int(line["applies_to_key"] or line["applies_to_ref"]),
-        )
-        for line in lines
-    )
-    return sage.Receipt(
-        customer_id=row["customer_id"],
-        received_on=row["document_on"],
-        amount=ledger_amount(row["total_minor"], currency, digits),
-        method=row["method"],
-        financial_entity=row["account_ref"],
-        reference=row["number"],
-        description=row["description"],
-        currency=currency,
-        rate_type="",
-        applications=applications,
-    )

@@ -45,7 +45,7 @@ OWNED_FIELDS: Final = MappingProxyType(
 WRITE_OUTCOMES: Final = ("written", "unchanged", "refused", "unsupported")
 
 # --- documents and the outbox -----------------------------------------------------------------------------------
-DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt")
+DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt", "journal")
 """In the order they must be posted: a document may only depend on kinds to its left (or an earlier document of its own kind)."""
 
 OUTBOX_STATES: Final = ("planned", "held", "sending", "accepted", "refused", "unknown", "dead", "cancelled")

@@ -48,6 +48,16 @@ LINES_SCHEMA: Final[dict[str, pl.DataType]] = {
     "applies_to_id": pl.String(),
     "applies_to_ref": pl.String(),
 }
+ORDERS_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "document_id": pl.String(),
+    "storefront": pl.String(),
+    "order_ref": pl.String(),
+    "order_number": pl.String(),
+    "event_code": pl.String(),
+    "event_ref": pl.String(),
+    "currency": pl.String(),
+    "amount_minor": pl.Int64(),
+}
 UNPLANNED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "document_id": pl.String(),
     "kind_code": pl.String(),
@@ -156,7 +166,7 @@ class Mappings(NamedTuple):
 
 class Existing(NamedTuple):
     """What is there already. `documents`: all documents ever planned here (out.documents) with `state_code` and `intacct_key` of the
-    outbox; `lines`: their out.document_lines. The others are what Intacct was last read to hold: core.ar_invoices,
+    outbox; `lines`: their out.document_lines; `orders`: their out.document_orders. The others are what Intacct was last read to hold: core.ar_invoices,
     core.ar_adjustments, core.ar_receipts, and `customers` with a column `customer_id`.
     """
 
@@ -166,11 +176,13 @@ class Existing(NamedTuple):
     adjustments: pl.DataFrame
     receipts: pl.DataFrame
     customers: pl.DataFrame
+    orders: pl.DataFrame = pl.DataFrame(schema=ORDERS_SCHEMA)
 
 
 class Plan(NamedTuple):
     """`documents` and `lines` (out.documents, out.document_lines) that are new or changed; `unplanned` events with reason_code;
-    `rounded`: what Intacct's decimals took away per document; `found`: what Intacct holds already, with its key, for the crosswalk.
+        `rounded`: what Intacct's decimals took away per document; `found`: what Intacct holds already, with its key, for the crosswalk; `orders`
+    (out.document_orders): the orders each document answers, and for how much.
     """
 
     documents: pl.DataFrame
@@ -178,3 +190,4 @@ class Plan(NamedTuple):
     unplanned: pl.DataFrame
     rounded: pl.DataFrame
     found: pl.DataFrame
+    orders: pl.DataFrame

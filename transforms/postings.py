@@ -20,6 +20,7 @@ from transforms.posting_terms import (
     DOCUMENTS_SCHEMA,
     FOUND_SCHEMA,
     LINES_SCHEMA,
+    ORDERS_SCHEMA,
     ROUNDED_SCHEMA,
     SENTENCES,
     UNPLANNED_SCHEMA,
@@ -92,7 +93,14 @@ def plan(
     events = _with_reason(events, same.select("document_id", pl.lit("already_planned").alias("reason_code")))
     documents = documents.join(same, on="document_id", how="anti")
     lines = lines.join(same, on="document_id", how="anti")
-    return Plan(documents, lines, _unplanned(events), _rounded_away(events, documents), _found(events))
+    return Plan(
+        documents,
+        lines,
+        _unplanned(events),
+        _rounded_away(events, documents),
+        _found(events),
+        _orders(drafts, documents),
+    )
 
 
 def _with_reason(events: pl.DataFrame, reasons: pl.DataFrame) -> pl.DataFrame:
@@ -335,6 +343,19 @@ def _finished(
         ),
         lines,
     )
+
+
+def _orders(drafts: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    """The order behind each document, for all of it."""
+    return (
+        drafts.join(documents.select("document_id"), on="document_id", how="semi")
+        .select(
+            "document_id", "storefront", "order_ref", "order_number", "event_code", "event_ref", "currency",
+            pl.col("planned_minor").alias("amount_minor"),
+        )
+        .cast(ORDERS_SCHEMA)  # type: ignore[arg-type]
+        .sort("document_id", "storefront", "order_ref", "event_code", "event_ref")
+    )  # fmt: skip
 
 
 def _unplanned(events: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.contracts.table import DAY, FLAG, INSTANT, MINOR, QUANTITY, TEXT, WHOLE, Column, Table
-from tieout.vocabulary import COMPONENTS, DOCUMENT_KINDS
+from tieout.vocabulary import COMPONENTS, DOCUMENT_KINDS, OWED_EVENTS
 
 DOCUMENTS = Table(
     "out.documents",
@@ -16,7 +16,9 @@ DOCUMENTS = Table(
             "Minted: at most 20 characters, the same for the same business key.",
             longest=20,
         ),
-        Column("kind_code", TEXT, "customer, invoice, credit_memo or receipt.", words=DOCUMENT_KINDS),
+        Column(
+            "kind_code", TEXT, "customer, invoice, credit_memo, receipt or journal.", words=DOCUMENT_KINDS
+        ),
         Column("revision", WHOLE, "1 for the first; a correction gets the next.", least=1),
         Column("storefront", TEXT, "Where it comes from."),
         Column("order_ref", TEXT, "The order; null for customers.", null=True),
@@ -26,16 +28,25 @@ DOCUMENTS = Table(
         Column(
             "number",
             TEXT,
-            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, or DOCNUMBER of a receipt.",
+            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt, or REFERENCENO of a journal entry.",
             longest=45,
         ),
         Column("reference", TEXT, "DOCNUMBER of invoices and memos: the order number.", null=True),
-        Column("customer_id", TEXT, "Intacct customer id.", longest=20),
+        Column(
+            "customer_id",
+            TEXT,
+            "Intacct customer id; empty text for a journal entry on no customer.",
+            longest=20,
+        ),
         Column("document_on", DAY, "Accounting date; null for customers.", null=True),
         Column("due_on", DAY, "Due date of an invoice.", null=True),
         Column("currency", TEXT, "Transaction currency; empty text for customers.", longest=3),
-        Column("total_minor", MINOR, "Total in minor units, credit memos negative; 0 for customers."),
-        Column("account_ref", TEXT, "Financial entity of a receipt.", null=True),
+        Column(
+            "total_minor",
+            MINOR,
+            "Total in minor units, credit memos negative; 0 for customers, and for journals, whose lines balance.",
+        ),
+        Column("account_ref", TEXT, "Financial entity of a receipt; journal of a journal entry.", null=True),
         Column("method", TEXT, "Payment method of a receipt.", null=True),
         Column("description", TEXT, "For people.", null=True),
         Column("details", TEXT, "JSON of the customer's name and address; null for other kinds.", null=True),
@@ -53,13 +64,17 @@ DOCUMENTS = Table(
 DOCUMENT_LINES = Table(
     "out.document_lines",
     ("document_id", "line_no"),
-    "Lines of planned invoices and credit memos; applications of planned receipts. They sum to their document.",
+    "Lines of planned invoices, credit memos and journal entries; applications of planned receipts. They sum to their document.",
     (
         Column("document_id", TEXT, "The document.", longest=20),
         Column("line_no", WHOLE, "Position, from 1.", least=1),
         Column("account_code", TEXT, "GL account; null for an application.", null=True),
         Column("component_code", TEXT, "Component; null for an application.", null=True, words=COMPONENTS),
-        Column("amount_minor", MINOR, "Signed like the document."),
+        Column(
+            "amount_minor",
+            MINOR,
+            "Signed like the document; debits of a journal entry positive, credits negative.",
+        ),
         Column("memo", TEXT, "Line text.", null=True),
         Column("location_code", TEXT, "LOCATIONID.", null=True),
         Column("department_code", TEXT, "DEPARTMENTID.", null=True),
@@ -72,6 +87,22 @@ DOCUMENT_LINES = Table(
             "For an application: RECORDNO, if the invoice was not posted by us.",
             null=True,
         ),
+    ),
+)
+
+DOCUMENT_ORDERS = Table(
+    "out.document_orders",
+    ("document_id", "storefront", "order_ref", "event_code", "event_ref"),
+    "Which orders a planned document answers, and for how much: one row for a document of its own, many for a summary. They sum to their document.",
+    (
+        Column("document_id", TEXT, "The document.", longest=20),
+        Column("storefront", TEXT, "Where the order comes from."),
+        Column("order_ref", TEXT, "The order."),
+        Column("order_number", TEXT, "Its number.", null=True),
+        Column("event_code", TEXT, "What made the document owed.", words=OWED_EVENTS),
+        Column("event_ref", TEXT, "The shipment, refund or charge."),
+        Column("currency", TEXT, "Transaction currency.", longest=3),
+        Column("amount_minor", MINOR, "The order's part of the document, signed like it."),
     ),
 )
 
@@ -107,4 +138,4 @@ WEB_STOCK = Table(
     ),
 )
 
-TABLES = (DOCUMENTS, DOCUMENT_LINES, WEB_STOCK)
+TABLES = (DOCUMENTS, DOCUMENT_LINES, DOCUMENT_ORDERS, WEB_STOCK)

@@ -8,6 +8,7 @@ from checks.findings import Limits, Tables, rule
 
 _DOCUMENTS = "out.documents"
 _LINES = "out.document_lines"
+_ORDERS = "out.document_orders"
 _AGAIN = "nothing is sent; look at the document and plan again."
 
 
@@ -29,7 +30,7 @@ def lines_do_not_sum(tables: Tables, limits: Limits) -> pl.DataFrame:
     documents, lines = tables[_DOCUMENTS], tables[_LINES]
     sums = lines.group_by("document_id").agg(lines_minor=pl.col("amount_minor").sum())
     wrong = (
-        documents.filter(pl.col("kind_code").is_in(["invoice", "credit_memo"]))
+        documents.filter(pl.col("kind_code").is_in(["invoice", "credit_memo", "journal"]))
         .join(sums, on="document_id", how="left")
         .with_columns(pl.col("lines_minor").fill_null(0))
         .filter(pl.col("lines_minor") != pl.col("total_minor"))
@@ -149,20 +150,46 @@ def document_without_entity(tables: Tables, limits: Limits) -> pl.DataFrame:
 
 
 @rule(
+    "The orders of a document sum to it.",
+    code="orders_do_not_sum",
+    severity="stop",
+    reads=(_DOCUMENTS, _ORDERS),
+)
+def orders_do_not_sum(tables: Tables, limits: Limits) -> pl.DataFrame:
+    """Documents whose parts by order do not sum to their total, so that they could not be traced back to the orders behind them."""
+    sums = tables[_ORDERS].group_by("document_id").agg(orders_minor=pl.col("amount_minor").sum())
+    wrong = (
+        tables[_DOCUMENTS].filter(pl.col("kind_code").is_in(["invoice", "credit_memo", "receipt"]))
+        .join(sums, on="document_id", how="left")
+        .with_columns(pl.col("orders_minor").fill_null(0))
+        .filter(pl.col("orders_minor") != pl.col("total_minor"))
+    )  # fmt: skip
+    return _findings(
+        wrong,
+        pl.format(
+            f"The orders of {{}} {{}} sum to {{}} and not to its total of {{}} minor units; {_AGAIN}",
+            "kind_code", "number", "orders_minor", "total_minor",
+        ),
+    )  # fmt: skip
+
+
+@rule(
     "What is owed is planned, rounded away, or unplanned with a reason.", code="batch_total_differs", severity="stop",
-    reads=("recon.owed", _DOCUMENTS, "plan.unplanned", "plan.rounded"),
+    reads=("recon.owed", _ORDERS, "plan.unplanned", "plan.rounded"),
 )  # fmt: skip
 def batch_total_differs(tables: Tables, limits: Limits) -> pl.DataFrame:
-    """Control totals per kind and currency: owed less unplanned less rounded away must be the plan, to the minor unit."""
+    """Control totals per event and currency: owed less unplanned less rounded away must be the plan, to the minor unit.
+
+    A document counts for the event it answers, whatever its kind: a sale that became smaller is answered by a credit memo.
+    """
     kinds = {"sale": "invoice", "credit": "credit_memo", "receipt": "receipt"}
+    kind = pl.col("event_code").replace_strict(kinds, return_dtype=pl.String).alias("kind_code")
     sides = [
-        tables["recon.owed"].select(
-            pl.col("event_code").replace_strict(kinds, return_dtype=pl.String).alias("kind_code"), "currency", side=pl.lit("owed"), amount="total_minor"
-        ),
-        tables[_DOCUMENTS].filter(pl.col("kind_code") != "customer").select("kind_code", "currency", side=pl.lit("plan"), amount="total_minor"),
+        tables["recon.owed"].select(kind, "currency", side=pl.lit("owed"), amount="total_minor"),
+        tables[_ORDERS].select(kind, "currency", side=pl.lit("plan"), amount="amount_minor"),
         tables["plan.rounded"].select("kind_code", "currency", side=pl.lit("plan"), amount="rounded_minor"),
         tables["plan.unplanned"].select("kind_code", "currency", side=pl.lit("plan"), amount="amount_minor"),
-    ]  # fmt: skip
+    ]
     totals = (
         pl.concat(sides)
         .group_by("kind_code", "currency")

@@ -22,7 +22,7 @@ HOLD = {
     "tax_code_unmapped", "refund_exceeds_charges", "payment_currency_differs",
 }  # fmt: skip
 STOP = {
-    "lines_do_not_sum", "duplicate_document_number", "unbalanced_applications", "receipt_exceeds_due", "document_without_entity",
+    "lines_do_not_sum", "orders_do_not_sum", "duplicate_document_number", "unbalanced_applications", "receipt_exceeds_due", "document_without_entity",
     "batch_total_differs", "negative", "above_on_hand", "source_count_differs_from_landed", "staged_less_than_landed",
 }  # fmt: skip
 
@@ -258,12 +258,28 @@ OWED = """
 """
 
 
+def order_parts(documents: pl.DataFrame, **changed: int) -> pl.DataFrame:
+    """Each document's one order for its whole amount, or for another amount by its id."""
+    events = {"invoice": "sale", "credit_memo": "credit", "receipt": "receipt"}
+    parts = documents.filter(pl.col("kind_code") != "customer").select(
+        "document_id", "storefront", "order_ref", "order_number", "event_ref", "currency",
+        event_code=pl.col("kind_code").replace_strict(events), amount_minor="total_minor",
+    )  # fmt: skip
+    for one, amount in changed.items():
+        parts = parts.with_columns(
+            amount_minor=pl.when(pl.col("document_id") == one).then(amount).otherwise("amount_minor")
+        )
+    return parts.select(*ALL["out.document_orders"].polars_schema)
+
+
 def plan_tables(
     documents: str = DOCUMENTS, lines: str = LINES, owed: str = OWED, waiting: int = 70
 ) -> dict[str, pl.DataFrame]:
     money = {"kind_code": ["invoice"], "currency": ["USD"]}
+    drawn_documents = drawn(ALL["out.documents"], documents, storefront="shop")
     return {
-        "out.documents": drawn(ALL["out.documents"], documents, storefront="shop"),
+        "out.documents": drawn_documents,
+        "out.document_orders": order_parts(drawn_documents),
         "out.document_lines": drawn(ALL["out.document_lines"], lines),
         "recon.owed": drawn(ALL["recon.owed"], owed, storefront="shop"),
         "core.ar_invoices": drawn(
@@ -292,6 +308,7 @@ def test_a_sound_plan_opens_the_gate() -> None:
         (plan_tables(lines=LINES.replace("I1            | -", "I1            | 77")), [("receipt_exceeds_due", "77"), ("unbalanced_applications", "R1")]),
         (plan_tables(documents=DOCUMENTS + "    R2 | receipt | ch2 | E100 | 1 | USD | A", lines=LINES + "    R2 | 1 | - | - | 1 | I1 | -", owed=OWED + "    A | receipt | c2 | 1 | USD"), [("receipt_exceeds_due", "I1")]),
         (plan_tables(lines=LINES.replace("| I1            | -", "| -             | 77")), [("receipt_exceeds_due", "77")]),
+        ({**plan_tables(owed=OWED.replace("sale       | s         | 100", "sale       | s         | 101")), "out.document_orders": order_parts(plan_tables()["out.documents"], I1=101)}, [("orders_do_not_sum", "I1")]),
         (plan_tables(waiting=69), [("batch_total_differs", "invoice/USD")]),
     ],
 )  # fmt: skip

@@ -230,7 +230,7 @@ def test_documents_of_an_order_sum_to_what_is_recognised_and_every_cent_has_a_re
     trade.adds_up(core["core.orders"], found)
     done = planned(found)
     tables = {
-        "recon.owed": found.owed, "out.documents": done.documents, "out.document_lines": done.lines,
+        "recon.owed": found.owed, "out.documents": done.documents, "out.document_lines": done.lines, "out.document_orders": done.orders,
         "plan.unplanned": done.unplanned, "plan.rounded": done.rounded, "core.ar_invoices": ALL["core.ar_invoices"].empty(),
     }  # fmt: skip
     findings = run(tables, run_id="r", limits=Limits(now=NOW))

@@ -113,6 +113,12 @@ def planned(
     sums = done.lines.group_by("document_id").agg(pl.col("amount_minor").sum())
     money = done.documents.filter(pl.col("kind_code") != "customer").join(sums, on="document_id", how="left")
     assert money.filter(pl.col("total_minor") != pl.col("amount_minor")).is_empty()
+    ALL["out.document_orders"].checked(done.orders, at="in a test")
+    parts = done.orders.group_by("document_id").agg(pl.col("amount_minor").sum().alias("orders_minor"))
+    apart = money.join(parts, on="document_id", how="full", coalesce=True).filter(
+        pl.col("orders_minor").ne_missing(pl.col("total_minor"))
+    )
+    assert apart.is_empty(), "every document is its orders, to the minor unit"
     total = (
         money["total_minor"].sum()
         + done.rounded["rounded_minor"].sum()

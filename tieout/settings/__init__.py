@@ -87,7 +87,7 @@ class Intacct(Section):
     batch_size: Annotated[int, Field(ge=1, le=99)] = 90
     transaction: bool = False
     styles: Mapping[
-        Literal["customer", "invoice", "credit_memo", "receipt"], Literal["legacy", "generic"]
+        Literal["customer", "invoice", "credit_memo", "receipt", "journal"], Literal["legacy", "generic"]
     ] = {}
     quota_per_month: Annotated[int, Field(ge=0)] = 100_000
     time_out_seconds: Annotated[float, Field(gt=0, le=900)] = 120

@@ -76,12 +76,13 @@ def plan(
     session: Session,
     documents: pl.DataFrame,
     lines: pl.DataFrame,
+    orders: pl.DataFrame | None = None,
     *,
     now: datetime,
     run_id: str,
     actor: str = "tieout",
 ) -> Planned:
-    """Put documents (rows of out.documents) and their lines (rows of out.document_lines) into the outbox as planned.
+    """Put documents (rows of out.documents), their lines (out.document_lines) and orders (out.document_orders) into the outbox as planned.
 
     A document already there with the same content is left alone. With other content it is replaced while Intacct cannot have it (a refused
     one is planned again, with a clean slate); once it is being sent, unknown, accepted or cancelled it stays, and a finding says so.
@@ -112,7 +113,7 @@ def plan(
     replaced = edited.filter(pl.col("state_code").is_in(list(CONTENT_MAY_CHANGE)))
     drifted = edited.filter(~pl.col("state_code").is_in(list(CONTENT_MAY_CHANGE)))
 
-    _store(session, documents, lines, new, replaced)
+    _store(session, documents, lines, orders, new, replaced)
     first = new.select(
         "document_id",
         "content_sha256",
@@ -171,7 +172,12 @@ def plan(
 
 
 def _store(
-    session: Session, documents: pl.DataFrame, lines: pl.DataFrame, new: pl.DataFrame, replaced: pl.DataFrame
+    session: Session,
+    documents: pl.DataFrame,
+    lines: pl.DataFrame,
+    orders: pl.DataFrame | None,
+    new: pl.DataFrame,
+    replaced: pl.DataFrame,
 ) -> None:
     changing = pl.concat([new.select("document_id"), replaced.select("document_id")])
     if changing.is_empty():
@@ -190,6 +196,23 @@ def _store(
         mode="replace_where",
         scope=changing,
     )
+    if orders is not None:
+        session.publish(
+            "out.document_orders",
+            orders.join(changing, on="document_id", how="semi"),
+            key=["document_id", "storefront", "order_ref", "event_code", "event_ref"],
+            mode="replace_where",
+            scope=changing,
+        )
+
+
+def complete_orders(session: Session) -> int:
+    """Write the rows of `out.document_orders` for documents planned before that table was there; returns how many."""
+    missing = session.query("documents_without_orders")
+    if missing.height:
+        key = ["document_id", "storefront", "order_ref", "event_code", "event_ref"]
+        session.publish("out.document_orders", missing, key=key, mode="append")
+    return missing.height
 
 
 def _drift(drifted: pl.DataFrame, *, now: datetime, run_id: str) -> pl.DataFrame:
@@ -313,6 +336,7 @@ __all__ = [
     "blocked",
     "cancel",
     "claim",
+    "complete_orders",
     "create_views",
     "depth",
     "expire_leases",

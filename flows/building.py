@@ -1,0 +1,171 @@
+"""From rows of `out.documents` and their lines to the documents the Intacct client sends."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from tieout.connectors.intacct import documents as sage
+from tieout.errors import Stopped
+from tieout.money import to_decimal
+from tieout.warehouse.outbox import Claim
+
+CLASSES: dict[str, type] = {
+    "customer": sage.Customer,
+    "invoice": sage.Invoice,
+    "credit_memo": sage.CreditMemo,
+    "receipt": sage.Receipt,
+    "journal": sage.Journal,
+}
+STYLED = {made: kind for kind, made in CLASSES.items()}
+
+
+def ledger_amount(minor: int, currency: str, digits: int) -> Decimal:
+    """An amount as Intacct will hold it: the plan has already rounded it to the ledger's digits, so this must be exact.
+
+    Raises `Stopped` if it is not, because then what was planned and what would be sent differ.
+    """
+    amount = to_decimal(minor, currency)
+    rounded = amount.quantize(Decimal(1).scaleb(-digits))
+    if rounded != amount:
+        raise Stopped(
+            f"A planned amount of {amount} {currency} has more decimals than the ledger's {digits}; plan again before posting."
+        )
+    return rounded
+
+
+def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]]:
+    """The documents of a claim with their control ids, in order."""
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for line in claim.lines.iter_rows(
+        named=True
+    ):  # at most a hundred documents: one object per line is what XML needs
+        lines.setdefault(line["document_id"], []).append(line)
+    makers = {
+        "customer": _customer,
+        "invoice": _invoice,
+        "credit_memo": _credit_memo,
+        "receipt": _receipt,
+        "journal": _journal,
+    }
+    return [
+        (row["control_id"], makers[row["kind_code"]](row, lines.get(row["document_id"], []), ledger_digits))
+        for row in claim.documents.iter_rows(named=True)
+    ]
+
+
+def _customer(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -> sage.Document:
+    details = json.loads(row["details"] or "{}")
+    address = sage.Address(
+        line1=details.get("street"),
+        city=details.get("city"),
+        state=details.get("state"),
+        zip=details.get("postal_code"),
+        country_code=details.get("country_code"),
+    )
+    return sage.Customer(
+        customer_id=row["customer_id"],
+        name=details.get("name") or row["customer_id"],
+        email=details.get("email"),
+        first_name=details.get("first_name"),
+        last_name=details.get("last_name"),
+        company_name=details.get("company"),
+        phone=details.get("phone"),
+        address=address
+        if any(getattr(address, name) for name in ("line1", "city", "zip", "country_code"))
+        else None,
+    )
+
+
+def _lines_of(lines: list[dict[str, Any]], currency: str, digits: int, sign: int) -> tuple[sage.Line, ...]:
+    return tuple(
+        sage.Line(
+            amount=ledger_amount(sign * line["amount_minor"], currency, digits),
+            account=line["account_code"],
+            memo=line["memo"],
+            location=line["location_code"],
+            department=line["department_code"],
+            item=line["item_ref"],
+            class_=line["class_code"],
+        )
+        for line in lines
+    )
+
+
+def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    return sage.Invoice(
+        number=row["number"],
+        customer_id=row["customer_id"],
+        invoiced_on=row["document_on"],
+        posted_on=row["document_on"],
+        due_on=row["due_on"],
+        reference=row["reference"],
+        description=row["description"],
+        currency=row["currency"],
+        rate_type="",
+        lines=_lines_of(lines, row["currency"], digits, 1),
+    )
+
+
+def _credit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    return sage.CreditMemo(
+        number=row["number"],
+        customer_id=row["customer_id"],
+        issued_on=row["document_on"],
+        posted_on=row["document_on"],
+        reference=row["reference"],
+        description=row["description"],
+        currency=row["currency"],
+        rate_type="",
+        lines=_lines_of(lines, row["currency"], digits, -1),
+    )
+
+
+def _receipt(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    currency = row["currency"]
+    applications = tuple(
+        sage.Application(
+            amount=ledger_amount(line["amount_minor"], currency, digits),
+            invoice_key=int(line["applies_to_key"] or line["applies_to_ref"]),
+        )
+        for line in lines
+    )
+    return sage.Receipt(
+        customer_id=row["customer_id"],
+        received_on=row["document_on"],
+        amount=ledger_amount(row["total_minor"], currency, digits),
+        method=row["method"],
+        financial_entity=row["account_ref"],
+        reference=row["number"],
+        description=row["description"],
+        currency=currency,
+        rate_type="",
+        applications=applications,
+    )
+
+
+def _journal(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    """A journal entry; lines are signed, debits positive, and sum to zero."""
+    currency = row["currency"]
+    return sage.Journal(
+        journal=row["account_ref"],
+        posted_on=row["document_on"],
+        title=row["description"] or row["number"],
+        reference=row["number"],
+        lines=tuple(
+            sage.JournalLine(
+                amount=ledger_amount(line["amount_minor"], currency, digits),
+                account=line["account_code"],
+                memo=line["memo"],
+                location=line["location_code"],
+                department=line["department_code"],
+                item=line["item_ref"],
+                class_=line["class_code"],
+                customer=row["customer_id"] or None,
+                currency=currency,
+                rate_type="",
+            )
+            for line in lines
+        ),
+    )

@@ -1,0 +1,122 @@
+"""Looking unknown documents up in Intacct by their natural keys: found, proved absent, or unclear."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from flows.building import ledger_amount
+from flows.exchange import Recorder
+from flows.wiring import House
+from tieout.connectors.intacct.gateway import Intacct
+from tieout.warehouse import outbox
+from tieout.warehouse.outbox import ReadBack
+
+if TYPE_CHECKING:
+    from flows.post import Drained
+
+NATURAL_KEYS = {
+    # kind: (object, field that carries our number, further fields that prove it is ours)
+    "customer": ("CUSTOMER", "CUSTOMERID", ("NAME",)),
+    "invoice": ("ARINVOICE", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
+    "credit_memo": ("ARADJUSTMENT", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
+    "receipt": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
+    "journal": ("GLBATCH", "REFERENCENO", ("JOURNAL", "BATCH_TITLE")),
+}
+
+
+def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: str, drained: Drained) -> None:
+    """Look up every unknown document by its natural key: found is accepted, proved absent may be sent again, unclear waits for a person."""
+    with house.warehouse.read() as session:
+        unknown = session.fetch(
+            "ops.outbox", where={"state_code": "unknown"}, columns=["document_id", "changed_at"]
+        )
+        if unknown.is_empty():
+            return
+        documents = session.fetch("out.documents", where=unknown.select("document_id")).join(
+            unknown, on="document_id"
+        )
+        taken = set(
+            session.fetch("ops.outbox", where={"state_code": "accepted"}, columns=["intacct_key"])[
+                "intacct_key"
+            ].to_list()
+        )
+    looked: list[ReadBack] = []
+    recorder.purpose = "confirm"
+    try:
+        for kind, block in documents.group_by("kind_code"):
+            name, key, proof = NATURAL_KEYS[str(kind[0])]
+            rows = client.find(name, key, block["number"].to_list(), fields=proof)
+            for document in block.iter_rows(
+                named=True
+            ):  # a few documents after a fault, each with its own verdict
+                verdict = _verdict(house, document, rows.get(document["number"], []), taken)
+                too_soon = document["changed_at"] > house.clock() - timedelta(
+                    seconds=house.ledger.visibility_seconds
+                )
+                # Rows become visible late: what cannot be seen yet is not proved absent, it stays unknown until the next cycle.
+                if verdict.outcome != "absent" or not too_soon:
+                    looked.append(verdict)
+    finally:
+        recorder.purpose = "post"
+    with house.warehouse.write(run_id=run_id) as session:
+        settled = outbox.resolve(session, looked, now=house.clock(), run_id=run_id)
+        recorder.flush(session)
+    drained.found += settled.accepted
+    drained.absent += settled.planned
+
+
+def _journal_verdict(document: dict[str, Any], rows: list[dict[str, Any]], taken: set[str]) -> ReadBack:
+    """A journal entry has no total on its header: our reference in our journal is what tells it."""
+    identity, number = document["document_id"], document["number"]
+    same = [row for row in rows if row.get("JOURNAL") in (None, "", document["account_ref"])]
+    if len(same) == 1:
+        taken.add(str(same[0]["RECORDNO"]))
+        return ReadBack(identity, "found", str(same[0]["RECORDNO"]), f"found by reference {number}")
+    if same:
+        return ReadBack(
+            identity,
+            "unclear",
+            reason=f"{len(same)} journal entries carry reference {number}; decide by hand",
+        )
+    return ReadBack(identity, "absent", reason=f"Intacct has no journal entry with reference {number}")
+
+
+def _verdict(house: House, document: dict[str, Any], rows: list[dict[str, Any]], taken: set[str]) -> ReadBack:
+    identity = document["document_id"]
+    kind = document["kind_code"]
+    if kind == "customer":
+        if rows:
+            return ReadBack(identity, "found", str(rows[0]["CUSTOMERID"]), "found by its id")
+        return ReadBack(identity, "absent", reason="Intacct has no customer of this id")
+    if kind == "journal":
+        return _journal_verdict(document, [row for row in rows if str(row["RECORDNO"]) not in taken], taken)
+    total = abs(ledger_amount(document["total_minor"], document["currency"], house.ledger.ledger_digits))
+    # One receipt reference may belong to several receipts: only rows with our amount, not already matched to another document, count.
+    same = [
+        row
+        for row in rows
+        if str(row["RECORDNO"]) not in taken
+        and row.get("CURRENCY", document["currency"]) == document["currency"]
+        and abs(Decimal(row.get("TRX_TOTALENTERED") or "NaN")) == total
+    ]
+    if len(same) == 1:
+        taken.add(str(same[0]["RECORDNO"]))
+        return ReadBack(identity, "found", str(same[0]["RECORDNO"]), f"found by number {document['number']}")
+    if len(same) > 1:
+        keys = ", ".join(str(row["RECORDNO"]) for row in same)
+        return ReadBack(
+            identity,
+            "unclear",
+            reason=f"{len(same)} records fit number {document['number']} (RECORDNO {keys}); decide by hand",
+        )
+    others = [row for row in rows if str(row["RECORDNO"]) not in taken]
+    if others and kind != "receipt":
+        held = others[0].get("TRX_TOTALENTERED")
+        return ReadBack(
+            identity,
+            "unclear",
+            reason=f"Intacct already has number {document['number']} for {held} {others[0].get('CURRENCY', '')}; it is not this document",
+        )
+    return ReadBack(identity, "absent", reason=f"Intacct has no record with number {document['number']}")
