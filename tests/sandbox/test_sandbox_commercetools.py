@@ -137,7 +137,7 @@ def test_keyset_by_id_reads_every_row_once(client: Client, rehearsal: Rehearsal)
     for resource in ("orders", "payments", "customers", "inventory"):
         found = walk_by_id(client, resource, 100)
         assert found == sorted(set(found))
-        assert len(found) == len(rehearsal.storefront.lists[resource])
+        assert len(found) == len(rehearsal.storefront_named("commercetools").lists[resource])
 
 
 def test_keyset_by_time_survives_ties(client: Client) -> None:
@@ -312,7 +312,7 @@ def test_quantities_are_whole_numbers(client: Client, entry: dict[str, Any], qua
 
 
 def test_a_new_row_is_made_once(client: Client, rehearsal: Rehearsal) -> None:
-    held = {(row["sku"], row["channel"]) for row in rehearsal.web_stock()}
+    held = {(row["sku"], row["channel"]) for row in rehearsal.storefront_named("commercetools").web_stock()}
     shelf = next(one for one in rehearsal.world.shelves if (one.sku, one.channel) not in held)
     draft = {
         "sku": shelf.sku,
@@ -326,7 +326,7 @@ def test_a_new_row_is_made_once(client: Client, rehearsal: Rehearsal) -> None:
     assert (again.status_code, code(again)) == (400, "DuplicateField")
     assert [
         row["quantityOnStock"]
-        for row in rehearsal.web_stock()
+        for row in rehearsal.storefront_named("commercetools").web_stock()
         if (row["sku"], row["channel"]) == (shelf.sku, shelf.channel)
     ] == [9]
     bad = client.post(

@@ -160,11 +160,17 @@ def test_stock_is_on_both_sides(rehearsal: Rehearsal, ledger: dict[str, Any]) ->
         if row["total"] == "ONHAND"
     }
     assert held == {(one.sku, one.channel): one.on_hand for one in rehearsal.world.shelves if one.on_hand}
-    web = {(row["sku"], row["channel"]): row["quantityOnStock"] for row in rehearsal.web_stock()}
+    web = {
+        (row["sku"], row["channel"]): row["quantityOnStock"]
+        for row in rehearsal.storefront_named("commercetools").web_stock()
+    }
     differing = [one for one in rehearsal.world.shelves if web.get((one.sku, one.channel)) != one.on_hand]
     assert len(differing) > 50
     assert any(one.web_on_stock is None for one in rehearsal.world.shelves)
-    assert any(row["availableQuantity"] < row["quantityOnStock"] for row in rehearsal.web_stock())
+    assert any(
+        row["availableQuantity"] < row["quantityOnStock"]
+        for row in rehearsal.storefront_named("commercetools").web_stock()
+    )
 
 
 def test_neither_stand_in_knows_the_answers(rehearsal: Rehearsal) -> None:

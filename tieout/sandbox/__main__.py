@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    ports = (options.commercetools_port, options.intacct_port)
     try:
+        ports = dict(_port(text) for text in options.port)
         rehearsal = Rehearsal(
             options.seed, options.orders, only=options.only, ledger=options.ledger == "seeded",
             company=options.company, ports=ports, latency_ms=options.latency_ms, say=_say,
@@ -55,7 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tieout.sandbox", description=__doc__)
-    parser.add_argument("only", nargs="?", choices=PARTS, default="all", help="which stand-ins to start")
+    parser.add_argument(
+        "only",
+        nargs="*",
+        metavar="part",
+        help=f"stand-ins to start: {', '.join(PARTS)} or all; default commercetools and intacct. Several storefronts share the orders",
+    )
     parser.add_argument("--seed", type=int, default=7, help="same seed, same world")
     parser.add_argument("--orders", type=int, default=2400, help="size of the world, up to 1,000,000")
     parser.add_argument(
@@ -64,8 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--company", type=Path, help="TOML file with the Intacct company, instead of the shipped one"
     )
-    parser.add_argument("--commercetools-port", type=int, default=0)
-    parser.add_argument("--intacct-port", type=int, default=0)
+    parser.add_argument(
+        "--port", action="append", default=[], metavar="NAME=N", help="a fixed port for one stand-in"
+    )
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer of the stand-ins")
     parser.add_argument("--addresses", type=Path, help="file to write the addresses to, as JSON")
@@ -73,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
         "--fault", action="append", default=[], metavar="JSON", help="a fault to switch on at once"
     )
     return parser
+
+
+def _port(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not (name and number.isascii() and number.isdigit() and int(number) <= 65_535):
+        raise ValueError(f"--port is written NAME=N, for example intacct=8080; not {text}.")
+    return name, int(number)
 
 
 def _fault(text: str) -> dict[str, Any]:

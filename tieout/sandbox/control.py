@@ -6,8 +6,8 @@
 ``POST /reset``            the world as it was at the start
 ``GET /ledger``            the gateway's books as plain JSON
 ``GET /answer-key``        every planted fault and what must be found about it
-``GET /stock``             the web stock as the storefront holds it
-``POST /tamper``           change the shop, or with ``"app": "intacct"`` the ledger, after the fact
+``GET /stock``             the web stock as the storefront holds it; ``?app=NAME`` for one of several
+``POST /tamper``           change the shop (``"app"`` names one of several), or with ``"app": "intacct"`` the ledger, after the fact
 ``GET /calls``             requests answered so far, by stand-in
 =========================  =====================================================================================
 """
@@ -17,11 +17,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tieout.sandbox.faults import GENERIC_KINDS, FaultError
 from tieout.sandbox.rehearsal import Rehearsal
 from tieout.sandbox.server import Request, Response
-from tieout.sandbox.tampering import TamperError, tamper
+from tieout.sandbox.storefronts.registry import StandIn
+from tieout.sandbox.tampering import TamperError
 
 
 class Control:
@@ -40,7 +42,7 @@ class Control:
             ("POST", "/reset"): self._reset,
             ("GET", "/ledger"): self._ledger,
             ("GET", "/answer-key"): lambda _: rehearsal.answer_key(),
-            ("GET", "/stock"): lambda _: {"stock": rehearsal.web_stock()},
+            ("GET", "/stock"): self._stock,
             ("POST", "/tamper"): self._tamper,
             ("GET", "/calls"): lambda _: {name: one.call_counts() for name, one in rehearsal.servers.items()},
         }
@@ -87,17 +89,28 @@ class Control:
 
     def _ledger(self, _: Request) -> Any:
         if self.rehearsal.gateway is None:
-            raise _UnusableError("This rehearsal has no ledger: it was started with commercetools only.")
+            raise _UnusableError("This rehearsal has no ledger: it was started without intacct.")
         return self.rehearsal.gateway.ledger()
+
+    def _storefront(self, name: str | None) -> StandIn:
+        try:
+            return self.rehearsal.storefront_named(name)
+        except KeyError:
+            runs = ", ".join(self.rehearsal.storefronts) or "none"
+            raise _UnusableError(f"No storefront {name or ''} runs here; there runs {runs}.") from None
+
+    def _stock(self, request: Request) -> Any:
+        name = dict(parse_qsl(request.query)).get("app")
+        return {"stock": self._storefront(name).web_stock()}
 
     def _tamper(self, request: Request) -> Any:
         order = _body(request)
         if not isinstance(order, dict):
             raise _UnusableError("An order to tamper is a JSON object.")
         if order.get("app") != "intacct":
-            return tamper(self.rehearsal.world, order, self.rehearsal.clock.ms())
+            return self._storefront(order.get("app")).tamper(order, self.rehearsal.clock.ms())
         if self.rehearsal.gateway is None:
-            raise _UnusableError("This rehearsal has no ledger: it was started with commercetools only.")
+            raise _UnusableError("This rehearsal has no ledger: it was started without intacct.")
         try:
             return self.rehearsal.gateway.tamper({key: value for key, value in order.items() if key != "app"})
         except Exception as refused:  # whatever the books say is the answer to the person at the door

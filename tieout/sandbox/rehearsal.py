@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.server import Server
-from tieout.sandbox.storefronts.commercetools import Commercetools
+from tieout.sandbox.storefronts.registry import STAND_INS, StandIn
 from tieout.sandbox.world.arithmetic import to_ms
-from tieout.sandbox.world.catalog import CLIENT_ID, NOW_MS, PROJECT_KEY
+from tieout.sandbox.world.catalog import NOW_MS
+from tieout.sandbox.world.telling import DEFAULT
 from tieout.sandbox.world.world import World
 
-PARTS = ("all", "commercetools", "intacct")
+PARTS = (*STAND_INS, "intacct")
+DEFAULT_PARTS = (DEFAULT, "intacct")
 
 
 class WorldClock:
@@ -34,43 +37,64 @@ class WorldClock:
         return to_ms(self())
 
 
+def parts_of(only: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of the stand-ins to start, in the order of ``PARTS``; ``all`` means every one. ValueError for an unknown name."""
+    wanted = (only,) if isinstance(only, str) else tuple(only) or DEFAULT_PARTS
+    for name in wanted:
+        if name not in PARTS and name != "all":
+            raise ValueError(f"a stand-in is one of {', '.join(PARTS)}, or all; not {name}")
+    return PARTS if "all" in wanted else tuple(name for name in PARTS if name in wanted)
+
+
 class Rehearsal:
-    """Everything that runs. ``only`` starts one stand-in; ``ledger`` False leaves September out of the books."""
+    """Everything that runs. ``only`` names the stand-ins to start; several storefronts share the world's orders, each told by one of
+    them. ``ledger`` False leaves September out of the books. ``ports`` are by name; a free one is taken for the rest."""
 
     def __init__(
         self,
         seed: int = 7,
         orders: int = 2400,
         *,
-        only: str = "all",
+        only: str | Sequence[str] = DEFAULT_PARTS,
         ledger: bool = True,
         company: Path | None = None,
-        ports: tuple[int, int] = (0, 0),
+        ports: Mapping[str, int] = MappingProxyType({}),
         latency_ms: float = 0,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        if only not in PARTS:
-            raise ValueError(f"only must be one of {', '.join(PARTS)}, not {only}")
-        self.seed, self.size, self.only, self.company_file, self.say = seed, orders, only, company, say
-        self.with_ledger = ledger and only != "commercetools"
+        self.parts = parts_of(only)
+        for name in ports:
+            if name not in self.parts:
+                raise ValueError(f"a port is given for {name}, which is not started")
+        self.seed, self.size, self.company_file, self.say = seed, orders, company, say
+        self.with_ledger = ledger and "intacct" in self.parts
         self.board = FaultBoard()
         self.clock = WorldClock()
         self.servers: dict[str, Server] = {}
         self.gateway: Any = None
+        self.storefronts: dict[str, StandIn] = {}
         self._lock = threading.RLock()
         self._key: dict[str, Any] | None = None
         self._build()
-        if only != "intacct":
-            self.servers["commercetools"] = Server(self.storefront, ports[0], self.board, latency_ms)
-        if self.gateway is not None:
-            self.servers["intacct"] = Server(self.gateway, ports[1], self.board, latency_ms)
+        for name, app in self._apps().items():
+            self.servers[name] = Server(app, ports.get(name, 0), self.board, latency_ms)
+
+    def _apps(self) -> dict[str, Any]:
+        books = {} if self.gateway is None else {"intacct": self.gateway}
+        return {**self.storefronts, **books}
 
     def _build(self) -> None:
-        self.world = World.build(self.seed, self.size)
-        self.storefront = Commercetools(self.world, self.board, self.clock.ms)
+        # A gateway alone still keeps the books of a commercetools shop.
+        shops = [name for name in self.parts if name in STAND_INS]
+        self.world = World.build(self.seed, self.size, shops or [DEFAULT])
+        self.storefronts = {name: STAND_INS[name](self.world, self.board, self.clock.ms) for name in shops}
         self._key = None
-        if self.only != "commercetools":
+        if "intacct" in self.parts:
             self.gateway = self._build_gateway()
+
+    def storefront_named(self, name: str | None) -> StandIn:
+        """A storefront that runs; the first if no name is given. KeyError for one that does not run."""
+        return self.storefronts[name or next(iter(self.storefronts), "")]
 
     def _build_gateway(self) -> Any:
         from tieout.sandbox.intacct.company import Company
@@ -102,10 +126,9 @@ class Rehearsal:
             self.board.clear()
             self.clock = WorldClock()
             self._build()
-            for name, app in (("commercetools", self.storefront), ("intacct", self.gateway)):
-                if name in self.servers:
-                    self.servers[name].app = app
-                    self.servers[name].calls.clear()
+            for name, app in self._apps().items():
+                self.servers[name].app = app
+                self.servers[name].calls.clear()
 
     def answer_key(self) -> dict[str, Any]:
         """The answer key, worked out when first asked for."""
@@ -114,37 +137,11 @@ class Rehearsal:
                 self._key = self.world.answer_key(self.with_ledger)
             return self._key
 
-    def web_stock(self) -> list[dict[str, Any]]:
-        """The web stock as the storefront holds it now, by SKU and channel."""
-        names = {member: key for key, member in self.world.channel_ids.items()}
-        entries = self.world.inventory_list
-        with entries.lock:
-            rows = [entries.payload(position) for position in entries.by_id]
-        return sorted(
-            (
-                {
-                    "sku": row["sku"],
-                    "channel": names.get(row.get("supplyChannel", {}).get("id")),
-                    "quantityOnStock": row["quantityOnStock"],
-                    "availableQuantity": row["availableQuantity"],
-                    "version": row["version"],
-                }
-                for row in rows
-            ),
-            key=lambda row: (row["sku"], row["channel"] or ""),
-        )
-
     def addresses(self) -> dict[str, Any]:
         """Where everything listens, and what a client needs beside its secrets."""
         found: dict[str, Any] = {"seed": self.seed, "orders": self.size, "now": self.clock().isoformat()}
-        if "commercetools" in self.servers:
-            url = self.servers["commercetools"].url
-            found["commercetools"] = {
-                "api_url": url,
-                "auth_url": url,
-                "project_key": PROJECT_KEY,
-                "client_id": CLIENT_ID,
-            }
+        for name, shop in self.storefronts.items():
+            found[name] = shop.address(self.servers[name].url)
         if "intacct" in self.servers:
             found["intacct"] = {"url": f"{self.servers['intacct'].url}/ia/xml/xmlgw.phtml"}
         return found

@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -21,6 +21,7 @@ from tieout.sandbox.server import Request, Response
 from tieout.sandbox.storefronts import updates
 from tieout.sandbox.storefronts.answers import Refusal, error, json_response
 from tieout.sandbox.storefronts.predicates import Node, PredicateError, parse, parse_sort
+from tieout.sandbox.tampering import tamper
 from tieout.sandbox.world.arithmetic import identifier
 from tieout.sandbox.world.catalog import CLIENT_ID, CLIENT_SECRET, PROJECT_KEY, STORES
 from tieout.sandbox.world.collection import Collection
@@ -146,6 +147,32 @@ class Commercetools:
     def throttled(self) -> Response:
         """How the platform says that a client is too fast."""
         return error(429, "OverCapacity", "Too many requests. Please back off and try again.")
+
+    def address(self, url: str) -> dict[str, Any]:
+        """Where it listens and what a client needs beside its secret."""
+        return {"api_url": url, "auth_url": url, "project_key": PROJECT_KEY, "client_id": CLIENT_ID}
+
+    def web_stock(self) -> list[dict[str, Any]]:
+        """The stock as it holds it now, by SKU and channel."""
+        names = {member: key for key, member in self.world.channel_ids.items()}
+        entries = self.world.inventory_list
+        with entries.lock:
+            rows = [entries.payload(position) for position in entries.by_id]
+        found = [
+            {
+                "sku": row["sku"],
+                "channel": names.get(row.get("supplyChannel", {}).get("id")),
+                "quantityOnStock": row["quantityOnStock"],
+                "availableQuantity": row["availableQuantity"],
+                "version": row["version"],
+            }
+            for row in rows
+        ]
+        return sorted(found, key=lambda row: (row["sku"], row["channel"] or ""))
+
+    def tamper(self, order: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """Change the shop after the fact (see tampering)."""
+        return tamper(self.world, order, now_ms)
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""

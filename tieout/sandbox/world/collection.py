@@ -15,11 +15,17 @@ from tieout.sandbox.world.arithmetic import iso, parse_iso
 class Collection:
     """One kind of resource. ``positions`` are stable numbers of its members; both sort orders are kept up to date.
 
-    ``ids`` and ``modified`` (UTC milliseconds) run by position; ``render`` gives a position's original JSON text.
+    ``ids`` and ``modified`` (UTC milliseconds) run by position; ``render`` gives a position's original JSON text. ``members`` are
+    the positions that are in the lists at all; all if it is not given.
     """
 
     def __init__(
-        self, name: str, ids: list[str], modified: Iterable[int], render: Callable[[int], str]
+        self,
+        name: str,
+        ids: list[str],
+        modified: Iterable[int],
+        render: Callable[[int], str],
+        members: Iterable[int] | None = None,
     ) -> None:
         self.name = name
         self.lock = threading.RLock()
@@ -27,7 +33,7 @@ class Collection:
         self.modified = array("q", modified)
         self._render = render
         self._texts: dict[int, str] = {}
-        self.by_id = sorted(range(len(ids)), key=ids.__getitem__)
+        self.by_id = sorted(range(len(ids)) if members is None else members, key=ids.__getitem__)
         # by_id is already ordered by id and sorting is stable: ties in the stamp stay in order of id.
         self.by_modified = sorted(self.by_id, key=self.modified.__getitem__)
 

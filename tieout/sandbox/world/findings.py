@@ -58,7 +58,7 @@ def finding(kind: Kind, order: Order, period: str, **more: object) -> Finding:
         kind=kind.name,
         side=kind.side,
         order_number=order.number,
-        order_ref=order.id,
+        order_ref=order.ref or order.id,
         document=None,
         payment_ref=None,
         expected_code=kind.code,

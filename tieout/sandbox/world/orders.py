@@ -113,6 +113,7 @@ class Order:
     payments: list[Payment] = field(default_factory=list)
     returned_rows: list[int] = field(default_factory=list)
     refund: int = 0
+    ref: str = ""  # the id that the storefront which tells it gives it
 
     @property
     def tax(self) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from tieout.sandbox.world import faults, findings, ledger, people, prices, stock
+from tieout.sandbox.world import faults, findings, ledger, people, prices, stock, telling
 from tieout.sandbox.world.arithmetic import DAY_MS, HOUR_MS, identifier, iso, utc_ms
 from tieout.sandbox.world.catalog import CARD, CHANNELS, START_MS, STORES, US
 from tieout.sandbox.world.collection import Collection
@@ -23,7 +24,7 @@ from tieout.sandbox.world.orders import (
     reference_of,
 )
 from tieout.sandbox.world.payloads import Teller, dump
-from tieout.sandbox.world.timeline import payment_modified, timeline
+from tieout.sandbox.world.timeline import Timeline, payment_modified, timeline
 
 Create = Callable[[str, dict[str, Any], str | None, int], int]
 _OCTOBER_MS = utc_ms(2026, 10, 1)
@@ -33,10 +34,10 @@ _ORPHAN_EVERY_MS = 5 * DAY_MS
 class World:
     """One world. Build it with :meth:`build`; the collections may then be changed through the stand-ins."""
 
-    def __init__(self, seed: int, orders: int) -> None:
+    def __init__(self, seed: int, orders: int, tellers: Sequence[str] = (telling.DEFAULT,)) -> None:
         if orders < 1:
             raise ValueError(f"a world needs at least 1 order, not {orders}")
-        self.seed, self.size = seed, orders
+        self.seed, self.size, self.tellers = seed, orders, tuple(tellers)
         self.planted, self.faults_each = faults.plan(seed, orders)
         self.customers_size = customer_count(orders)
         self.teller = Teller(seed)
@@ -44,15 +45,30 @@ class World:
         self._build_collections()
 
     @classmethod
-    def build(cls, seed: int = 7, orders: int = 2400) -> World:
-        """The world of a seed: the same bytes every time, on any machine."""
-        return cls(seed, orders)
+    def build(cls, seed: int = 7, orders: int = 2400, tellers: Sequence[str] = (telling.DEFAULT,)) -> World:
+        """The world of a seed: the same bytes every time, on any machine. ``tellers`` are the storefronts that share its orders."""
+        return cls(seed, orders, tellers)
 
     # ---- orders ----------------------------------------------------------------------------------------------
 
     def _order(self, index: int) -> Order:
         september = index < faults.index_at(_OCTOBER_MS, self.size)
-        return build_order(self.seed, index, self.size, self.planted.get(index), september)
+        order = build_order(self.seed, index, self.size, self.planted.get(index), september)
+        teller = self.teller_of(order.line)
+        if teller is not None:
+            order.ref = telling.VOICES[teller].order_ref(index, order.id)
+        return order
+
+    def teller_of(self, line: Timeline) -> str | None:
+        """The storefront that tells an order of this timeline."""
+        return telling.teller_of(line, self.planted.get(line.index), self.tellers)
+
+    def told_by(self, name: str) -> Iterator[Timeline]:
+        """Timelines of the orders a storefront tells, by number of placing."""
+        for index in range(self.size):
+            line = timeline(self.seed, index, self.size, self.planted.get(index))
+            if self.teller_of(line) == name:
+                yield line
 
     def orders(self, start: int = 0, end: int | None = None) -> Iterator[Order]:
         """Orders by number of placing."""
@@ -62,11 +78,14 @@ class World:
         seed, size, planted = self.seed, self.size, self.planted
         changed, pay_order, pay_number, pay_changed = array("q"), array("q"), array("b"), array("q")
         unshipped: list[int] = []
+        mine: list[int] = []
         # A loop over orders: each timeline is its own seeded generator, there is nothing to vectorise over.
         for index in range(size):
             line = timeline(seed, index, size, planted.get(index))
             changed.append(line.modified)
-            for number in range(line.payments):
+            if self.teller_of(line) == telling.DEFAULT:
+                mine.append(index)
+            for number in range(line.payments if mine and mine[-1] == index else 0):
                 pay_order.append(index)
                 pay_number.append(number)
                 pay_changed.append(line.paid if number else payment_modified(line))
@@ -74,8 +93,8 @@ class World:
                 unshipped.append(index)
         self._pay_order, self._pay_number = pay_order, pay_number
         ids = [identifier(seed, "order", index) for index in range(size)]
-        self.order_list = Collection("orders", ids, changed, self._order_text)
-        self.orphans = self._orphan_payments()
+        self.order_list = Collection("orders", ids, changed, self._order_text, mine)
+        self.orphans = self._orphan_payments() if telling.DEFAULT in self.tellers else []
         pay_ids = [payment_id(seed, index, n) for index, n in zip(pay_order, pay_number, strict=True)]
         pay_ids += [orphan.id for orphan in self.orphans]
         pay_changed.extend(orphan.modified for orphan in self.orphans)
@@ -87,16 +106,26 @@ class World:
 
     def _build_stock(self, unshipped: list[int]) -> None:
         reserved: Counter[tuple[str, str]] = Counter()
+        self.reserved_by: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in self.tellers}
         for index in unshipped:
             order = self._order(index)
             waiting = order.shipments[len(order.line.ships) :]
+            teller = self.teller_of(order.line)
             for row in (order.rows[k] for rows in waiting for k in rows):
                 if row.item is not None and not row.item.gift_card:
                     reserved[row.item.sku, order.store.channel] += row.quantity
+                    if teller is not None:
+                        self.reserved_by[teller][row.item.sku, order.store.channel] += row.quantity
         self.shelves = stock.shelves(self.seed, reserved)
         self.channel_ids = {key: identifier(self.seed, "channel", key) for key in CHANNELS}
         rows = [
-            stock.inventory_payload(self.seed, shelf, self.channel_ids[shelf.channel])
+            stock.inventory_payload(
+                self.seed,
+                replace(
+                    shelf, reserved=self.reserved_by.get(telling.DEFAULT, reserved)[shelf.sku, shelf.channel]
+                ),
+                self.channel_ids[shelf.channel],
+            )
             for shelf in self.shelves
             if shelf.web_on_stock is not None
         ]

@@ -1,0 +1,51 @@
+"""Who tells which order: each order of a world is told by exactly one of the storefronts that run.
+
+A platform that has no words for something (a chargeback, a deposit) leaves the orders that need them to commercetools, whose payments
+can show anything; so does every platform with the payload faults, which are damage of a commercetools document. In a world without
+commercetools those orders are told by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tieout.sandbox.world.faults import Planted
+from tieout.sandbox.world.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One storefront's way of telling: the id it gives order number ``index``, and what it has no words for.
+
+    ``cannot`` holds names of scenarios and of planted faults.
+    """
+
+    order_ref: Callable[[int, str], str]
+    cannot: frozenset[str] = field(default_factory=frozenset)
+    payload_faults: bool = False
+
+
+DEFAULT = "commercetools"
+VOICES: dict[str, Voice] = {DEFAULT: Voice(lambda _, own: own, payload_faults=True)}
+
+
+def can_tell(name: str, line: Timeline, planted: Planted | None) -> bool:
+    """Whether a storefront has words for an order."""
+    voice = VOICES[name]
+    if planted is not None and (
+        planted.kind.name in voice.cannot or (planted.kind.side == "payload" and not voice.payload_faults)
+    ):
+        return False
+    return line.scenario not in voice.cannot
+
+
+def teller_of(line: Timeline, planted: Planted | None, tellers: Sequence[str]) -> str | None:
+    """The storefront that tells an order: chosen by its number and store among those that run; None if none of them can."""
+    if len(tellers) == 1:
+        return tellers[0] if can_tell(tellers[0], line, planted) else None
+    # The store turns the wheel further, so that every storefront gets orders of every store.
+    name = tellers[(line.index * 7 + line.index // len(tellers) + line.store) % len(tellers)]
+    if can_tell(name, line, planted):
+        return name
+    return DEFAULT if DEFAULT in tellers and can_tell(DEFAULT, line, planted) else None
