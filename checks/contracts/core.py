@@ -197,6 +197,22 @@ RETURNS = Table(
     ),
 )
 
+REDUCTIONS = Table(
+    "core.reductions",
+    ("storefront", "order_ref", "reduction_ref"),
+    "What was taken off a shipped order's total where the storefront changes the order instead of stating a return; a credit is owed for it.",
+    (
+        STOREFRONT,
+        ORDER_REF,
+        Column("reduction_ref", TEXT, "The revision of the order that lowered its total."),
+        Column("reduced_at", INSTANT, "When the storefront changed the order."),
+        CURRENCY,
+        Column("amount_minor", MINOR, "By how much the total shrank.", least=0),
+        RUN,
+    ),
+    ("The order itself keeps the amounts it was shipped with.",),
+)
+
 CUSTOMERS = Table(
     "core.customers",
     ("storefront", "customer_ref"),
@@ -381,6 +397,7 @@ TABLES = (
     PAYMENTS,
     SHIPMENTS,
     RETURNS,
+    REDUCTIONS,
     CUSTOMERS,
     STOCK,
     AR_INVOICES,

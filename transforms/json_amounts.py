@@ -1,0 +1,81 @@
+"""Amounts and quantities of JSON payloads, from their own text and by columns.
+
+A payload's decoder leaves an amount as the bytes it was written in (`msgspec.Raw`): a number, or a text that holds one. Here whole
+columns of such bytes become whole numbers of millionths; no amount ever passes through a double. Storefronts that keep amounts as
+binary numbers write residues such as 61.450000000000003; what stands beyond the sixth decimal is taken for such a residue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+import msgspec
+import polars as pl
+
+MILLIONTHS: Final = 1_000_000
+LARGEST: Final = 10**12
+"""Units of a currency beyond which an amount cannot be right, and sums might leave 64 bits."""
+
+ABSENT: Final = msgspec.Raw(b"null")
+"""The default of an amount that is not there."""
+
+_PLAIN: Final = r"^-?\d+(?:\.\d+)?$"
+_SCALED: Final = r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}$"
+_EXACT: Final = pl.Decimal(38, 6)
+
+
+def texts(values: Sequence[msgspec.Raw]) -> pl.Series:
+    """The values as written, without quotes and surrounding space; null for `null` and for empty text."""
+    written = pl.Series(list(map(bytes, values)), dtype=pl.Binary).cast(pl.String)
+    if written.str.starts_with('"').any():
+        quoted = written.str.extract(r'^"(.*)"$', 1)
+        written = quoted.fill_null(written).str.strip_chars()
+    return written.set((written == "null") | (written == ""), None)
+
+
+def millionths(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, pl.Series]:
+    """Whole millionths (Int64), and the texts of those values that are given and are no amount (null elsewhere).
+
+    Understood: plain decimals, as numbers or as texts, and numbers with an exponent. Not understood: NaN, infinities, separators,
+    currency signs, and anything of a trillion units or more. Negative zero is zero.
+    """
+    text = texts(values)
+    plain = text.str.contains(_PLAIN)
+    scaled = text.str.contains(_SCALED)
+    read = text.set(~plain.fill_null(value=False), None)
+    if scaled.any():
+        # Exponents are rare: encoders write them for very large or very small binary numbers only.
+        at = scaled.fill_null(value=False).arg_true()
+        read = read.scatter(at, [_unscaled(one) for one in text.gather(at)])
+    exact = read.cast(_EXACT, strict=False)
+    whole = (exact.to_frame("v").select(v=pl.col("v") * pl.lit(MILLIONTHS).cast(pl.Decimal(38, 0))))["v"].cast(
+        pl.Int64, strict=False
+    )
+    whole = whole.set((whole.abs() >= LARGEST * MILLIONTHS).fill_null(value=False), None)
+    return whole, text.set(whole.is_not_null(), None)
+
+
+def _unscaled(text: str) -> str | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return f"{value:f}" if value.is_finite() and abs(value) < LARGEST else None
+
+
+def minor_unit(digits: pl.Expr) -> pl.Expr:
+    """Millionths in one minor unit of a currency with so many digits (0 to 6)."""
+    return pl.lit(10, dtype=pl.Int64).pow(6 - digits.cast(pl.Int64)).cast(pl.Int64)
+
+
+def is_exact(amount: pl.Expr, unit: pl.Expr) -> pl.Expr:
+    """Whether an amount in millionths is a whole number of minor units."""
+    return (amount % unit) == 0
+
+
+def rounded(amount: pl.Expr, unit: pl.Expr) -> pl.Expr:
+    """Minor units of an amount in millionths, rounded half away from zero as `round` of PHP does; null stays null."""
+    size = (amount.abs() + unit // 2) // unit
+    return pl.when(amount < 0).then(-size).otherwise(size)

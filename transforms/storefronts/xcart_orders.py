@@ -1,0 +1,444 @@
+"""Orders of X-Cart 5.5: decoded payloads to headers and lines, before they are footed.
+
+An order's total is its `sub_total` plus every surcharge that is not inside the prices already. Rows state what they come to after
+the order's discounts (`discounted_subtotal`), not before; the row before discounts is price times amount, and is used only where the
+rows so reckoned make up the `sub_total` the order states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from tieout.money import known_currencies
+from transforms import json_amounts as amounts
+from transforms.json_decoding import Decoded
+from transforms.staged import PRICE, QUANTITY
+from transforms.storefronts.footing import LINE, NO_CURRENCY, blame_rows, instants, owners, series
+from transforms.storefronts.xcart_payloads import Item, Order, Surcharge
+from transforms.storefronts.xcart_settings import XCartSettings
+
+_KIND_OF: Final = {"discount": "discount", "shipping": "shipping", "handling": "fee", "tax": "tax"}
+_ZERO: Final = pl.lit(0, dtype=pl.Int64)
+_NULL: Final = pl.lit(None, dtype=pl.String)
+
+
+def text_of(value: int | str | None) -> str | None:
+    """An id as text; null for none and for an empty one."""
+    return None if value is None or value == "" else str(value)
+
+
+def heads_of(orders: Sequence[Order], raw: pl.DataFrame, settings: XCartSettings) -> pl.DataFrame:
+    """One row per order with what its header says, amounts in millionths."""
+    codes = [(one.payment_status or _NONE).code for one in orders]
+    shipping = [(one.shipping_status or _NONE).code for one in orders]
+    currencies = [(one.currency or "").strip().upper() for one in orders]
+    digits = known_currencies()
+    total, total_odd = amounts.millionths([one.total for one in orders])
+    sub_total, sub_odd = amounts.millionths([one.sub_total for one in orders])
+    emails = [one.email or None for one in orders]
+    placed, changed = instants([one.create_date for one in orders]), instants([one.update_date for one in orders])
+    frame = pl.DataFrame(
+        [
+            series("at", range(len(orders)), pl.UInt32),
+            series("order_ref", [text_of(one.id) for one in orders]),
+            series("order_number", [text_of(one.order_number) for one in orders]),
+            series("customer_ref", [text_of(one.customer_id) for one in orders]),
+            series("customer_name", [name_of(one, settings) for one in orders]),
+            series("customer_email", emails),
+            series("is_test", [bool(one) and one.endswith(settings.test_emails) for one in emails], pl.Boolean),  # type: ignore[union-attr]
+            series("status", [settings.status(p, s) for p, s in zip(codes, shipping, strict=True)]),
+            series("pair", [f"{p}/{s}" for p, s in zip(codes, shipping, strict=True)]),
+            series("is_shipped", [one in settings.shipped for one in shipping], pl.Boolean),
+            series("said_currency", currencies),
+            series("digits", [digits.get(one) for one in currencies], pl.Int64),
+            total.alias("total"),
+            total_odd.alias("total_odd"),
+            sub_total.alias("sub_total"),
+            sub_odd.alias("sub_odd"),
+            placed.alias("placed_at"),
+            changed.alias("said_changed"),
+        ]
+    )
+    landed = raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")
+    return pl.concat([frame, landed], how="horizontal").with_columns(
+        order_ref=pl.coalesce("order_ref", "native_ref"),
+        currency=pl.when(pl.col("said_currency").str.len_chars() == 3)
+        .then("said_currency")
+        .otherwise(pl.lit(NO_CURRENCY)),
+        unit=amounts.minor_unit(pl.col("digits").fill_null(2)),
+        changed_at=pl.coalesce("said_changed", "updated_at", "fetched_at"),
+    )
+
+
+class _NoStatus(msgspec.Struct):
+    code: str | None = None
+
+
+_NONE: Final = _NoStatus()
+
+
+def name_of(order: Order, settings: XCartSettings) -> str | None:
+    """The buyer's name from the billing address; an empty address comes as an empty list."""
+    address = order.billing_address
+    if not isinstance(address, dict):
+        return None
+    parts = []
+    for name in settings.name_fields:
+        raw = address.get(name)
+        if raw is not None and bytes(raw[:1] if isinstance(raw, bytes) else bytes(raw)[:1]) == b'"':
+            parts.append(msgspec.json.decode(raw, type=str).strip())
+    return " ".join(part for part in parts if part) or None
+
+
+def blame_heads(decoded: Decoded[Order], heads: pl.DataFrame) -> None:
+    """What is wrong with headers: currency, total, dates, statuses."""
+    decoded_badly = {at for at, some in decoded.troubles.items() if some}
+    code = pl.col("said_currency").str.slice(0, 10)
+    rules = [
+        (
+            pl.col("digits").is_null(),
+            "currency_unknown",
+            pl.format("'{}' is not an ISO 4217 currency with minor units", code),
+        ),
+        (
+            pl.col("total_odd").is_not_null(),
+            "amount_not_exact",
+            pl.format("total is {}, which is not an amount", pl.col("total_odd").str.slice(0, 40)),
+        ),
+        (
+            pl.col("sub_odd").is_not_null(),
+            "amount_not_exact",
+            pl.format("sub_total is {}, which is not an amount", pl.col("sub_odd").str.slice(0, 40)),
+        ),
+        (pl.col("total").is_null() & pl.col("total_odd").is_null(), "payload_unreadable", pl.lit("total is missing")),
+        (
+            ~amounts.is_exact(pl.col("total"), pl.col("unit")) & pl.col("digits").is_not_null(),
+            "amount_not_exact",
+            pl.format("total has more digits than {} has minor units", code),
+        ),
+        (pl.col("status").is_null(), "payload_unreadable", pl.format("the status pair {} has no meaning here; map it", "pair")),
+        (pl.col("placed_at").is_null(), "payload_unreadable", pl.lit("create_date is missing or no instant")),
+    ]
+    for bad, word, sentence in rules:
+        found = heads.filter(bad.fill_null(value=False))
+        if found.height:
+            # A payload that could not be read at all has said so already; that it lacks everything is no news.
+            fresh = found.filter(~pl.col("at").is_in(list(decoded_badly)) | (pl.lit(word) != "payload_unreadable"))
+            blame_rows(decoded, fresh.select("at", code=pl.lit(word), sentence=sentence))
+
+
+def lines_of(
+    decoded: Decoded[Order], heads: pl.DataFrame, settings: XCartSettings
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines of every order in the shape `LINE`, and per order `tax_included` and `is_taxed` (by `at`).
+
+    Amounts that cannot be read are troubles of their order and count as zero; what is then missing stands in the rounding line.
+    """
+    orders = decoded.objects
+    units = heads.select("at", "unit", "currency")
+    extras = _surcharges(decoded, [one.surcharges or () for one in orders], units, settings, "surcharges")
+    rows = _items(decoded, heads, units)
+    row_taxes = _row_taxes(decoded, orders, units, settings)
+    by_row = row_taxes.group_by("row").agg(
+        row_tax=pl.col("minor").sum(),
+        row_included=pl.col("minor").filter("include").sum(),
+        tax_code=pl.col("tax_name").drop_nulls().unique(maintain_order=True).sort().str.join("+"),
+    )
+    rows = rows.join(by_row, on="row", how="left", maintain_order="left").with_columns(
+        pl.col("row_tax", "row_included").fill_null(0)
+    )
+    added = extras.filter(~pl.col("include") & (pl.col("kind") != "tax"))
+    sums = added.group_by("at").agg(off=pl.col("minor").filter(pl.col("kind") == "discount").sum())
+    carriers = added.filter((pl.col("kind") != "discount") & (pl.col("minor") != 0))
+    rest = _tax_left(extras, row_taxes, carriers)
+    plan = _plan(heads, rows, sums, rest)
+    _blame_rows_without_sum(decoded, rows, plan)
+    words = rest.group_by("at").agg(
+        tax_included=((pl.col("minor") != 0) & pl.col("include")).any(),
+        is_taxed=~((pl.col("rest") != 0) & pl.col("include") & ~pl.col("is_carried")).any(),
+    )
+    lines = pl.concat(
+        [
+            _item_lines(rows, plan, settings),
+            _extra_lines(carriers, rest),
+            _discount_lines(added, plan, orders),
+            _tax_lines(rest),
+        ]
+    )
+    return lines, words
+
+
+def _blame_rows_without_sum(decoded: Decoded[Order], rows: pl.DataFrame, plan: pl.DataFrame) -> None:
+    lost = (
+        rows.filter(pl.col("after_minor").is_null() & pl.col("after_odd").is_null())
+        .join(plan.filter(~pl.col("by_price")).select("at"), on="at", how="semi")
+        .select("at")
+        .unique(maintain_order=True)
+    )
+    if lost.height:
+        said = pl.lit("an item has no discounted_subtotal, and price times amount does not make up sub_total")
+        blame_rows(decoded, lost.select("at", code=pl.lit("payload_unreadable"), sentence=said))
+
+
+def _surcharges(
+    decoded: Decoded[Order],
+    lists: Sequence[Sequence[Surcharge]],
+    units: pl.DataFrame,
+    settings: XCartSettings,
+    word: str,
+) -> pl.DataFrame:
+    """Surcharges that are offered, in minor units; those that cannot be read are troubles."""
+    flat = list(chain.from_iterable(lists))
+    value, odd = amounts.millionths([one.value for one in flat])
+    by_code = settings.tax_key == "code"
+    frame = pl.DataFrame(
+        [
+            series("at", owners([len(one) for one in lists]), pl.UInt32),
+            series("type", [one.type for one in flat]),
+            series("tax_name", [(one.code or one.name) if by_code else (one.name or one.code) for one in flat]),
+            series("description", [one.name or one.code for one in flat]),
+            series("include", [one.include for one in flat], pl.Boolean),
+            series("available", [one.available for one in flat], pl.Boolean),
+            value.alias("value"),
+            odd.alias("odd"),
+        ]
+    ).filter("available")
+    frame = frame.with_columns(
+        kind=pl.col("type").replace_strict(_KIND_OF, default="unknown", return_dtype=pl.String)
+    ).join(units, on="at", how="left", maintain_order="left")
+    unknown = frame.filter(pl.col("kind") == "unknown")
+    if unknown.height:
+        said = pl.format("a surcharge of type '{}' has no meaning here", pl.col("type").fill_null("").str.slice(0, 40))
+        blame_rows(decoded, unknown.select("at", code=pl.lit("payload_unreadable"), sentence=said))
+    _blame_amounts(decoded, frame, "value", f"the value of one of its {word}")
+    return frame.with_columns(
+        kind=pl.when(pl.col("kind") == "unknown").then(pl.lit("fee")).otherwise("kind"),
+        minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")),
+    )
+
+
+def _blame_amounts(decoded: Decoded[Order], frame: pl.DataFrame, column: str, word: str) -> None:
+    bad = frame.filter(pl.col(column).is_null())
+    if bad.height:
+        said = pl.format(
+            "{} is {}, which is not an amount", pl.lit(word), pl.col("odd").fill_null("missing").str.slice(0, 40)
+        )
+        blame_rows(decoded, bad.select("at", code=pl.lit("amount_not_exact"), sentence=said))
+
+
+def _items(decoded: Decoded[Order], heads: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    orders = decoded.objects
+    lists: list[Sequence[Item]] = [one.items or () for one in orders]
+    flat = list(chain.from_iterable(lists))
+    price, _ = amounts.millionths([one.price for one in flat])
+    after, after_odd = amounts.millionths([one.discounted_subtotal for one in flat])
+    count, count_odd = amounts.millionths([one.amount for one in flat])
+    frame = pl.DataFrame(
+        [
+            series("at", owners([len(one) for one in lists]), pl.UInt32),
+            series("row", range(len(flat)), pl.UInt32),
+            series("line_ref", [text_of(one.id) or "" for one in flat]),
+            series("sku", [one.sku or None for one in flat]),
+            series("description", [one.name or None for one in flat]),
+            price.alias("price"),
+            after.alias("after"),
+            count.alias("count"),
+            after_odd.alias("after_odd"),
+            count_odd.alias("odd"),
+        ]
+    ).join(units, on="at", how="left", maintain_order="left")
+    _blame_amounts(decoded, frame, "count", "the amount of one of its items")
+    odd = frame.filter(pl.col("after_odd").is_not_null())
+    if odd.height:
+        said = pl.format("discounted_subtotal of one of its items is {}, which is not an amount", pl.col("after_odd").str.slice(0, 40))
+        blame_rows(decoded, odd.select("at", code=pl.lit("amount_not_exact"), sentence=said))
+    wide = pl.col("price").cast(pl.Int128) * pl.col("count").fill_null(0).cast(pl.Int128)
+    before = (wide // amounts.MILLIONTHS).cast(pl.Int64, strict=False)
+    whole = (pl.col("count") % amounts.MILLIONTHS) == 0
+    return frame.with_columns(
+        before_minor=pl.when(whole).then(amounts.rounded(before, pl.col("unit"))),
+        after_minor=amounts.rounded(pl.col("after"), pl.col("unit")),
+    )
+
+
+def _row_taxes(
+    decoded: Decoded[Order], orders: Sequence[Order], units: pl.DataFrame, settings: XCartSettings
+) -> pl.DataFrame:
+    """The taxes that rows repeat, with the number of their row in the batch."""
+    at_of = owners([len(one.items or ()) for one in orders])
+    lists = [item.surcharges or () for one in orders for item in one.items or ()]
+    flat = [
+        (at, row, tax)
+        for row, (at, some) in enumerate(zip(at_of, lists, strict=True))
+        for tax in some
+        if tax.type == "tax" and tax.available
+    ]
+    value, odd = amounts.millionths([tax.value for _, _, tax in flat])
+    by_code = settings.tax_key == "code"
+    names = [(tax.code or tax.name) if by_code else (tax.name or tax.code) for _, _, tax in flat]
+    frame = pl.DataFrame(
+        [
+            series("at", [at for at, _, _ in flat], pl.UInt32),
+            series("row", [row for _, row, _ in flat], pl.UInt32),
+            series("tax_name", names),
+            series("include", [tax.include for _, _, tax in flat], pl.Boolean),
+            value.alias("value"),
+            odd.alias("odd"),
+        ]
+    ).join(units, on="at", how="left", maintain_order="left")
+    _blame_amounts(decoded, frame, "value", "the tax of one of its items")
+    return frame.with_columns(minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")))
+
+
+def _tax_left(extras: pl.DataFrame, row_taxes: pl.DataFrame, carriers: pl.DataFrame) -> pl.DataFrame:
+    """Per order, tax and inclusion: what the order states (`minor`), and what of it is in no row (`rest`).
+
+    `is_carried`: it is the only included tax left over and the order has exactly one line of shipping or fees, which then is the only
+    thing that can hold it.
+    """
+    key = ["at", "tax_name", "include"]
+    stated = extras.filter(pl.col("kind") == "tax").group_by(key, maintain_order=True).agg(pl.col("minor").sum())
+    of_rows = row_taxes.group_by(key, maintain_order=True).agg(in_rows=pl.col("minor").sum())
+    both = stated.join(
+        of_rows, on=key, how="full", coalesce=True, nulls_equal=True, maintain_order="left_right"
+    ).with_columns(pl.col("minor", "in_rows").fill_null(0))
+    lone = carriers.group_by("at").agg(carriers=pl.len())
+    rest = both.with_columns(rest=pl.col("minor") - pl.col("in_rows")).join(
+        lone, on="at", how="left", maintain_order="left"
+    )
+    is_left = pl.col("include") & (pl.col("rest") != 0)
+    return rest.with_columns(
+        is_carried=is_left & (is_left.sum().over("at") == 1) & (pl.col("carriers") == 1).fill_null(value=False)
+    )
+
+
+def _plan(heads: pl.DataFrame, rows: pl.DataFrame, sums: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
+    """How each order's rows are to be read: `by_price` (before discounts) or after them, and what of the discounts is in no row."""
+    of_rows = rows.group_by("at").agg(
+        before=pl.col("before_minor").sum(),
+        lacks_before=pl.col("before_minor").is_null().any(),
+        after=pl.col("after_minor").sum(),
+        lacks_after=pl.col("after_minor").is_null().any(),
+    )
+    included = rest.filter("include").group_by("at").agg(included=pl.col("minor").sum())
+    plan = (
+        heads.select("at", "sub_total", "unit")
+        .join(of_rows, on="at", how="left", maintain_order="left")
+        .join(sums, on="at", how="left", maintain_order="left")
+        .join(included, on="at", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("before", "after", "off", "included").fill_null(0),
+            pl.col("lacks_before", "lacks_after").fill_null(value=False),
+            stated=amounts.rounded(pl.col("sub_total"), pl.col("unit")),
+        )
+    )
+    is_proved = ~pl.col("lacks_before") & (pl.col("before") == pl.col("stated")).fill_null(value=False)
+    plan = plan.with_columns(
+        by_price=is_proved & (pl.col("lacks_after") | ((pl.col("off") != 0) & (pl.col("included") == 0)))
+    )
+    open_off = pl.col("stated").fill_null(pl.col("after")) + pl.col("off") - pl.col("after")
+    between = ((open_off <= 0) & (open_off >= pl.col("off"))) | ((open_off >= 0) & (open_off <= pl.col("off")))
+    return plan.with_columns(
+        off_line=pl.when("by_price").then("off").when(between).then(open_off).otherwise(_ZERO),
+    )
+
+
+def _item_lines(rows: pl.DataFrame, plan: pl.DataFrame, settings: XCartSettings) -> pl.DataFrame:
+    is_card = pl.any_horizontal(
+        [pl.col("sku").fill_null("").str.starts_with(one) for one in settings.gift_card_prefixes] or [pl.lit(False)]
+    )
+    whole = rows.join(plan.select("at", "by_price"), on="at", how="left", maintain_order="left")
+    net = pl.when("by_price").then("before_minor").otherwise("after_minor").fill_null(0)
+    return _lines(
+        whole.with_columns(
+            kind_code=pl.when(is_card).then(pl.lit("gift_card")).otherwise(pl.lit("item")),
+            net_minor=net - pl.col("row_included"),
+            discount_minor=_ZERO,
+            tax_minor="row_tax",
+            quantity=(pl.col("count").fill_null(0).cast(pl.Decimal(38, 0)) / amounts.MILLIONTHS).cast(QUANTITY, strict=False).fill_null(0),
+            unit_price=_price("price"),
+        )
+    )
+
+
+def _price(column: str) -> pl.Expr:
+    """Millionths as an exact decimal."""
+    return (pl.col(column).cast(pl.Decimal(38, 12)) / pl.lit(amounts.MILLIONTHS).cast(pl.Decimal(38, 0))).cast(PRICE, strict=False)
+
+
+def _extra_lines(carriers: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
+    """Shipping and fees; a lone one carries the included tax that is in no row."""
+    carried = rest.filter("is_carried").select("at", "rest", "tax_name")
+    whole = (
+        carriers.drop("tax_name")
+        .join(carried, on="at", how="left", maintain_order="left")
+        .with_columns(pl.col("rest").fill_null(0))
+    )
+    return _lines(
+        whole.with_columns(
+            line_ref=pl.col("kind"),
+            kind_code="kind",
+            sku=_NULL,
+            net_minor=pl.col("minor") - pl.col("rest"),
+            discount_minor=_ZERO,
+            tax_minor="rest",
+            tax_code="tax_name",
+            quantity=pl.lit(1).cast(QUANTITY),
+        )
+    )
+
+
+def _discount_lines(extras: pl.DataFrame, plan: pl.DataFrame, orders: Sequence[Order]) -> pl.DataFrame:
+    """One line for what the rows do not hold of the order's discounts."""
+    found = plan.filter(pl.col("off_line") != 0).select("at", "off_line")
+    names = extras.filter(pl.col("kind") == "discount").group_by("at").agg(
+        description=pl.col("description").drop_nulls().unique(maintain_order=True).str.join(", ")
+    )
+    codes = [
+        ", ".join(one.code for one in orders[at].used_coupons or () if one.code) or None for at in found["at"]
+    ]
+    return _lines(
+        found.with_columns(series("coupons", codes))
+        .join(names, on="at", how="left", maintain_order="left")
+        .with_columns(
+            description=pl.concat_str("description", "coupons", separator=" ", ignore_nulls=True),
+            line_ref=pl.lit("discount"),
+            kind_code=pl.lit("discount"),
+            sku=_NULL,
+            net_minor=_ZERO,
+            discount_minor="off_line",
+            tax_minor=_ZERO,
+            tax_code=_NULL,
+            quantity=pl.lit(1).cast(QUANTITY),
+        )
+    )
+
+
+def _tax_lines(rest: pl.DataFrame) -> pl.DataFrame:
+    """Tax that neither a row nor a lone carrier holds: a line with nothing but tax. Included tax is taken off the net there too."""
+    return _lines(
+        rest.filter((pl.col("rest") != 0) & ~pl.col("is_carried")).with_columns(
+            line_ref=pl.lit("tax"),
+            kind_code=pl.lit("item"),
+            sku=_NULL,
+            description="tax_name",
+            net_minor=pl.when("include").then(-pl.col("rest")).otherwise(_ZERO),
+            discount_minor=_ZERO,
+            tax_minor="rest",
+            tax_code="tax_name",
+            quantity=pl.lit(1).cast(QUANTITY),
+        )
+    )
+
+
+def _lines(frame: pl.DataFrame) -> pl.DataFrame:
+    columns = [
+        pl.lit(None, dtype=dtype).alias(name) if name not in frame.columns else pl.col(name).cast(dtype)
+        for name, dtype in LINE.items()
+    ]
+    return frame.select(columns)

@@ -1,0 +1,55 @@
+"""What a shop may do differently from others on X-Cart: policies of staging, with the usual practice as default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+_STATUSES: Final = MappingProxyType(
+    {
+        "C/*": "cancelled",
+        "D/*": "cancelled",
+        "*/WND": "cancelled",
+        "*/S": "complete",
+        "*/D": "complete",
+        "*/R": "complete",
+        "*/P": "processing",
+        "*/N": "open",
+        "*/NBA": "open",
+        "*/WFA": "open",
+    }
+)
+
+
+@dataclass(frozen=True)
+class XCartSettings:
+    """Policies for reading orders.
+
+    - `store`: the `store_ref` of every order; X-Cart has one shop per installation and says none.
+    - `statuses`: pairs of payment and shipping status (`P/S`), with `*` for any, in our words. The exact pair counts before one that
+      leaves the shipping status open, and that before one that leaves the payment status open. A pair without a word holds the order.
+    - `shipped`: shipping statuses that say the goods have left.
+    - `tax_key`: which member names a tax: `name` or `code`.
+    - `untaxed`: what an order gets whose included tax cannot be given to its rows: `hold` (a problem, so it is held) or `accept`
+      (a line of its own carries it).
+    - `gift_card_prefixes`: a SKU that starts so is a gift card sold, a liability.
+    - `test_emails`: endings of e-mail addresses whose orders are tests; X-Cart has no mark for them.
+    - `name_fields`: members of the billing address that make up a name. The fields of an address are the shop's own choice in X-Cart,
+      and the public documentation does not list those of the API.
+    """
+
+    store: str = ""
+    statuses: Mapping[str, str] = field(default_factory=lambda: _STATUSES)
+    shipped: tuple[str, ...] = ("S", "D", "R")
+    tax_key: str = "name"
+    untaxed: str = "hold"
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    test_emails: tuple[str, ...] = ("@example.test",)
+    name_fields: tuple[str, ...] = ("firstname", "lastname")
+
+    def status(self, payment: str | None, shipping: str | None) -> str | None:
+        """Our word for a pair of statuses, or None."""
+        pairs = (f"{payment}/{shipping}", f"{payment}/*", f"*/{shipping}")
+        return next((self.statuses[pair] for pair in pairs if pair in self.statuses), None)
