@@ -50,9 +50,9 @@ def millionths(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, pl.Series]:
         at = scaled.fill_null(value=False).arg_true()
         read = read.scatter(at, [_unscaled(one) for one in text.gather(at)])
     exact = read.cast(_EXACT, strict=False)
-    whole = (exact.to_frame("v").select(v=pl.col("v") * pl.lit(MILLIONTHS).cast(pl.Decimal(38, 0))))["v"].cast(
-        pl.Int64, strict=False
-    )
+    whole = (exact.to_frame("v").select(v=pl.col("v") * pl.lit(MILLIONTHS).cast(pl.Decimal(38, 0))))[
+        "v"
+    ].cast(pl.Int64, strict=False)
     whole = whole.set((whole.abs() >= LARGEST * MILLIONTHS).fill_null(value=False), None)
     return whole, text.set(whole.is_not_null(), None)
 

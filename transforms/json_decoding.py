@@ -65,7 +65,9 @@ def decode(
             for sentence in said[:5]:
                 found.blame(at, "payload_unreadable", sentence)
         if known is not None:
-            found.blame(at, "payload_unreadable", f"the record was not recognised when it was received ({known})")
+            found.blame(
+                at, "payload_unreadable", f"the record was not recognised when it was received ({known})"
+            )
     return found
 
 

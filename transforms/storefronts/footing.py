@@ -81,7 +81,9 @@ def owners(counts: Sequence[int]) -> list[int]:
 
 def instants(values: Sequence[int | str | None]) -> pl.Series:
     """ISO 8601 texts with a zone, or Unix seconds (as number or text), as UTC instants; null where it is none."""
-    texts = pl.Series([str(one) if one is not None else None for one in values], dtype=pl.String).to_frame("t")
+    texts = pl.Series([str(one) if one is not None else None for one in values], dtype=pl.String).to_frame(
+        "t"
+    )
     usual = pl.col("t").str.to_datetime("%Y-%m-%dT%H:%M:%S%:z", time_unit="us", time_zone="UTC", strict=False)
     zulu = pl.col("t").str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
     other = pl.col("t").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
@@ -112,7 +114,9 @@ def blame_rows(decoded: Decoded[Any], bad: pl.DataFrame) -> None:
         decoded.blame(at, code, sentence)
 
 
-def footed(heads: pl.DataFrame, lines: pl.DataFrame, *, storefront: str, run_id: str) -> dict[str, pl.DataFrame]:
+def footed(
+    heads: pl.DataFrame, lines: pl.DataFrame, *, storefront: str, run_id: str
+) -> dict[str, pl.DataFrame]:
     """`core.orders` and `core.order_lines` from headers (`at` and `HEAD`) and lines (`LINE`), in the order of the headers.
 
     The difference between `total_minor` and the sum of the lines becomes a line of kind `rounding`; lines of shipping without any
@@ -131,8 +135,14 @@ def footed(heads: pl.DataFrame, lines: pl.DataFrame, *, storefront: str, run_id:
         stated_rounding=worth.filter(pl.col("kind_code") == "rounding").sum(),
         tax_minor=pl.col("tax_minor").sum(),
     )
-    parts = [*(name for name in COMPONENT_OF.values() if name != "rounding_minor"), "stated_rounding", "tax_minor"]
-    whole = heads.join(sums, on="at", how="left", maintain_order="left").with_columns(pl.col(parts).fill_null(0))
+    parts = [
+        *(name for name in COMPONENT_OF.values() if name != "rounding_minor"),
+        "stated_rounding",
+        "tax_minor",
+    ]
+    whole = heads.join(sums, on="at", how="left", maintain_order="left").with_columns(
+        pl.col(parts).fill_null(0)
+    )
     whole = whole.with_columns(left=pl.col("total_minor") - pl.sum_horizontal(parts)).with_columns(
         rounding_minor=pl.col("left") + pl.col("stated_rounding")
     )
@@ -174,12 +184,15 @@ def footed(heads: pl.DataFrame, lines: pl.DataFrame, *, storefront: str, run_id:
         .with_columns(rank=kinds)
         .sort("at", "rank", maintain_order=True)
         .with_columns(
-            line_ref=distinct("line_ref", "at"), line_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("at")
+            line_ref=distinct("line_ref", "at"),
+            line_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("at"),
         )
         .join(named, on="at", how="left", maintain_order="left")
     )
     return {
-        "core.orders": orders.with_columns(pl.col(name).cast(INSTANT) for name in orders.columns if name.endswith("_at")),
+        "core.orders": orders.with_columns(
+            pl.col(name).cast(INSTANT) for name in orders.columns if name.endswith("_at")
+        ),
         "core.order_lines": rows.select(
             fixed["storefront"].alias("storefront"),
             "order_ref",
@@ -194,13 +207,17 @@ def footed(heads: pl.DataFrame, lines: pl.DataFrame, *, storefront: str, run_id:
 
 def order_problems(heads: pl.DataFrame, subject: str) -> pl.DataFrame:
     """The problems of a batch, one row per order that has one."""
-    return heads.filter(pl.col("problem").is_not_null()).select(
-        subject=pl.lit(subject),
-        native_ref="native_ref",
-        row_no=pl.lit(None, dtype=pl.Int64),
-        column=pl.lit(None, dtype=pl.String),
-        problem="problem",
-    ).select(list(PROBLEMS_SCHEMA))
+    return (
+        heads.filter(pl.col("problem").is_not_null())
+        .select(
+            subject=pl.lit(subject),
+            native_ref="native_ref",
+            row_no=pl.lit(None, dtype=pl.Int64),
+            column=pl.lit(None, dtype=pl.String),
+            problem="problem",
+        )
+        .select(list(PROBLEMS_SCHEMA))
+    )
 
 
 def told(troubles: Mapping[int, Sequence[Any]], raw: pl.DataFrame, subject: str) -> pl.DataFrame:
@@ -216,5 +233,3 @@ def told(troubles: Mapping[int, Sequence[Any]], raw: pl.DataFrame, subject: str)
 def empty_lines() -> pl.DataFrame:
     """No lines."""
     return pl.DataFrame(schema=dict(LINE))
-
-

@@ -94,9 +94,7 @@ def _orders(
     return Staged(frames, order_problems(heads, "orders"))
 
 
-def payments(
-    raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCartSettings = _USUAL
-) -> Staged:
+def payments(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCartSettings = _USUAL) -> Staged:
     """`core.payments`: one row per movement of a transaction; see `transforms.storefronts.xcart_payments`.
 
     A movement that cannot be read whole is a pending authorization of zero with a problem, so that it moves no money.
@@ -130,7 +128,9 @@ def payments(
         "payload_sha256",
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     ).with_columns(transaction_ref=distinct("transaction_ref", "payment_ref"))
-    bad = pl.concat([table, whole.select("native_ref")], how="horizontal").filter(pl.col("problem").is_not_null())
+    bad = pl.concat([table, whole.select("native_ref")], how="horizontal").filter(
+        pl.col("problem").is_not_null()
+    )
     problems = bad.select(
         subject=pl.lit("payments"),
         native_ref="native_ref",
@@ -141,9 +141,7 @@ def payments(
     return Staged({"core.payments": table}, problems.select(list(PROBLEMS_SCHEMA)))
 
 
-def customers(
-    raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCartSettings = _USUAL
-) -> Staged:
+def customers(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCartSettings = _USUAL) -> Staged:
     """`core.customers` from profiles, whose name is their login; addresses hang elsewhere in X-Cart and are not read."""
     del settings
     decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), Profile)
@@ -196,7 +194,11 @@ def stock(raw: pl.DataFrame, *, storefront: str, run_id: str) -> Staged:
                 [
                     series("at", range(len(goods)), pl.UInt32),
                     series("sku", [(one.sku or "").strip() for one in goods]),
-                    series("is_counted", [one.inventory_traceable and not one.default_amount for one in goods], pl.Boolean),
+                    series(
+                        "is_counted",
+                        [one.inventory_traceable and not one.default_amount for one in goods],
+                        pl.Boolean,
+                    ),
                     count.alias("count"),
                     odd.alias("odd"),
                 ]
@@ -205,9 +207,11 @@ def stock(raw: pl.DataFrame, *, storefront: str, run_id: str) -> Staged:
         ],
         how="horizontal",
     ).filter("is_counted")
-    for at, sku, number, said in frame.filter(
-        (pl.col("sku") == "") | pl.col("count").is_null()
-    ).select("at", "sku", "count", "odd").iter_rows():  # over the few that are wrong
+    for at, sku, number, said in (
+        frame.filter((pl.col("sku") == "") | pl.col("count").is_null())
+        .select("at", "sku", "count", "odd")
+        .iter_rows()
+    ):  # over the few that are wrong
         if not sku:
             decoded.blame(at, "payload_unreadable", "sku is missing")
         if number is None:
@@ -226,5 +230,3 @@ def stock(raw: pl.DataFrame, *, storefront: str, run_id: str) -> Staged:
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     )
     return Staged({"core.stock": table}, told(decoded.troubles, raw, "products"))
-
-

@@ -41,7 +41,10 @@ def heads_of(orders: Sequence[Order], raw: pl.DataFrame, settings: XCartSettings
     total, total_odd = amounts.millionths([one.total for one in orders])
     sub_total, sub_odd = amounts.millionths([one.sub_total for one in orders])
     emails = [one.email or None for one in orders]
-    placed, changed = instants([one.create_date for one in orders]), instants([one.update_date for one in orders])
+    placed, changed = (
+        instants([one.create_date for one in orders]),
+        instants([one.update_date for one in orders]),
+    )
     frame = pl.DataFrame(
         [
             series("at", range(len(orders)), pl.UInt32),
@@ -50,7 +53,7 @@ def heads_of(orders: Sequence[Order], raw: pl.DataFrame, settings: XCartSettings
             series("customer_ref", [text_of(one.customer_id) for one in orders]),
             series("customer_name", [name_of(one, settings) for one in orders]),
             series("customer_email", emails),
-            series("is_test", [bool(one) and one.endswith(settings.test_emails) for one in emails], pl.Boolean),  # type: ignore[union-attr]
+            series("is_test", [(one or "").endswith(settings.test_emails) for one in emails], pl.Boolean),
             series("status", [settings.status(p, s) for p, s in zip(codes, shipping, strict=True)]),
             series("pair", [f"{p}/{s}" for p, s in zip(codes, shipping, strict=True)]),
             series("is_shipped", [one in settings.shipped for one in shipping], pl.Boolean),
@@ -97,7 +100,9 @@ def name_of(order: Order, settings: XCartSettings) -> str | None:
 
 def blame_heads(decoded: Decoded[Order], heads: pl.DataFrame) -> None:
     """What is wrong with headers: currency, total, dates, statuses."""
-    decoded_badly = {at for at, some in decoded.troubles.items() if some}
+    # A payload that could not be read at all has said so already; that it lacks everything is no news.
+    lost = [at for at in decoded.troubles if decoded.objects[at] == Order()]
+    heads = heads.filter(~pl.col("at").is_in(lost)) if lost else heads
     code = pl.col("said_currency").str.slice(0, 10)
     rules = [
         (
@@ -115,21 +120,27 @@ def blame_heads(decoded: Decoded[Order], heads: pl.DataFrame) -> None:
             "amount_not_exact",
             pl.format("sub_total is {}, which is not an amount", pl.col("sub_odd").str.slice(0, 40)),
         ),
-        (pl.col("total").is_null() & pl.col("total_odd").is_null(), "payload_unreadable", pl.lit("total is missing")),
+        (
+            pl.col("total").is_null() & pl.col("total_odd").is_null(),
+            "payload_unreadable",
+            pl.lit("total is missing"),
+        ),
         (
             ~amounts.is_exact(pl.col("total"), pl.col("unit")) & pl.col("digits").is_not_null(),
             "amount_not_exact",
             pl.format("total has more digits than {} has minor units", code),
         ),
-        (pl.col("status").is_null(), "payload_unreadable", pl.format("the status pair {} has no meaning here; map it", "pair")),
+        (
+            pl.col("status").is_null(),
+            "payload_unreadable",
+            pl.format("the status pair {} has no meaning here; map it", "pair"),
+        ),
         (pl.col("placed_at").is_null(), "payload_unreadable", pl.lit("create_date is missing or no instant")),
     ]
     for bad, word, sentence in rules:
         found = heads.filter(bad.fill_null(value=False))
         if found.height:
-            # A payload that could not be read at all has said so already; that it lacks everything is no news.
-            fresh = found.filter(~pl.col("at").is_in(list(decoded_badly)) | (pl.lit(word) != "payload_unreadable"))
-            blame_rows(decoded, fresh.select("at", code=pl.lit(word), sentence=sentence))
+            blame_rows(decoded, found.select("at", code=pl.lit(word), sentence=sentence))
 
 
 def lines_of(
@@ -200,7 +211,9 @@ def _surcharges(
         [
             series("at", owners([len(one) for one in lists]), pl.UInt32),
             series("type", [one.type for one in flat]),
-            series("tax_name", [(one.code or one.name) if by_code else (one.name or one.code) for one in flat]),
+            series(
+                "tax_name", [(one.code or one.name) if by_code else (one.name or one.code) for one in flat]
+            ),
             series("description", [one.name or one.code for one in flat]),
             series("include", [one.include for one in flat], pl.Boolean),
             series("available", [one.available for one in flat], pl.Boolean),
@@ -213,7 +226,9 @@ def _surcharges(
     ).join(units, on="at", how="left", maintain_order="left")
     unknown = frame.filter(pl.col("kind") == "unknown")
     if unknown.height:
-        said = pl.format("a surcharge of type '{}' has no meaning here", pl.col("type").fill_null("").str.slice(0, 40))
+        said = pl.format(
+            "a surcharge of type '{}' has no meaning here", pl.col("type").fill_null("").str.slice(0, 40)
+        )
         blame_rows(decoded, unknown.select("at", code=pl.lit("payload_unreadable"), sentence=said))
     _blame_amounts(decoded, frame, "value", f"the value of one of its {word}")
     return frame.with_columns(
@@ -226,7 +241,9 @@ def _blame_amounts(decoded: Decoded[Order], frame: pl.DataFrame, column: str, wo
     bad = frame.filter(pl.col(column).is_null())
     if bad.height:
         said = pl.format(
-            "{} is {}, which is not an amount", pl.lit(word), pl.col("odd").fill_null("missing").str.slice(0, 40)
+            "{} is {}, which is not an amount",
+            pl.lit(word),
+            pl.col("odd").fill_null("missing").str.slice(0, 40),
         )
         blame_rows(decoded, bad.select("at", code=pl.lit("amount_not_exact"), sentence=said))
 
@@ -255,7 +272,10 @@ def _items(decoded: Decoded[Order], heads: pl.DataFrame, units: pl.DataFrame) ->
     _blame_amounts(decoded, frame, "count", "the amount of one of its items")
     odd = frame.filter(pl.col("after_odd").is_not_null())
     if odd.height:
-        said = pl.format("discounted_subtotal of one of its items is {}, which is not an amount", pl.col("after_odd").str.slice(0, 40))
+        said = pl.format(
+            "discounted_subtotal of one of its items is {}, which is not an amount",
+            pl.col("after_odd").str.slice(0, 40),
+        )
         blame_rows(decoded, odd.select("at", code=pl.lit("amount_not_exact"), sentence=said))
     wide = pl.col("price").cast(pl.Int128) * pl.col("count").fill_null(0).cast(pl.Int128)
     before = (wide // amounts.MILLIONTHS).cast(pl.Int64, strict=False)
@@ -302,7 +322,9 @@ def _tax_left(extras: pl.DataFrame, row_taxes: pl.DataFrame, carriers: pl.DataFr
     thing that can hold it.
     """
     key = ["at", "tax_name", "include"]
-    stated = extras.filter(pl.col("kind") == "tax").group_by(key, maintain_order=True).agg(pl.col("minor").sum())
+    stated = (
+        extras.filter(pl.col("kind") == "tax").group_by(key, maintain_order=True).agg(pl.col("minor").sum())
+    )
     of_rows = row_taxes.group_by(key, maintain_order=True).agg(in_rows=pl.col("minor").sum())
     both = stated.join(
         of_rows, on=key, how="full", coalesce=True, nulls_equal=True, maintain_order="left_right"
@@ -313,7 +335,9 @@ def _tax_left(extras: pl.DataFrame, row_taxes: pl.DataFrame, carriers: pl.DataFr
     )
     is_left = pl.col("include") & (pl.col("rest") != 0)
     return rest.with_columns(
-        is_carried=is_left & (is_left.sum().over("at") == 1) & (pl.col("carriers") == 1).fill_null(value=False)
+        is_carried=is_left
+        & (is_left.sum().over("at") == 1)
+        & (pl.col("carriers") == 1).fill_null(value=False)
     )
 
 
@@ -342,7 +366,9 @@ def _plan(heads: pl.DataFrame, rows: pl.DataFrame, sums: pl.DataFrame, rest: pl.
         by_price=is_proved & (pl.col("lacks_after") | ((pl.col("off") != 0) & (pl.col("included") == 0)))
     )
     open_off = pl.col("stated").fill_null(pl.col("after")) + pl.col("off") - pl.col("after")
-    between = ((open_off <= 0) & (open_off >= pl.col("off"))) | ((open_off >= 0) & (open_off <= pl.col("off")))
+    between = ((open_off <= 0) & (open_off >= pl.col("off"))) | (
+        (open_off >= 0) & (open_off <= pl.col("off"))
+    )
     return plan.with_columns(
         off_line=pl.when("by_price").then("off").when(between).then(open_off).otherwise(_ZERO),
     )
@@ -350,7 +376,8 @@ def _plan(heads: pl.DataFrame, rows: pl.DataFrame, sums: pl.DataFrame, rest: pl.
 
 def _item_lines(rows: pl.DataFrame, plan: pl.DataFrame, settings: XCartSettings) -> pl.DataFrame:
     is_card = pl.any_horizontal(
-        [pl.col("sku").fill_null("").str.starts_with(one) for one in settings.gift_card_prefixes] or [pl.lit(False)]
+        [pl.col("sku").fill_null("").str.starts_with(one) for one in settings.gift_card_prefixes]
+        or [pl.lit(False)]
     )
     whole = rows.join(plan.select("at", "by_price"), on="at", how="left", maintain_order="left")
     net = pl.when("by_price").then("before_minor").otherwise("after_minor").fill_null(0)
@@ -360,7 +387,9 @@ def _item_lines(rows: pl.DataFrame, plan: pl.DataFrame, settings: XCartSettings)
             net_minor=net - pl.col("row_included"),
             discount_minor=_ZERO,
             tax_minor="row_tax",
-            quantity=(pl.col("count").fill_null(0).cast(pl.Decimal(38, 0)) / amounts.MILLIONTHS).cast(QUANTITY, strict=False).fill_null(0),
+            quantity=(pl.col("count").fill_null(0).cast(pl.Decimal(38, 0)) / amounts.MILLIONTHS)
+            .cast(QUANTITY, strict=False)
+            .fill_null(0),
             unit_price=_price("price"),
         )
     )
@@ -368,7 +397,9 @@ def _item_lines(rows: pl.DataFrame, plan: pl.DataFrame, settings: XCartSettings)
 
 def _price(column: str) -> pl.Expr:
     """Millionths as an exact decimal."""
-    return (pl.col(column).cast(pl.Decimal(38, 12)) / pl.lit(amounts.MILLIONTHS).cast(pl.Decimal(38, 0))).cast(PRICE, strict=False)
+    return (
+        pl.col(column).cast(pl.Decimal(38, 12)) / pl.lit(amounts.MILLIONTHS).cast(pl.Decimal(38, 0))
+    ).cast(PRICE, strict=False)
 
 
 def _extra_lines(carriers: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
@@ -396,8 +427,10 @@ def _extra_lines(carriers: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
 def _discount_lines(extras: pl.DataFrame, plan: pl.DataFrame, orders: Sequence[Order]) -> pl.DataFrame:
     """One line for what the rows do not hold of the order's discounts."""
     found = plan.filter(pl.col("off_line") != 0).select("at", "off_line")
-    names = extras.filter(pl.col("kind") == "discount").group_by("at").agg(
-        description=pl.col("description").drop_nulls().unique(maintain_order=True).str.join(", ")
+    names = (
+        extras.filter(pl.col("kind") == "discount")
+        .group_by("at")
+        .agg(description=pl.col("description").drop_nulls().unique(maintain_order=True).str.join(", "))
     )
     codes = [
         ", ".join(one.code for one in orders[at].used_coupons or () if one.code) or None for at in found["at"]

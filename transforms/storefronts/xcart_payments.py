@@ -64,8 +64,9 @@ def payment_rows(decoded: Decoded[OrderTransactions], known: Mapping[str, int]) 
                     state = STATES.get(move.status or "")
                     said = _unknown(move, kind, state)
                 reference = str(one.public_txn_id or one.public_id or "") or None
-                charges += kind == "charge"
-                if kind == "charge" and charges > 1 and reference:
+                is_charge = kind == "charge" and state == "success"
+                charges += is_charge
+                if is_charge and charges > 1 and reference:
                     reference = f"{reference}-{move.id}"
                 rows.append(
                     (
@@ -82,13 +83,22 @@ def payment_rows(decoded: Decoded[OrderTransactions], known: Mapping[str, int]) 
                     )
                 )
                 values.append(move.value if move is not _NOTHING else one.value)
-                dates.append(move.date if move.date is not None else one.date if one.date is not None else order.update_date)
+                dates.append(
+                    move.date
+                    if move.date is not None
+                    else one.date
+                    if one.date is not None
+                    else order.update_date
+                )
     names = (
         "at", "payment_ref", "transaction_ref", "order_ref", "kind_code", "state_code", "tender_code", "gateway_ref", "currency", "said",
     )  # fmt: skip
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     frame = pl.DataFrame(
-        [series(name, list(values_), pl.UInt32 if name == "at" else pl.String) for name, values_ in zip(names, columns, strict=True)]
+        [
+            series(name, list(values_), pl.UInt32 if name == "at" else pl.String)
+            for name, values_ in zip(names, columns, strict=True)
+        ]
     )
     value, odd = amounts.millionths(values)
     frame = frame.with_columns(
@@ -103,13 +113,17 @@ def payment_rows(decoded: Decoded[OrderTransactions], known: Mapping[str, int]) 
     )
 
 
-def _alone(one: Transaction, order_status: str | None, *, lone: bool) -> tuple[str | None, str | None, str | None]:
+def _alone(
+    one: Transaction, order_status: str | None, *, lone: bool
+) -> tuple[str | None, str | None, str | None]:
     """Kind, state and complaint of a transaction without backend transactions."""
     state = STATES.get(one.status or "")
     if state is not None:
         return "charge", state, None
     if lone and order_status in ("P", "R"):
-        said = "the order is refunded and its transaction does not say how much" if order_status == "R" else None
+        said = (
+            "the order is refunded and its transaction does not say how much" if order_status == "R" else None
+        )
         return "charge", "success", said
     return "charge", "pending", None
 
@@ -139,7 +153,12 @@ def _problem(decoded: Decoded[OrderTransactions], frame: pl.DataFrame) -> pl.Ser
         .when(pl.col("digits").is_null() & pl.col("currency").is_not_null())
         .then(pl.format("currency_unknown: '{}' is not an ISO 4217 currency with minor units", code))
         .when(amount_odd)
-        .then(pl.format("amount_not_exact: value is {}, which is not an amount", pl.col("odd").fill_null("").str.slice(0, 40)))
+        .then(
+            pl.format(
+                "amount_not_exact: value is {}, which is not an amount",
+                pl.col("odd").fill_null("").str.slice(0, 40),
+            )
+        )
         .when(pl.col("value").is_null() & pl.col("currency").is_not_null())
         .then(pl.lit("payload_unreadable: value is missing"))
         .when(inexact)

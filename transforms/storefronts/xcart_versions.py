@@ -21,7 +21,13 @@ from transforms.storefronts.xcart_payloads import Order
 from transforms.storefronts.xcart_settings import XCartSettings
 
 _REDUCTION: Final = {"at": pl.UInt32(), "reduced_at": INSTANT, "amount": pl.Int64()}
-_RETURN: Final = {"at": pl.UInt32(), "line_ref": pl.String(), "sku": pl.String(), "count": pl.Int64(), "returned_at": INSTANT}
+_RETURN: Final = {
+    "at": pl.UInt32(),
+    "line_ref": pl.String(),
+    "sku": pl.String(),
+    "count": pl.Int64(),
+    "returned_at": INSTANT,
+}
 _FIRST: Final = {"at": pl.UInt32(), "first_shipped_at": INSTANT}
 
 
@@ -40,7 +46,10 @@ class Sold:
 
     def tables(self, named: pl.DataFrame, *, storefront: str, run_id: str) -> dict[str, pl.DataFrame]:
         """`core.reductions` and `core.returns`; `named` has `at`, `order_ref`, `currency` and `unit`."""
-        fixed = (pl.lit(storefront, dtype=pl.String).alias("storefront"), pl.lit(run_id, dtype=pl.String).alias("run_id"))
+        fixed = (
+            pl.lit(storefront, dtype=pl.String).alias("storefront"),
+            pl.lit(run_id, dtype=pl.String).alias("run_id"),
+        )
         second = pl.col("at_second").cast(pl.String)
         reductions = (
             self.reductions.join(named, on="at", how="left", maintain_order="left")
@@ -64,7 +73,9 @@ class Sold:
                 pl.format("{}@{}", "line_ref", second).alias("return_ref"),
                 "line_ref",
                 "sku",
-                (pl.col("count").cast(pl.Decimal(38, 4)) / amounts.MILLIONTHS).cast(QUANTITY).alias("quantity"),
+                (pl.col("count").cast(pl.Decimal(38, 4)) / amounts.MILLIONTHS)
+                .cast(QUANTITY)
+                .alias("quantity"),
                 pl.lit(None, dtype=pl.String).alias("state_code"),
                 "returned_at",
                 fixed[1],
@@ -101,22 +112,29 @@ def as_sold(
                 totals.alias("total"),
                 series(
                     "is_shipped",
-                    [bool(one.shipping_status) and one.shipping_status.code in settings.shipped for one in olds.objects],  # type: ignore[union-attr]
+                    [
+                        one.shipping_status is not None and one.shipping_status.code in settings.shipped
+                        for one in olds.objects
+                    ],
                     pl.Boolean,
                 ),
-                series("is_sound", [number not in olds.troubles for number in range(more.height)], pl.Boolean),
+                series(
+                    "is_sound", [number not in olds.troubles for number in range(more.height)], pl.Boolean
+                ),
             ]
         )
-        .with_columns(when=pl.coalesce("said", more["updated_at"], more["fetched_at"]), fetched=more["fetched_at"])
+        .with_columns(
+            when=pl.coalesce("said", more["updated_at"], more["fetched_at"]), fetched=more["fetched_at"]
+        )
         .filter("is_sound")
         .sort("at", "when", "fetched", "version")
         .with_columns(since=pl.col("is_shipped").cum_max().over("at"))
         .filter("since")
     )
     first = frame.group_by("at", maintain_order=True).agg(first_shipped_at=pl.col("when").min())
-    peak = frame.with_columns(top=pl.col("total").max().over("at"), nth=pl.int_range(pl.len()).over("at")).with_columns(
-        sold_nth=pl.col("nth").filter(pl.col("total") == pl.col("top")).max().over("at")
-    )
+    peak = frame.with_columns(
+        top=pl.col("total").max().over("at"), nth=pl.int_range(pl.len()).over("at")
+    ).with_columns(sold_nth=pl.col("nth").filter(pl.col("total") == pl.col("top")).max().over("at"))
     later = peak.filter(pl.col("nth") >= pl.col("sold_nth")).with_columns(
         # What was taken off and later given back is off no longer: the highest total from here to the end counts.
         off=pl.col("top") - pl.col("total").reverse().cum_max().reverse().over("at")
@@ -188,7 +206,11 @@ def shipments_of(
             tracking_ref=pl.when(pl.col("tracking_ref") != "").then("tracking_ref"),
         )
     )
-    items = [(at, "" if item.id is None else str(item.id), item.amount) for at in ats for item in orders[at].items or ()]
+    items = [
+        (at, "" if item.id is None else str(item.id), item.amount)
+        for at in ats
+        for item in orders[at].items or ()
+    ]
     counts, _ = amounts.millionths([count for _, _, count in items])
     rows = (
         pl.DataFrame(
