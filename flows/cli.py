@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import cli_matching
 from tieout import __version__
 from tieout.errors import EXIT_DEFECT, EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
 
@@ -288,6 +289,9 @@ def demo(
 def version() -> None:
     """Print the version."""
     typer.echo(f"tieout {__version__}")
+
+
+cli_matching.register(app)
 
 
 def main() -> None:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import owing
+from flows import noticing, owing
 from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
 from tieout.money import show
 from transforms.posting_customers import customer_ids
-from transforms.reconcile import Inputs, Period, Policy, Result, Scope, Tolerance, proofs
+from transforms.reconcile import Allowance, Inputs, Period, Policy, Result, Scope, Tolerance, proofs
 from transforms.reconcile import reconcile as compare
 
 if TYPE_CHECKING:
     from flows.wiring import House
+    from tieout.settings.reconciling import AllowanceRule
     from tieout.warehouse.session import Session
 
 _ON_THE_WAY = ("planned", "sending", "unknown", "refused")
@@ -47,6 +48,8 @@ TABLES = {
     "recon.matches": "matches",
     "recon.waterfall": "waterfall",
     "recon.ageing": "ageing",
+    "recon.suspects": "suspects",
+    "recon.tolerated": "tolerated",
 }
 
 
@@ -61,6 +64,7 @@ def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[s
             table = ALL[name]
             frame = table.checked(table.shaped(getattr(result, attribute)), at="when reconciling")
             session.publish(name, frame, key=table.key, mode="replace")
+        noticed = noticing.publish(house, session, result)
     families = pl.concat([frame.group_by("family_code").len() for frame in (result.orders, result.payments)])
     counts = dict(families.group_by("family_code").agg(pl.col("len").sum()).sort("family_code").iter_rows())
     return {
@@ -68,6 +72,7 @@ def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[s
         "orders": result.orders.height,
         "payments": result.payments.height,
         **counts,
+        **noticed,
         "proofs": found.height,
         "foots": True,
     }
@@ -78,7 +83,8 @@ def compared(house: House, period: str | None) -> tuple[Result, pl.DataFrame]:
     with house.warehouse.read() as session:
         states = session.fetch("ops.runs", where={"state_code": "done"}, columns=["run_id", "stage"])
         moved = states.filter(~pl.col("stage").is_in(_CHANGES_NOTHING))
-        key = (period, moved["run_id"].max() if moved.height else None, session.count("ops.outbox_moves"))
+        newest = moved["run_id"].max() if moved.height else None
+        key = (period, newest, session.count("ops.outbox_moves"), session.count("ops.decisions"))
         if key in house.comparisons:
             return house.comparisons[key]
         inputs = read_inputs(house, session)
@@ -111,8 +117,11 @@ def policy(house: House, period: str | None) -> Policy:
         tolerance=Tolerance(
             absolute_minor=dict(tolerance.absolute_minor),
             percent=tolerance.percent,
+            percent_most_minor=dict(tolerance.percent_most_minor),
             direction=tolerance.direction,
             cap_minor=dict(tolerance.cap_minor) or None,
+            under=_allowance(rules.tolerance_under),
+            over=_allowance(rules.tolerance_over),
         ),
         scope=Scope(
             number_prefixes=rules.scope.number_prefixes,
@@ -124,9 +133,19 @@ def policy(house: House, period: str | None) -> Policy:
         ledger_digits=house.ledger.ledger_digits if house.settings.intacct else 2,
         refund_cash_leg=rules.refund_cash_leg,
         proposal_days=rules.proposal_days,
+        duplicate_days=rules.duplicate_days,
+        trend_least=rules.trend_least,
+        trend_percent=rules.trend_percent,
+        covering_most=rules.covering_most,
         ageing_basis=rules.ageing_basis,
         buckets=rules.buckets,
     )
+
+
+def _allowance(rule: AllowanceRule | None) -> Allowance | None:
+    if rule is None:
+        return None
+    return Allowance(dict(rule.absolute_minor), rule.percent, dict(rule.percent_most_minor))
 
 
 def read_inputs(house: House, session: Session) -> Inputs:
@@ -151,6 +170,7 @@ def read_inputs(house: House, session: Session) -> Inputs:
         ar_applications=session.fetch("core.ar_applications"),
         crosswalk=posted.filter(pl.col("kind_code") != "customer").select(keys),
         waiting=waiting(session, there.documents),
+        decisions=session.fetch("ops.decisions"),
     )
 
 
@@ -217,7 +237,12 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
     said += [
         ("Scope: number prefixes", ", ".join(rules.scope.number_prefixes) or "none: everything is in scope"),
         ("Scope: customer prefixes", ", ".join(rules.scope.customer_prefixes) or "none"),
-        ("Tolerance", _said(tolerance.absolute_minor) + f", {tolerance.percent} %, {tolerance.direction}"),
+        ("Tolerance", _allowed(tolerance) + f", {tolerance.direction}"),
+        *(
+            (f"Tolerance, Intacct {way}", _allowed(rule))
+            for way, rule in (("below", rules.tolerance_under), ("above", rules.tolerance_over))
+            if rule is not None
+        ),
         ("Tolerance cap", _said(tolerance.cap_minor)),
         ("Cash leg of refunds", f"recorded {rules.refund_cash_leg}: counted, not compared"),
         ("Ageing basis", f"{rules.ageing_basis} date"),
@@ -230,6 +255,11 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
             ("Company", house.ledger.company_id),
         ]
     return said
+
+
+def _allowed(rule: AllowanceRule) -> str:
+    most = f" (at most {_said(rule.percent_most_minor)})" if rule.percent_most_minor else ""
+    return f"{_said(rule.absolute_minor)}, {rule.percent} %{most}"
 
 
 def _said(amounts: Mapping[str, int]) -> str:

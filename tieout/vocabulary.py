@@ -44,6 +44,9 @@ OWNED_FIELDS: Final = MappingProxyType(
 
 WRITE_OUTCOMES: Final = ("written", "unchanged", "refused", "unsupported")
 
+DECISION_KINDS: Final = ("match", "unmatch", "explain", "write_off", "approve", "withdraw")
+"""What a person may decide about a reconciliation; decisions are never changed, only withdrawn by a later one."""
+
 # --- documents and the outbox -----------------------------------------------------------------------------------
 DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt", "journal")
 """In the order they must be posted: a document may only depend on kinds to its left (or an earlier document of its own kind)."""
@@ -126,6 +129,21 @@ OUTCOMES: Final = MappingProxyType(
             "explained",
             "A person accepted the difference, with a reason.",
             "Nothing; it is listed.",
+        ),
+        "explained_by_hand": (
+            "explained",
+            "A person explained the difference, with a reason; it holds while code and amount stay what they were.",
+            "Nothing; it is listed.",
+        ),
+        "exchange_difference": (
+            "explained",
+            "The payout was made in another currency, at the rate stated; the realised difference is an amount of its own.",
+            "Nothing; it is totalled.",
+        ),
+        "not_settled": (
+            "timing",
+            "Money moved and no payout holds it yet, within the usual days.",
+            "Wait for the next payout.",
         ),
         "missing_invoice": (
             "error",
@@ -213,6 +231,61 @@ OUTCOMES: Final = MappingProxyType(
             "Money moved for no order the storefront shows.",
             "Find the order.",
         ),
+        "gl_missing": (
+            "error",
+            "The AR document has no entry on an AR control account of the general ledger.",
+            "Find its journal; the subledger and the general ledger disagree by it.",
+        ),
+        "gl_amount": (
+            "error",
+            "The document's entries on the control account add up to another amount.",
+            "Correct the journal, or the document.",
+        ),
+        "gl_only": (
+            "error",
+            "An entry on an AR control account belongs to no AR document: a journal made by hand.",
+            "Reverse it and post through AR, or explain it.",
+        ),
+        "gl_unbalanced": (
+            "error",
+            "The document's journal does not balance: debits and credits differ.",
+            "Read the journal again; an entry is missing.",
+        ),
+        "settlement_without_payment": (
+            "error",
+            "A payout holds money of no payment the storefront knows.",
+            "Find its payment at the provider.",
+        ),
+        "settlement_missing": (
+            "error",
+            "Money moved and no payout holds it, for longer than usual.",
+            "Ask the provider for it.",
+        ),
+        "duplicate_settlement": (
+            "error",
+            "The same money is in the payouts more than once.",
+            "Ask the provider; expect it to be taken back.",
+        ),
+        "settlement_amount": (
+            "error",
+            "The payout's gross is not the money that moved.",
+            "Compare the payment with the payout's line.",
+        ),
+        "fee_differs": (
+            "error",
+            "The fee kept is not what the schedule says.",
+            "Claim it back, or correct fees.csv.",
+        ),
+        "fee_unscheduled": (
+            "error",
+            "A fee was kept for which the schedule has no row on that day.",
+            "Add the row to fees.csv.",
+        ),
+        "payout_total": (
+            "error",
+            "The payout's lines do not add up to what was paid out.",
+            "Import the payout again; a line is missing.",
+        ),
         "order_without_lines": ("error", "The order has a total and no lines.", "Export the lines again."),
         "order_unpaid": (
             "error",
@@ -258,7 +331,20 @@ PRECEDENCE: Final = (
     "misapplied",
     "unapplied",
     "order_unpaid",
+    "gl_missing",
+    "gl_amount",
+    "gl_only",
+    "gl_unbalanced",
+    "settlement_without_payment",
+    "duplicate_settlement",
+    "settlement_amount",
+    "payout_total",
+    "fee_differs",
+    "fee_unscheduled",
+    "settlement_missing",
     "write_off",
+    "explained_by_hand",
+    "exchange_difference",
     "tender_fee",
     "instalment_interest",
     "rounding",
@@ -266,6 +352,7 @@ PRECEDENCE: Final = (
     "held",
     "in_flight",
     "prepaid",
+    "not_settled",
     "cut_off",
     "partially_shipped",
     "not_yet_recognised",

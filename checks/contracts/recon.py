@@ -76,7 +76,11 @@ MATCHES = Table(
         Column("side", TEXT, "`storefront` or `intacct`.", words=("storefront", "intacct")),
         Column("row_kind", TEXT, "order, invoice, credit_memo, charge, refund, receipt …"),
         Column("row_ref", TEXT, "The row's own id."),
-        Column("pass_no", WHOLE, "1 crosswalk, 2 number, 3 group of references, 4 proposal; 0 for none."),
+        Column(
+            "pass_no",
+            WHOLE,
+            "1 crosswalk, 2 number, 3 group of references, 4 proposal, 5 by hand; 0 for none.",
+        ),
         Column("evidence", TEXT, "What made it match, in words."),
     ),
 )
@@ -117,6 +121,7 @@ ORDERS = Table(
         Column("proposal", TEXT, "Possible counterparts, never accepted by themselves.", null=True),
         Column("evidence", TEXT, "Why this outcome, in one sentence."),
         Column("is_in_period", FLAG, "Whether anything of it falls in the period."),
+        Column("decision_id", TEXT, "The person's decision that explains it; see ops.decisions.", null=True),
     ),
     (
         "An order whose document stands in another entity or currency has a row for each; both carry the outcome.",
@@ -156,6 +161,7 @@ PAYMENTS = Table(
         Column("pass_no", WHOLE, "The match pass that joined it; 0 for none."),
         Column("evidence", TEXT, "Why this outcome, in one sentence."),
         Column("is_in_period", FLAG, "Whether anything of it falls in the period."),
+        Column("decision_id", TEXT, "The person's decision that explains it; see ops.decisions.", null=True),
     ),
 )
 

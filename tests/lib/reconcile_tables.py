@@ -54,6 +54,10 @@ _DULL: Mapping[str, Mapping[str, Any]] = {
     "crosswalk": {"storefront": "shop"},
     "excluded": {"storefront": "shop", "event_code": "sale"},
     "customer_ids": {"storefront": "shop"},
+    "decisions": {
+        "tie_out": "orders", "entity_code": "E100", "currency": "USD", "reason": "agreed with the customer", "author": "ann",
+        "decided_at": datetime(2026, 10, 2, 9, tzinfo=UTC),
+    },
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from tieout.errors import SettingsError
+from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.storefronts import Storefront
 
@@ -98,34 +99,6 @@ class Intacct(Section):
     terms_days: Annotated[int, Field(ge=0, le=365)] = 30
     number_length: Annotated[int, Field(ge=8, le=45)] = 20
     ledger_digits: Annotated[int, Field(ge=0, le=3)] = 2
-
-
-class Scope(Section):
-    """Which Intacct documents belong to the shops. A document is in scope if any of the given rules fits; the rest is counted as other business."""
-
-    number_prefixes: tuple[str, ...] = ()
-    customer_prefixes: tuple[str, ...] = ()
-
-
-class ToleranceRule(Section):
-    """What may differ without a person looking: totalled, and capped per currency. Zero unless stated."""
-
-    absolute_minor: Mapping[str, int] = {}
-    percent: Decimal = Decimal(0)
-    direction: Literal["both", "under", "over"] = "both"
-    cap_minor: Mapping[str, int] = {}
-
-
-class Reconciliation(Section):
-    """Policies of the reconciliation; each is printed on the reports."""
-
-    tolerance: ToleranceRule = ToleranceRule()
-    scope: Scope = Scope()
-    proposal_days: Annotated[int, Field(ge=0, le=60)] = 7
-    ageing_basis: Literal["due", "document"] = "due"
-    buckets: Annotated[int, Field(ge=1, le=256)] = 8
-    refund_cash_leg: Literal["elsewhere"] = "elsewhere"
-    rounding_limit_minor: Annotated[int, Field(ge=0, le=1000)] = 5
 
 
 class Stock(Section):

@@ -154,8 +154,8 @@ class Session:
             )
 
     def delete(self, table: str, *, scope: Mapping[str, Any] | pl.DataFrame) -> int:
-        """Delete the rows of a scope and return how many there were; raw and the outbox's moves are append-only."""
-        if table.startswith("raw.") or table == "ops.outbox_moves":
+        """Delete the rows of a scope and return how many there were; raw, decisions and the outbox's moves are append-only."""
+        if table.startswith("raw.") or table in ("ops.outbox_moves", "ops.decisions"):
             raise WarehouseError(f"{table} is append-only; nothing was deleted.")
         none = statement("fetch", columns="*", table=quoted_table(table), where="false")
         schema = {} if isinstance(scope, pl.DataFrame) else self.sql_text(none).schema

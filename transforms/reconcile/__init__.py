@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.paid import reconcile_paid
-from transforms.reconcile.policy import Period, Policy, Scope, Tolerance
+from transforms.reconcile.policy import Allowance, Period, Policy, Scope, Tolerance
 from transforms.reconcile.reconciliation import reconcile
 from transforms.reconcile.result import PaidResult, Result, proofs
 
 __all__ = [
+    "Allowance",
     "Inputs",
     "PaidResult",
     "Period",

@@ -64,6 +64,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
         "document_id": _TEXT, "kind_code": _TEXT, **_IDENTITY, "event_ref": _TEXT, "intacct_key": _TEXT,
     },
     "waiting": {**_IDENTITY, "event_ref": _TEXT, "state": _TEXT, "reason": _TEXT},
+    "decisions": {
+        "decision_id": _TEXT, "kind_code": _TEXT, "tie_out": _TEXT, "group_ref": _TEXT, "ledger_ref": _TEXT, "entity_code": _TEXT,
+        "currency": _TEXT, "amount_minor": _INT, "outcome_code": _TEXT, "reason": _TEXT, "author": _TEXT, "decided_at": _INSTANT,
+        "about_id": _TEXT,
+    },
 }  # fmt: skip
 """The columns read of each input. More may be there and are not looked at; a missing one counts as unknown (null)."""
 
@@ -78,6 +83,7 @@ class Inputs:
     customer); `crosswalk` (document_id, kind_code, storefront, order_ref, event_ref, intacct_key: RECORDNO or number);
     `waiting` (storefront, order_ref, event_ref or null for the whole order, state `held`, `in_flight` or `prepaid`, reason).
 
+    `decisions` (ops.decisions): what people matched, unmatched, explained and wrote off; see `decided`.
     `order_lines` (core.order_lines) is what a rounding of tax is proved with; without it a cent of tax stays an error.
     `ar_applications` None means that applications are not known (plain files): then nothing is judged misapplied or unapplied.
     """
@@ -97,6 +103,7 @@ class Inputs:
     ar_applications: Frame | None = None
     crosswalk: Frame | None = None
     waiting: Frame | None = None
+    decisions: Frame | None = None
 
     def take(self, name: str) -> pl.DataFrame:
         """The columns this reconciliation needs of one input, materialised."""

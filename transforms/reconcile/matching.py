@@ -5,7 +5,8 @@ Passes in order, each leaving its evidence; a later pass sees only what the earl
 1. our crosswalk: what this tool posted;
 2. the document's reference, then its own number without prefix and suffix, as they stand and then normalised;
 3. several numbers in one reference: one document for many orders; with many documents, N:M groups;
-4. proposals (in `proposals`): never accepted by themselves.
+4. what people matched and unmatched by hand (in `decided`) overrules all of that;
+5. proposals (in `proposals`): never accepted by themselves.
 
 A number that several orders carry is narrowed by store prefix, currency and customer. What is still not unique is `ambiguous`: the
 candidates are put in one group and listed, and nobody guesses.
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import bare_number, narrowed, normalised, pieces, smallest_labels
@@ -33,6 +35,7 @@ HOW = (
     "its reference names several orders",
     "several orders carry this number and nothing tells them apart",
     "its number and its reference name different orders",
+    "a person matched it",
 )
 """What made a document match, by code; the wording of `recon.matches.evidence`."""
 
@@ -58,6 +61,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     )
     rest = documents.filter(pl.col("in_scope")).join(own, on="d", how="anti")
     edges = pl.concat([own, _by_numbers(rest, orders, policy)])
+    edges, documents = _by_hand(inputs, edges, orders, documents)
     counted = edges.join(documents.filter("is_counted").select("d"), on="d", how="semi")
     orders, groups = _grouped(orders, counted)
     first = edges.group_by("d").agg(pl.col("g").min(), pl.col("pass_no").max(), pl.col("how").max())
@@ -105,6 +109,26 @@ def _by_crosswalk(inputs: Inputs, orders: pl.DataFrame, documents: pl.DataFrame,
     return _edges(
         pl.concat([by_ref.drop_nulls("d").select("d", "g"), by_number.select("d", "g")]).unique(), 1, 1
     )
+
+
+def _by_hand(
+    inputs: Inputs, edges: pl.DataFrame, orders: pl.DataFrame, documents: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Edges and documents after what people said; a document matched by hand is in scope, whatever the rule says of it."""
+    decisions = standing(inputs, "orders")
+    if decisions.is_empty():
+        return edges, documents
+    names = documents.select("d", ledger_ref=pl.concat_str("kind", pl.lit(":"), "ref"))
+    g = orders.select("g", "group_ref")
+    said = {
+        kind: pairs(decisions, kind).join(g, on="group_ref").join(names, on="ledger_ref").select("d", "g")
+        for kind in ("match", "unmatch")
+    }
+    mine = _edges(said["match"], BY_HAND, 9)
+    documents = documents.with_columns(
+        in_scope=pl.col("in_scope") | pl.col("d").is_in(mine.get_column("d").implode())
+    )
+    return overruled(edges, mine, said["unmatch"], "d", "g"), documents
 
 
 def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:

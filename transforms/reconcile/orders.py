@@ -6,6 +6,7 @@ import polars as pl
 
 from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.comparing import A_, E_, buckets, ready
+from transforms.reconcile.decided import explained, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import HOW, Matched
 from transforms.reconcile.outcomes import Known, judged
@@ -18,7 +19,7 @@ COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "customer_name", "placed_on",
     "owed_on", "document_on", "documents", "gross_minor", *E_, "expected_minor", *A_, "actual_minor", "delta_minor",
     "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor", "outcome_code", "family_code",
-    "secondary_codes", "pass_no", "proposal", "evidence", "is_in_period",
+    "secondary_codes", "pass_no", "proposal", "evidence", "is_in_period", "decision_id",
 )  # fmt: skip
 EXTRA = (
     "sales_minor",
@@ -55,7 +56,7 @@ def compared_orders(inputs: Inputs, matched: Matched, policy: Policy) -> pl.Data
         ).with_columns(family_code=family())
     offers = proposals(rows, matched, policy)
     rows = looked_up(rows, offers, ["group_ref", "entity_code", "currency"])
-    return rows.select(*COLUMNS, *EXTRA)
+    return explained(rows, standing(inputs, "orders")).select(*COLUMNS, *EXTRA)
 
 
 def _known(inputs: Inputs, matched: Matched) -> Known:

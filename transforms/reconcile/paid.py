@@ -241,7 +241,7 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             storefront=pl.coalesce("storefront", "paid_front", pl.lit("")), order_ref=pl.coalesce("order_ref", "head_ref"), order_number=pl.coalesce("order_number", "head_number"),
             store_ref=pl.col("store_ref").fill_null(""), entity_code=pl.lit(""), owed_on=pl.col("placed_on"), expected_goods_minor=pl.lit(0, pl.Int64),
             expected_other_minor=pl.col("expected_minor"), actual_other_minor=pl.col("actual_minor"), pass_no=pl.when("is_orphan").then(0).when("charged").then(2).otherwise(0).cast(pl.Int64),
-            proposal=pl.lit(None, pl.String), evidence=pl.concat_str(meaning, figures), is_in_period=policy.in_period("placed_on", "entity") | policy.in_period("document_on", "entity"),
+            proposal=pl.lit(None, pl.String), decision_id=pl.lit(None, pl.String), evidence=pl.concat_str(meaning, figures), is_in_period=policy.in_period("placed_on", "entity") | policy.in_period("document_on", "entity"),
             period_delta_minor=pl.when(policy.in_period("attributed_on", "entity")).then("delta_minor").otherwise(0) if policy.period else pl.col("delta_minor"),
         )
         .with_columns(period_timing_minor=pl.col("period_expected_minor") - pl.col("period_actual_minor") - pl.col("period_delta_minor"))

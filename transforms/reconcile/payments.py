@@ -27,6 +27,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
+from transforms.reconcile.decided import explained, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.payment_sides import sides, with_context
@@ -39,7 +40,7 @@ COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "kind_code", "tender_code",
     "gateway_ref", "occurred_on", "received_on", "receipts", "expected_minor", "actual_minor", "applied_minor", "delta_minor",
     "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor", "outcome_code", "family_code",
-    "secondary_codes", "pass_no", "evidence", "is_in_period",
+    "secondary_codes", "pass_no", "evidence", "is_in_period", "decision_id",
 )  # fmt: skip
 
 
@@ -53,9 +54,10 @@ def compared_payments(inputs: Inputs, matched: Matched, paid: Paid, policy: Poli
         over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
         rows = rows.with_columns(outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"))
     rows = _worded(rows, policy)
-    return pl.concat([rows.select(COLUMNS), _paid_by_another(rows, matched, paid).select(COLUMNS)]).sort(
-        "group_ref", "entity_code", "currency"
-    )
+    bare = [name for name in COLUMNS if name != "decision_id"]
+    every = pl.concat([rows.select(bare), _paid_by_another(rows, matched, paid).select(bare)])
+    found = explained(every, standing(inputs, "payments"))
+    return found.select(COLUMNS).sort("group_ref", "entity_code", "currency")
 
 
 def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:

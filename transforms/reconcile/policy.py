@@ -17,31 +17,49 @@ AGEING_BASES = ("due", "document")
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class Allowance:
+    """How far one amount may lie from the other. `absolute_minor`: per currency, minor units. `percent`: of the expected amount,
+    for example `Decimal("0.1")`; the larger of the two holds. `percent_most_minor`: per currency, what the percentage may come to
+    at most; a currency without a row is not bounded."""
+
+    absolute_minor: Mapping[str, int] = field(default_factory=dict)
+    percent: Decimal = Decimal(0)
+    percent_most_minor: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        amounts = [*self.absolute_minor.values(), *self.percent_most_minor.values()]
+        if not self.percent.is_finite() or self.percent < 0 or any(value < 0 for value in amounts):
+            raise InputError("a tolerance may not be negative; correct the setting.")
+
+
+@dataclass(frozen=True)
+class Tolerance(Allowance):
     """How large a difference may be accepted without a person looking at it.
 
-    `absolute_minor`: per currency, minor units. `percent`: of the expected amount, for example `Decimal("0.1")`; the larger of
-    the two allowances holds. `direction`: `under` accepts only Intacct below the storefront, `over` only above, `both` either.
+    The allowance holds for both directions unless `direction` says otherwise: `under` accepts only Intacct below the storefront,
+    `over` only above, `both` either. `under` and `over`, where given, are allowances of their own that replace it for that direction.
     `cap_minor`: per currency, how much may be absorbed in all; once the sum of what would be accepted passes it, nothing of
     that currency is accepted (a rule that depended on which difference came first would not be one).
     """
 
-    absolute_minor: Mapping[str, int] = field(default_factory=dict)
-    percent: Decimal = Decimal(0)
     direction: str = "both"
     cap_minor: Mapping[str, int] | None = None
+    under: Allowance | None = None
+    over: Allowance | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.direction not in DIRECTIONS:
             raise InputError(
                 f"tolerance direction '{self.direction}' is not one of {', '.join(DIRECTIONS)}; correct the setting."
             )
-        if (
-            not self.percent.is_finite()
-            or self.percent < 0
-            or any(v < 0 for v in self.absolute_minor.values())
-        ):
-            raise InputError("a tolerance may not be negative; correct the setting.")
+
+    def of(self, direction: str) -> Allowance | None:
+        """The allowance of a direction, `under` or `over`; None if nothing is accepted that way."""
+        own = self.under if direction == "under" else self.over
+        if own is not None:
+            return own
+        return self if self.direction in ("both", direction) else None
 
 
 @dataclass(frozen=True)
@@ -130,7 +148,9 @@ class Policy:
     `ledger_digits`: decimals Intacct keeps, whatever the currency (it is 2). `refund_cash_leg`: `elsewhere` counts refunds'
     money as recorded outside, `receipt` expects a negative receipt. `proposal_days`: how far apart two dates may lie for a
     proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many slices the comparison is cut; it bounds
-    memory and never changes a result; `bucket_least`: groups in a bucket below which it is not cut smaller. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
+    memory and never changes a result; `bucket_least`: groups in a bucket below which it is not cut smaller. `duplicate_days`: how far apart two documents may lie to be suspected
+    of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
+    their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
     expression that finds order numbers inside a free-text reference. `ignored_states`: Intacct's labels of documents that do not
     stand (drafts, reversed ones and their reversals, which net to zero).
     """
@@ -145,6 +165,10 @@ class Policy:
     ageing_basis: str = "due"
     buckets: int = 8
     bucket_least: int = 25_000
+    duplicate_days: int = 3
+    trend_least: int = 20
+    trend_percent: Decimal = Decimal("0.1")
+    covering_most: int = 14
     credit_prefixes: tuple[str, ...] = ("CM",)
     order_number_pattern: str | None = None
     ignored_states: tuple[str, ...] = (

@@ -16,9 +16,11 @@ A cent that fits none of these is `amount_tax`, or `within_tolerance` where a to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from transforms.reconcile.policy import Policy, Tolerance
+from transforms.reconcile.policy import Allowance, Policy, Tolerance
 from transforms.reconcile.wording import rounded_half_up, step_of
 
 RATE_STEPS = 10_000_000
@@ -78,17 +80,33 @@ def tax_ranges(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def tolerated(tolerance: Tolerance, expected: str = "expected_minor", delta: str = "delta_minor") -> pl.Expr:
-    """Whether a difference is inside the stated tolerance (absolute or percent, whichever allows more; by direction)."""
-    allowed = (
+    """Whether a difference is inside the stated tolerance of its direction (absolute or percent, whichever allows more)."""
+    size = pl.col(delta).abs().cast(pl.Int128)
+    inside = pl.lit(False)
+    for direction, way in (("under", pl.col(delta) > 0), ("over", pl.col(delta) < 0)):
+        allowance = tolerance.of(direction)
+        if allowance is not None:
+            inside = inside | (way & (size <= _allowed(allowance, expected)))
+    return inside
+
+
+def _allowed(allowance: Allowance, expected: str) -> pl.Expr:
+    allowed = _by_currency(allowance.absolute_minor, 0)
+    if not allowance.percent:
+        return allowed
+    above, below = allowance.percent.as_integer_ratio()
+    share = pl.col(expected).abs().cast(pl.Int128) * above // (100 * below)
+    if allowance.percent_most_minor:
+        share = pl.min_horizontal(share, _by_currency(allowance.percent_most_minor, None))
+    return pl.max_horizontal(allowed, share)
+
+
+def _by_currency(amounts: Mapping[str, int], default: int | None) -> pl.Expr:
+    return (
         pl.col("currency")
-        .replace_strict(dict(tolerance.absolute_minor), default=0, return_dtype=pl.Int64)
+        .replace_strict(dict(amounts), default=default, return_dtype=pl.Int64)
         .cast(pl.Int128)
     )
-    if tolerance.percent:
-        above, below = tolerance.percent.as_integer_ratio()
-        allowed = pl.max_horizontal(allowed, pl.col(expected).abs().cast(pl.Int128) * above // (100 * below))
-    way = {"both": pl.lit(True), "under": pl.col(delta) > 0, "over": pl.col(delta) < 0}[tolerance.direction]
-    return (pl.col(delta) != 0) & (pl.col(delta).abs().cast(pl.Int128) <= allowed) & way
 
 
 def over_budget(rows: pl.DataFrame, tolerance: Tolerance) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.reconcile.covering import covering
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.wording import money
@@ -55,7 +56,7 @@ def proposals(rows: pl.DataFrame, matched: Matched, policy: Policy) -> pl.DataFr
     )
     crowded = reach.filter(pl.max_horizontal(counts) > MOST)
     other = [f"{name}_other" for name in keys if name != "currency"]
-    return pl.concat(
+    single = pl.concat(
         [
             _said(fits, crowded, keys, "name_other", "amount_other", "invoice"),
             _said(fits, crowded, [other[0], other[1], "currency"], "name", "amount", "order").rename(
@@ -63,6 +64,8 @@ def proposals(rows: pl.DataFrame, matched: Matched, policy: Policy) -> pl.DataFr
             ),
         ]
     )
+    sides = [side.join(single, on=keys, how="anti") for side in (orders, documents)]
+    return pl.concat([single, covering(sides[0], sides[1], policy)])
 
 
 def _blocked(side: pl.DataFrame, spread: pl.Expr, days: int) -> pl.DataFrame:

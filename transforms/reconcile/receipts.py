@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tieout.vocabulary import MONEY_MOVES
+from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
@@ -28,6 +29,7 @@ HOW = (
     "its reference is the payment's once both are normalised",
     "it has no reference, pays the order's invoice and has the amount of the order's only payment without a receipt",
     "several payments fit its reference equally well",
+    "a person matched it",
 )
 EDGE = {"r": pl.UInt32, "p": pl.UInt32, "pass_no": pl.UInt8, "how": pl.UInt8, "is_ambiguous": pl.Boolean}
 
@@ -54,6 +56,7 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     named = _by_reference(rest, payments)
     edges = pl.concat([own, named])
     edges = pl.concat([edges, _by_application(receipts, payments, applied, edges)])
+    edges, by_hand = _by_hand(inputs, edges, payments, receipts)
     payer = applied.filter("to_scope").select("r").unique()
     in_scope = (
         pl.col("by_rule")
@@ -62,6 +65,7 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
             & (pl.col("r").is_in(edges["r"].implode()) | pl.col("r").is_in(payer["r"].implode()))
         )
         | pl.col("r").is_in(own["r"].implode())
+        | pl.col("r").is_in(by_hand["r"].implode())
     )
     receipts = receipts.with_columns(in_scope=in_scope)
     stand = receipts.filter("in_scope", "is_counted").select("r")
@@ -224,6 +228,23 @@ def _by_crosswalk(
         1,
         1,
     )
+
+
+def _by_hand(
+    inputs: Inputs, edges: pl.DataFrame, payments: pl.DataFrame, receipts: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Edges after what people said, and the edges that are theirs."""
+    decisions = standing(inputs, "payments")
+    if decisions.is_empty():
+        return edges, edges.clear()
+    names = receipts.select("r", ledger_ref=pl.concat_str(pl.lit("receipt:"), "receipt_ref"))
+    p = payments.select("p", "group_ref")
+    said = {
+        kind: pairs(decisions, kind).join(p, on="group_ref").join(names, on="ledger_ref").select("r", "p")
+        for kind in ("match", "unmatch")
+    }
+    mine = _edges(said["match"], BY_HAND, 8)
+    return overruled(edges, mine, said["unmatch"], "r", "p"), mine
 
 
 def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:

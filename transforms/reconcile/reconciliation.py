@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transforms.reconcile.ageing import aged, subledger
+from transforms.reconcile.budget import tolerated_of
 from transforms.reconcile.footing import footing, totals_of
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import match
@@ -12,6 +13,7 @@ from transforms.reconcile.payments import compared_payments
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import match_receipts
 from transforms.reconcile.result import Result, absorbed_of, out_of_scope_of
+from transforms.reconcile.suspects import suspects
 from transforms.reconcile.waterfall import waterfall
 
 
@@ -39,6 +41,8 @@ def reconcile(inputs: Inputs, policy: Policy) -> Result:
         out_of_scope=out_of_scope_of(matched, paid),
         absorbed=absorbed_of(orders, payments),
         footing=proof,
+        suspects=suspects(orders, payments, matched, paid, policy),
+        tolerated=tolerated_of(orders, payments, matched, inputs, policy),
         matched=matched,
         paid=paid,
     )

@@ -20,7 +20,7 @@ class Result:
 
     `totals`: counts and sums by tie_out, entity_code, currency, family_code, outcome_code. `out_of_scope`: (tie_out, kind,
     entity_code, currency, row_count, amount_minor). `absorbed`: what tolerance accepted (tie_out, entity_code, currency,
-    row_count, under_minor, over_minor). `footing`: every proof; see `proofs`.
+    row_count, under_minor, over_minor). `footing`: every proof; see `proofs`. `suspects`, `tolerated`: as the recon tables of these names.
     """
 
     orders: pl.DataFrame
@@ -31,6 +31,8 @@ class Result:
     out_of_scope: pl.DataFrame
     absorbed: pl.DataFrame
     footing: pl.DataFrame
+    suspects: pl.DataFrame
+    tolerated: pl.DataFrame
     matched: Matched
     paid: Paid
 

@@ -1,0 +1,74 @@
+"""What a reconciliation leaves beside its rows: drafts, findings, and how long a row has been open; published in the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from checks.contracts import ALL
+from transforms.reconcile import completeness
+from transforms.reconcile.budget import trends
+from transforms.reconcile.drafts import Journals, drafts
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+    from transforms.reconcile import Result
+
+
+def publish(house: House, session: Session, result: Result) -> dict[str, Any]:
+    """Publish recon.drafts, recon.draft_lines, recon.findings and ops.lingering, and return their figures."""
+    rules = house.settings.reconciliation
+    decisions = session.fetch("ops.decisions")
+    heads, lines = drafts(tied_rows(result), decisions, result.suspects, journals(house))
+    open_rows = completeness.cycles(
+        result.orders, result.payments, session.fetch("ops.lingering")
+    ).with_columns(first_at=pl.col("first_at").fill_null(pl.lit(house.clock(), pl.Datetime("us", "UTC"))))
+    placed = result.orders.drop_nulls("order_ref").unique(["storefront", "order_ref"])
+    findings = pl.concat(
+        [
+            trends(result.tolerated),
+            completeness.number_gaps(
+                session.fetch("core.orders", columns=["storefront", "store_ref", "order_number"])
+            ),
+            completeness.without_orders(result.payments),
+            completeness.lingering(open_rows, rules.lingering_cycles),
+            completeness.odd_volumes(placed),
+        ]
+    )
+    for name, frame in (
+        ("recon.drafts", heads),
+        ("recon.draft_lines", lines),
+        ("recon.findings", findings),
+        ("ops.lingering", open_rows),
+    ):
+        table = ALL[name]
+        session.publish(
+            name, table.checked(table.shaped(frame), at="when reconciling"), key=table.key, mode="replace"
+        )
+    return {
+        "drafts": heads.filter(pl.col("state_code") == "drafted").height,
+        "suspects": result.suspects.filter(~pl.col("is_original")).height,
+        "findings": findings.height,
+    }
+
+
+def journals(house: House) -> Journals:
+    """Where drafted journals go, from the configuration."""
+    rules = house.settings.reconciliation
+    control = rules.control_accounts[0] if len(rules.control_accounts) == 1 else None
+    return Journals(
+        journal=rules.write_off.journal,
+        control_account=control,
+        namespace=house.settings.installation.namespace,
+    )
+
+
+def tied_rows(result: Result) -> pl.DataFrame:
+    """The published rows of both tie-outs in one frame, as far as decisions look at them."""
+    columns = ["group_ref", "entity_code", "currency", "delta_minor", "decision_id"]
+    return pl.concat(
+        rows.select(pl.lit(name).alias("tie_out"), *columns)
+        for name, rows in (("orders", result.orders), ("payments", result.payments))
+    )

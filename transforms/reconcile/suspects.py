@@ -1,0 +1,183 @@
+"""Forensics of double postings: documents that probably stand twice in Intacct, each with the one it repeats. A suspicion, never a proof.
+
+Two bases, and only where the ledger holds more than the storefront owes:
+
+* **reference**: documents of one order with equal amounts, as many of them as the surplus is made of;
+* **cluster**: a document without an order (or a receipt without a payment) beside another of the same entity, customer, currency and
+  amount, dated within the stated days. More than twenty of a kind say nothing and are left out.
+
+The one to keep is what this tool posted, else what was matched, else the earliest.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from transforms.reconcile.matching import Matched
+from transforms.reconcile.policy import Policy
+from transforms.reconcile.receipts import Paid
+from transforms.reconcile.wording import money
+
+COLUMNS = (
+    "cluster_ref", "ledger_ref", "document_number", "entity_code", "customer_id", "currency", "amount_minor", "document_on",
+    "is_original", "basis_code", "sentence",
+)  # fmt: skip
+MOST: Final = 20
+_SHAPE = (
+    "side", "cluster_ref", "ledger_ref", "document_number", "entity", "customer_id", "currency", "amount_minor", "document_on",
+    "is_original", "basis_code",
+)  # fmt: skip
+_PLACE = ["side", "grp", "entity", "currency"]
+
+
+def suspects(
+    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid, policy: Policy
+) -> pl.DataFrame:
+    """recon.suspects of both tie-outs. `orders` and `payments` are the published rows."""
+    documents = _documents(matched, paid)
+    by_reference = _by_reference(documents, _surplus(orders, payments, matched, paid))
+    rest = documents.join(by_reference, on=["side", "ledger_ref"], how="anti")
+    found = pl.concat([by_reference, _by_cluster(rest, policy)])
+    if found.is_empty():
+        return _none()
+    kept = pl.col("is_original")
+    said = (
+        pl.when(kept)
+        .then(pl.lit("The one to keep."))
+        .when(pl.col("basis_code") == "reference")
+        .then(
+            pl.concat_str(
+                pl.lit("Same order and amount ("), money("amount_minor"), pl.lit(") as "), "cluster_ref",
+                pl.lit(", and the ledger holds more than the storefront owes."),
+            )
+        )
+        .otherwise(
+            pl.concat_str(
+                pl.lit("Same customer, currency and amount ("), money("amount_minor"), pl.lit(") as "), "cluster_ref",
+                pl.lit(", about the same date, and nothing of the storefront belongs to it."),
+            )
+        )
+    )  # fmt: skip
+    return (
+        found.with_columns(sentence=said)
+        .rename({"entity": "entity_code"})
+        .select(COLUMNS)
+        .unique(["cluster_ref", "ledger_ref"], keep="first", maintain_order=True)
+        .sort("cluster_ref", "is_original", "ledger_ref", descending=[False, True, False])
+    )
+
+
+def _documents(matched: Matched, paid: Paid) -> pl.DataFrame:
+    """Every counted document and receipt: how it was found decides which of two is the original."""
+    common = ["grp", "entity", "customer_id", "currency", "is_orphan"]
+    pass_no = pl.col("pass_no").cast(pl.Int64)
+    parts = [
+        matched.documents.filter("in_scope", "is_counted", pl.col("total_minor") != 0).select(
+            pl.lit("orders").alias("side"), *common, pass_no, pl.concat_str("kind", pl.lit(":"), "ref").alias("ledger_ref"),
+            pl.coalesce("number", "ref").alias("document_number"), amount_minor="total_minor", document_on="posted_on",
+        ),
+        paid.receipts.filter("in_scope", "is_counted", pl.col("total_minor") != 0).select(
+            pl.lit("payments").alias("side"), *common, pass_no, pl.concat_str(pl.lit("receipt:"), "receipt_ref").alias("ledger_ref"),
+            pl.coalesce("reference", "receipt_ref").alias("document_number"), amount_minor="total_minor", document_on="received_on",
+        ),
+    ]  # fmt: skip
+    rank = pl.when(pl.col("pass_no") == 1).then(0).when(~pl.col("is_orphan")).then(1).otherwise(2)
+    return pl.concat([part.with_columns(pl.col("grp").cast(pl.Int64)) for part in parts]).with_columns(
+        rank=rank
+    )
+
+
+def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
+    """(side, grp, entity, currency, over): by how much the ledger holds more than the storefront owes, per group."""
+    names = [
+        ("orders", orders, matched.orders.select("group_ref", grp=pl.col("grp").cast(pl.Int64))),
+        ("payments", payments, paid.payments.select("group_ref", grp=pl.col("grp").cast(pl.Int64))),
+    ]
+    return pl.concat(
+        rows.filter(pl.col("delta_minor") < 0)
+        .join(heads.unique("group_ref"), on="group_ref")
+        .select(
+            pl.lit(side).alias("side"),
+            "grp",
+            entity="entity_code",
+            currency="currency",
+            over=-pl.col("delta_minor"),
+        )
+        for side, rows, heads in names
+    )
+
+
+def _by_reference(documents: pl.DataFrame, surplus: pl.DataFrame) -> pl.DataFrame:
+    equal = [*_PLACE, "amount_minor"]
+    alike = (
+        documents.filter(pl.col("amount_minor") > 0)
+        .join(surplus, on=_PLACE)
+        .sort("rank", "document_on", "ledger_ref", nulls_last=True)
+        .with_columns(n=pl.len().over(equal), at=pl.int_range(pl.len()).over(equal))
+        .filter((pl.col("n") > 1) & (pl.col("over") >= pl.col("amount_minor")))
+    )
+    # No more repeats than the surplus is made of; the newest are the suspects.
+    spare = pl.min_horizontal(pl.col("n") - 1, pl.col("over") // pl.col("amount_minor"))
+    return (
+        alike.with_columns(is_original=pl.col("at") == 0, is_spare=pl.col("at") >= pl.col("n") - spare)
+        .filter(pl.col("is_original") | pl.col("is_spare"))
+        .with_columns(cluster_ref=pl.col("ledger_ref").first().over(equal), basis_code=pl.lit("reference"))
+        .select(*_SHAPE)
+    )
+
+
+def _by_cluster(documents: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    kind = pl.col("ledger_ref").str.extract(r"^([a-z]+):")
+    known = documents.with_columns(kind=kind).drop_nulls(["customer_id", "document_on"])
+    block = ["side", "kind", "entity", "customer_id", "currency", "amount_minor"]
+    strays = known.filter("is_orphan")
+    # Only documents that some stray resembles take part, whatever the size of the month.
+    near = known.join(strays.select(block).unique(), on=block, how="semi")
+    near = near.filter(pl.len().over(block).is_between(2, MOST))
+    pairs = strays.join(near, on=block, suffix="_other").filter(
+        (pl.col("ledger_ref") != pl.col("ledger_ref_other"))
+        & (
+            (pl.col("document_on") - pl.col("document_on_other")).dt.total_days().abs()
+            <= policy.duplicate_days
+        )
+    )
+    order = ["rank", "document_on", "ledger_ref"]
+    # The original comes before the suspect in rank, date and number; of several the first.
+    pairs = (
+        pairs.filter(_before(order))
+        .sort(*(f"{name}_other" for name in order))
+        .unique(["side", "ledger_ref"], keep="first", maintain_order=True)
+    )
+    copies = pairs.select(
+        "side", "ledger_ref", "document_number", "entity", "customer_id", "currency", "amount_minor", "document_on",
+        cluster_ref="ledger_ref_other", is_original=pl.lit(False), basis_code=pl.lit("cluster"),
+    )  # fmt: skip
+    # What a suspect repeats may itself repeat something: then all of them belong to the first.
+    chain = copies.select("side", cluster_ref="ledger_ref", first="cluster_ref")
+    copies = copies.join(chain, on=["side", "cluster_ref"], how="left").with_columns(
+        cluster_ref=pl.coalesce("first", "cluster_ref")
+    )
+    kept = (
+        known.join(
+            copies.select("side", ledger_ref="cluster_ref").unique(), on=["side", "ledger_ref"], how="semi"
+        )
+        .with_columns(cluster_ref="ledger_ref", is_original=pl.lit(True), basis_code=pl.lit("cluster"))
+        .select(*_SHAPE)
+    )
+    return pl.concat([kept, copies.select(*_SHAPE)])
+
+
+def _before(order: list[str]) -> pl.Expr:
+    """Whether the other of a pair comes first, by the columns in turn."""
+    found = pl.lit(False)
+    for name in reversed(order):
+        left, right = pl.col(f"{name}_other"), pl.col(name)
+        found = (left < right) | ((left == right) & found)
+    return found
+
+
+def _none() -> pl.DataFrame:
+    odd = {"amount_minor": pl.Int64, "document_on": pl.Date, "is_original": pl.Boolean}
+    return pl.DataFrame(schema={name: odd.get(name, pl.String) for name in COLUMNS})
