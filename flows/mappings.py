@@ -19,9 +19,20 @@ NAMES = (
     "statuses",
     "warehouses",
     "buffers",
+    "kits",
+    "stock_shares",
     "corrections",
 )
-OPTIONAL = ("statuses", "buffers", "corrections", "warehouses")
+OPTIONAL = ("statuses", "buffers", "kits", "stock_shares", "corrections", "warehouses")
+_DEFAULTS = {"buffers": {"class_ref": "*"}}
+"""Columns that came later than the files they stand in, with what their absence means."""
+_NUMBERS: dict[str, dict[str, tuple[int, int | None, bool]]] = {
+    # column: (least, most, whether the least itself is allowed)
+    "items": {"pack_qty": (0, None, False)},
+    "buffers": {"percent": (0, 100, True), "units": (0, None, True)},
+    "kits": {"component_qty": (0, None, False)},
+    "stock_shares": {"share_percent": (0, 100, True), "keep_qty": (0, None, True)},
+}
 
 
 def load_mappings(folder: Path) -> dict[str, pl.DataFrame]:
@@ -40,7 +51,7 @@ def load_mappings(folder: Path) -> dict[str, pl.DataFrame]:
                 )
             continue
         try:
-            found[name] = _read(path, table)
+            found[name] = read_mapping(path, table)
         except (SettingsError, Stopped) as fault:
             problems.append(str(fault))
     if problems:
@@ -48,13 +59,17 @@ def load_mappings(folder: Path) -> dict[str, pl.DataFrame]:
     return found
 
 
-def _read(path: Path, table: Table) -> pl.DataFrame:
+def read_mapping(path: Path, table: Table) -> pl.DataFrame:
+    """One file. Raises `SettingsError` or `Stopped` for what its contract does not allow."""
     try:
         frame = pl.read_csv(path, infer_schema=False, encoding="utf8", truncate_ragged_lines=False)
     except (pl.exceptions.PolarsError, OSError) as fault:
         first = str(fault).splitlines()[0]
         raise SettingsError(f"{path.name} cannot be read as CSV: {first}.") from None
     frame = frame.rename({column: column.strip().lstrip("\ufeff") for column in frame.columns})
+    for name, value in _DEFAULTS.get(path.stem, {}).items():
+        present = pl.col(name) if name in frame.columns else pl.lit(None, dtype=pl.String)
+        frame = frame.with_columns(present.fill_null(value).replace("", value).alias(name))
     known, given = set(table.polars_schema), set(frame.columns)
     if given - known or {c.name for c in table.columns if not c.null} - given:
         missing = sorted({c.name for c in table.columns if not c.null} - given)
@@ -75,6 +90,26 @@ def _read(path: Path, table: Table) -> pl.DataFrame:
         raise SettingsError(
             f"{path.name} has empty values in required columns, line(s) {rows}; fill them in."
         )
+    _check_numbers(path, frame)
     if "store_ref" in frame.columns:
         frame = frame.with_columns(pl.col("store_ref").fill_null(""))
     return table.checked(table.shaped(frame), at=f"in {path.name}")
+
+
+def _check_numbers(path: Path, frame: pl.DataFrame) -> None:
+    """Raises `SettingsError` naming the lines whose numbers are none, or lie outside what they may be."""
+    for name, (least, most, touching) in _NUMBERS.get(path.stem, {}).items():
+        if name not in frame.columns:
+            continue
+        value = pl.col(name).cast(pl.Decimal(18, 4), strict=False)
+        low = value < least if touching else value <= least
+        wrong = value.is_null() | low | (value > most if most is not None else pl.lit(value=False))
+        # Spelled as a plain decimal of at most four places: what is cut off would be lost without a word.
+        spelled = pl.col(name).str.contains(r"^\d{1,13}(\.\d{1,4})?$")
+        rows = frame.with_row_index("row", offset=2).filter(pl.col(name).is_not_null() & (wrong | ~spelled))
+        if rows.height:
+            lines = ", ".join(str(row) for row in rows["row"].head(5).to_list())
+            span = f"from {least}" if touching else f"above {least}"
+            raise SettingsError(
+                f"{path.name} has no number {span}{f' to {most}' if most is not None else ''} in {name}, line(s) {lines}; correct it."
+            )

@@ -14,14 +14,21 @@ _EXACT = 1_000_000
 
 
 def most_specific(
-    frame: pl.DataFrame, mapping: pl.DataFrame, keys: Sequence[str], values: Sequence[str]
+    frame: pl.DataFrame,
+    mapping: pl.DataFrame,
+    keys: Sequence[str],
+    values: Sequence[str],
+    *,
+    stars_first: bool = True,
 ) -> pl.DataFrame:
     """The frame with `values` of the best fitting mapping row beside each of its rows; null where no row fits.
 
     `keys` are text columns of both; a null key in the frame fits only `*`. Columns of the frame with the names of `values`
-    are replaced. Every row of the frame comes back once, in its order. The mapping must be unique on its keys.
+    are replaced. Every row of the frame comes back once, in its order. The mapping must be unique on its keys. Without
+    `stars_first` the keys themselves are the precedence: the closest fit of the first key wins, then of the second, and so on.
     """
     keys, values = list(keys), list(values)
+    counted = ["_stars", "_open"] if stars_first else []
     filled = [pl.col(key).fill_null("") for key in keys]
     wanted = frame.select(filled).unique()
     found = wanted
@@ -38,10 +45,9 @@ def most_specific(
         )
         .sort(
             *keys,
-            "_stars",
-            "_open",
+            *counted,
             *(f"_fit_{key}" for key in keys),
-            descending=[False] * (len(keys) + 2) + [True] * len(keys),
+            descending=[False] * (len(keys) + len(counted)) + [True] * len(keys),
         )
         .unique(keys, keep="first", maintain_order=True)
         .select(*(pl.col(key).alias(f"_{key}") for key in keys), *values)

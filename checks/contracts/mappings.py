@@ -42,7 +42,10 @@ ITEMS = Table(
         Column("sku", TEXT, "SKU, or a prefix ending in *."),
         _MODE,
         Column("item_ref", TEXT, "Intacct item.", null=True),
-        Column("category_ref", TEXT, "Category for the revenue account.", null=True),
+        Column(
+            "category_ref", TEXT, "Category for the revenue account; the class of a stock buffer.", null=True
+        ),
+        Column("pack_qty", TEXT, "How many units of the Intacct item one piece is; 1 if empty.", null=True),
         _NOTE,
     ),
 )
@@ -125,14 +128,47 @@ WAREHOUSES = Table(
 )
 BUFFERS = Table(
     "mappings.buffers",
-    ("storefront", "location_ref", "sku"),
-    "Safety buffers that differ from the default; the row with the fewest stars wins.",
+    ("storefront", "location_ref", "class_ref", "sku"),
+    "Safety buffers that differ from the default. The row that fits the item best wins, then the class, the location, the storefront.",
     (
         _STOREFRONT,
         Column("location_ref", TEXT, "Location, or *."),
+        Column("class_ref", TEXT, "Class: category_ref of items.csv; * for any, which it is where the column is left out."),
         Column("sku", TEXT, "SKU, a prefix ending in *, or *."),
         Column("percent", TEXT, "Percent of on hand, rounded up; empty if units are given.", null=True),
         Column("units", TEXT, "Units; empty if a percent is given.", null=True),
+        _NOTE,
+    ),
+)
+KITS = Table(
+    "mappings.kits",
+    ("storefront", "sku", "component_ref"),
+    "What a kit or bundle is made of; it is as available as its scarcest component.",
+    (
+        _STOREFRONT,
+        Column("sku", TEXT, "The SKU that is sold; no prefix."),
+        Column("component_ref", TEXT, "Intacct item it takes."),
+        Column("component_qty", TEXT, "How many units of it."),
+        _NOTE,
+    ),
+)
+STOCK_SHARES = Table(
+    "mappings.stock_shares",
+    ("warehouse_ref", "storefront"),
+    "How storefronts that sell from one warehouse share it. Without a row everybody may sell everything that is free.",
+    (
+        Column("warehouse_ref", TEXT, "Intacct warehouse, or *."),
+        _STOREFRONT,
+        Column(
+            "policy",
+            TEXT,
+            "`pooled`: everything; `share`: a percentage of what is free; `priority`: what is left after keep_qty.",
+            words=("pooled", "share", "priority"),
+        ),
+        Column("share_percent", TEXT, "share: the percentage, 0 to 100.", null=True),
+        Column(
+            "keep_qty", TEXT, "priority: units of each item left to the storefronts before it.", null=True
+        ),
         _NOTE,
     ),
 )
@@ -166,5 +202,7 @@ TABLES = (
     STATUSES,
     WAREHOUSES,
     BUFFERS,
+    KITS,
+    STOCK_SHARES,
     CORRECTIONS,
 )

@@ -168,6 +168,21 @@ STOCK_WRITES = Table(
     ),
 )
 
+STOCK_CHECKS = Table(
+    "ops.stock_checks",
+    ("run_id", "storefront", "sku", "location_ref"),
+    "A sample of stock figures read back from the storefronts after publishing.",
+    (
+        Column("run_id", TEXT, "Run."),
+        Column("storefront", TEXT, "Storefront."),
+        Column("sku", TEXT, "Item."),
+        Column("location_ref", TEXT, "Location."),
+        Column("expected_qty", WHOLE, "What it should show."),
+        Column("found_qty", WHOLE, "What it shows; null if the row is not there.", null=True),
+        Column("at", INSTANT, "When."),
+    ),
+)
+
 CLOSES = Table(
     "ops.closes",
     ("entity_code", "period", "revision"),
@@ -249,5 +264,6 @@ TABLES = (
     EXCHANGES,
     QUOTA,
     STOCK_WRITES,
+    STOCK_CHECKS,
     CLOSES,
 )

@@ -118,8 +118,10 @@ WEB_STOCK = Table(
             "native_ref", TEXT, "The storefront's row to write to; null if it must be created.", null=True
         ),
         Column("version_no", WHOLE, "Its version when read.", null=True),
-        Column("on_hand_qty", QUANTITY, "On hand by Intacct."),
-        Column("allocated_qty", QUANTITY, "Allocated outside this storefront."),
+        Column("item_ref", TEXT, "The Intacct item it takes; of a kit the scarcest component.", null=True),
+        Column("per_piece_qty", QUANTITY, "How many units of that item one piece takes.", null=True),
+        Column("on_hand_qty", QUANTITY, "On hand of that item by Intacct."),
+        Column("allocated_qty", QUANTITY, "Allocated outside the storefronts."),
         Column("reserved_qty", QUANTITY, "Reserved by the storefront itself; it subtracts these on its own."),
         Column("buffer_qty", QUANTITY, "Safety buffer after rounding up."),
         Column("buffer_rule", TEXT, "Which buffer rule applied."),
@@ -138,4 +140,40 @@ WEB_STOCK = Table(
     ),
 )
 
-TABLES = (DOCUMENTS, DOCUMENT_LINES, DOCUMENT_ORDERS, WEB_STOCK)
+WEB_STOCK_PARTS = Table(
+    "out.web_stock_parts",
+    ("storefront", "sku", "location_ref", "item_ref"),
+    "What each figure of web_stock was worked out from: one row per SKU, location and item it takes. Quantities are in units of the item.",
+    (
+        Column("storefront", TEXT, "Storefront."),
+        Column("sku", TEXT, "The storefront's item code."),
+        Column("location_ref", TEXT, "The storefront's location."),
+        Column("item_ref", TEXT, "Intacct item: the SKU's own, or a component of the kit."),
+        Column("warehouse_ref", TEXT, "Intacct warehouse.", null=True),
+        Column(
+            "per_piece_qty", QUANTITY, "Units of the item in one piece: pack size, or quantity in the kit."
+        ),
+        Column("on_hand_qty", QUANTITY, "On hand; null where Intacct has no figure.", null=True),
+        Column("allocated_qty", QUANTITY, "Allocated outside the storefronts.", null=True),
+        Column(
+            "held_qty",
+            QUANTITY,
+            "Held by open web orders of every storefront, through every SKU that takes the item; 0 where Intacct's allocations hold them.",
+        ),
+        Column(
+            "reserved_qty",
+            QUANTITY,
+            "Pieces of this SKU its own storefront reserves; null where it reserves nothing.",
+            null=True,
+        ),
+        Column("buffer_percent", QUANTITY, "Buffer in percent of on hand."),
+        Column("buffer_units_qty", QUANTITY, "Buffer in units."),
+        Column("share_percent", QUANTITY, "Which part of what is free this storefront may sell."),
+        Column("keep_qty", QUANTITY, "Units left to storefronts before this one."),
+        Column("pieces_qty", WHOLE, "Pieces this item alone would allow.", null=True, least=0),
+        Column("as_of_at", INSTANT, "Age of the Intacct figure."),
+        Column("run_id", TEXT, "The run that computed it."),
+    ),
+)
+
+TABLES = (DOCUMENTS, DOCUMENT_LINES, DOCUMENT_ORDERS, WEB_STOCK, WEB_STOCK_PARTS)

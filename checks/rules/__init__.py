@@ -5,6 +5,6 @@ A rule returns its offending rows with their keys, and a sentence for each that 
 
 from __future__ import annotations
 
-from checks.rules import controls, mappings, orders, payments, postings, stock
+from checks.rules import controls, mappings, orders, payments, postings, stock, stock_holds
 
-__all__ = ["controls", "mappings", "orders", "payments", "postings", "stock"]
+__all__ = ["controls", "mappings", "orders", "payments", "postings", "stock", "stock_holds"]

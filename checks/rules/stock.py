@@ -34,12 +34,13 @@ def negative(tables: Tables, limits: Limits) -> pl.DataFrame:
 def above_on_hand(tables: Tables, limits: Limits) -> pl.DataFrame:
     """Rows that would sell more than Intacct has on hand."""
     wrong = tables["out.web_stock"].filter(
-        pl.col("available_qty").cast(pl.Decimal(18, 4)) > pl.col("on_hand_qty").clip(lower_bound=0)
+        pl.col("available_qty").cast(pl.Decimal(38, 4)) * pl.col("per_piece_qty").fill_null(1)
+        > pl.col("on_hand_qty").clip(lower_bound=0)
     )
     return _findings(
         wrong,
         pl.format(
-            "SKU {} at {}: {} available of {} on hand; nothing is published, look at its figures.",
+            "SKU {} at {}: {} available of {} of its item on hand; nothing is published, look at its figures.",
             "sku", "location_ref", "available_qty", pl.col("on_hand_qty").cast(pl.String),
         ),
     )  # fmt: skip

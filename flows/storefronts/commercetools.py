@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flows.storefronts.kind import Kind, StockUpdate, Transform
+from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,6 +38,7 @@ class CommercetoolsKind(Kind):
             client_id=front.client_id,
             client_secret=house.secret(front.client_secret),
             page_size=front.page_size,
+            sync_channel=front.sync_channel or None,
         )
 
     def transforms(
@@ -64,19 +65,7 @@ class CommercetoolsKind(Kind):
 
     def write_stock(self, courier: Commercetools, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
         """One call per row under the version it was decided on: the platform has no bulk write."""
-        from tieout.connectors.storefronts.commercetools_stock import StockChange
-
-        changes = [
-            StockChange(
-                sku=row["sku"],
-                channel_ref=row["location_ref"] or None,
-                quantity=row["publish_qty"],
-                native_ref=row["native_ref"],
-                version=row["version_no"],
-                expected_on_stock=row["current_qty"],
-            )
-            for row in rows
-        ]
+        changes = [stock_change(row) for row in rows]
         for write in courier.write_stock(changes):
             yield StockUpdate(
                 write.sku, write.channel_ref or "", write.before, write.after, write.outcome, write.detail

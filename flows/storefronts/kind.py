@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tieout.connectors.writes import StockChange
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -57,3 +59,22 @@ class Kind(ABC):
     def write_stock(self, courier: Any, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate] | None:
         """Write rows of `out.web_stock`; None where the platform cannot take stock."""
         return None
+
+    def read_stock(self, courier: Any, rows: Iterable[Mapping[str, Any]]) -> Iterator[int | None] | None:
+        """The figure the storefront shows now for each row of `out.web_stock`; None where the platform cannot say."""
+        if not hasattr(courier, "read_stock"):
+            return None
+        found: Iterator[int | None] = courier.read_stock([stock_change(row) for row in rows])
+        return found
+
+
+def stock_change(row: Mapping[str, Any]) -> StockChange:
+    """A row of `out.web_stock` as a value for a courier."""
+    return StockChange(
+        sku=row["sku"],
+        channel_ref=row["location_ref"] or None,
+        quantity=row["publish_qty"],
+        native_ref=row["native_ref"],
+        version=row["version_no"],
+        expected_on_stock=row["current_qty"],
+    )

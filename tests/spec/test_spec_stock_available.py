@@ -214,7 +214,7 @@ def test_the_same_as_plain_sql_on_five_thousand_items() -> None:
     )
     percents = pl.DataFrame({"sku": skus, "percent": (spread % 12).cast(pl.Int64)})
     buffers = percents.select(
-        storefront=pl.lit("shop"), location_ref=pl.lit("*"), sku="sku", percent=pl.col("percent").cast(pl.String),
+        storefront=pl.lit("shop"), location_ref=pl.lit("*"), class_ref=pl.lit("*"), sku="sku", percent=pl.col("percent").cast(pl.String),
         units=pl.lit(None, dtype=pl.String), note=pl.lit(None, dtype=pl.String),
     )  # fmt: skip
     seen = pl.lit(NOW).cast(pl.Datetime("us", "UTC"))

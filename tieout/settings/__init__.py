@@ -109,6 +109,8 @@ class Stock(Section):
     when_too_old: Literal["stop", "raise_buffer"] = "stop"
     raised_buffer_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(20)
     allocated_total: str = "ALLOCATED"
+    allocated_includes_web: bool = False
+    read_back_sample: Annotated[int, Field(ge=0, le=1000)] = 20
 
 
 class Checks(Section):

@@ -50,6 +50,7 @@ class CommercetoolsStorefront(CommonStorefront):
     page_size: Annotated[int, Field(ge=1, le=500)] = 500
     tender_slugs: tuple[str, ...] = ("gift-card", "store-credit")
     gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    sync_channel: str = ""
 
 
 class FilesStorefront(CommonStorefront):
