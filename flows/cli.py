@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_matching
+from flows import cli_mappings, cli_matching
 from tieout import __version__
 from tieout.errors import EXIT_DEFECT, EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
 
@@ -259,6 +259,9 @@ def outbox(
         _house(config, quiet=True), action, documents or [], reason=reason, author=author, state=state
     ):
         typer.echo(line)
+
+
+cli_mappings.register(app)
 
 
 @app.command(

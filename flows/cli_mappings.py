@@ -32,21 +32,17 @@ def mappings(
         list[str] | None, typer.Option("--set", help="accept: a column of the row, e.g. item_ref=MUG-1.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept beside the row.")] = "",
-    author: Annotated[
-        str, typer.Option(help="Your name; kept beside the row.", envvar="TIEOUT_AUTHOR")
-    ] = "",
+    author: Annotated[str, typer.Option(help="Your name; kept beside the row.", envvar="TIEOUT_AUTHOR")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="show: for machines.")] = False,
 ) -> None:
     """Which codes are known, fixable, ignored or missing, ranked by the money waiting, and the rows to add; or add one with a reason."""
     from flows import coverage
-    from flows.cli import house_of
+    from flows.wiring import open_house
 
-    house = house_of(config)
+    house = open_house(config)
     if action == "show":
         found = coverage.look(house)
-        typer.echo(
-            json.dumps(found, indent=2, ensure_ascii=False) if as_json else coverage.as_text(found)
-        )
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else coverage.as_text(found))
         raise typer.Exit(found["exit_code"])
     if action == "history":
         told = coverage.history(house)

@@ -37,7 +37,9 @@ def look(house: House) -> dict[str, Any]:
         rows = coverage(used[subject.name], mapping, subject)
         proposed = _proposed(subject, rows, mapping, tables)
         found["mappings"].append(_told(subject, rows, proposed))
-    waiting = [code for one in found["mappings"] for code in one["codes"] if code["list"] in ("fixable", "missing")]
+    waiting = [
+        code for one in found["mappings"] for code in one["codes"] if code["list"] in ("fixable", "missing")
+    ]
     found["waiting_codes"] = len(waiting)
     found["exit_code"] = 1 if waiting else 0
     return found
@@ -48,7 +50,9 @@ def _tables(house: House) -> dict[str, pl.DataFrame]:
         return {name: session.fetch(name) for name in _TABLES}
 
 
-def _told(subject: Subject, rows: pl.DataFrame, proposed: Mapping[tuple[str, ...], list[dict[str, Any]]]) -> dict[str, Any]:
+def _told(
+    subject: Subject, rows: pl.DataFrame, proposed: Mapping[tuple[str, ...], list[dict[str, Any]]]
+) -> dict[str, Any]:
     codes: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows.iter_rows(named=True):
         key = tuple(row[name] for name in subject.keys)
@@ -90,7 +94,9 @@ def _proposed(
         return {}
     others = [name for name in subject.keys if name != column]
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    missing = rows.filter(pl.col("list_code") == "missing").unique(subject.keys, keep="first", maintain_order=True)
+    missing = rows.filter(pl.col("list_code") == "missing").unique(
+        subject.keys, keep="first", maintain_order=True
+    )
     for values, block in missing.group_by(others, maintain_order=True):
         scope = dict(zip(others, values, strict=True))
         known = _known(subject, column, scope, mapping, tables)
@@ -103,19 +109,29 @@ def _proposed(
 
 
 def _known(
-    subject: Subject, column: str, scope: Mapping[str, Any], mapping: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
+    subject: Subject,
+    column: str,
+    scope: Mapping[str, Any],
+    mapping: pl.DataFrame,
+    tables: Mapping[str, pl.DataFrame],
 ) -> list[str]:
     """Codes of a storefront that have a row: those of the file, and for SKUs also those its stock lists that a row fits."""
     fits = [pl.col(name).is_in([value, "*"]) for name, value in scope.items()]
-    exact = mapping.filter(*fits, pl.col("mode") == "map", ~pl.col(column).str.ends_with("*"))[column].to_list()
+    exact = mapping.filter(*fits, pl.col("mode") == "map", ~pl.col(column).str.ends_with("*"))[
+        column
+    ].to_list()
     if subject.name != "items":
         return exact
     listed = tables["core.stock"].filter(pl.col("source") == scope["storefront"])
     sold = tables["core.order_lines"].filter(
-        (pl.col("storefront") == scope["storefront"]) & (pl.col("kind_code") == "item") & pl.col("sku").is_not_null()
+        (pl.col("storefront") == scope["storefront"])
+        & (pl.col("kind_code") == "item")
+        & pl.col("sku").is_not_null()
     )
     seen = pl.concat([listed.select("sku"), sold.select("sku")]).unique()
-    mapped, _ = resolve(seen.with_columns(storefront=pl.lit(scope["storefront"])), mapping, ["storefront", "sku"])
+    mapped, _ = resolve(
+        seen.with_columns(storefront=pl.lit(scope["storefront"])), mapping, ["storefront", "sku"]
+    )
     return exact + mapped.filter(pl.col("mode") == "map")["sku"].to_list()
 
 
@@ -123,7 +139,14 @@ def _known(
 
 
 def accept(
-    house: House, name: str, key: Sequence[str], *, like: str, given: Mapping[str, str], author: str, reason: str
+    house: House,
+    name: str,
+    key: Sequence[str],
+    *,
+    like: str,
+    given: Mapping[str, str],
+    author: str,
+    reason: str,
 ) -> list[str]:
     """Add the row of one code to its CSV file: with the values of the known code `like`, or those `given` by column, or both.
 
@@ -141,7 +164,9 @@ def accept(
         model = {**code, column: like}
         rows, _ = resolve(pl.DataFrame([model]), mapping, subject.keys)
         if rows.is_empty():
-            raise InputError(f"'{like}' has no row in {name}.csv itself, so its meaning cannot be taken over; use --set.")
+            raise InputError(
+                f"'{like}' has no row in {name}.csv itself, so its meaning cannot be taken over; use --set."
+            )
         values = {one: rows[one][0] for one in mapping.columns if one not in subject.keys}
         if name == "items" and (values.get("item_ref") or "").endswith("*"):
             values["item_ref"] = _spelled_out(mapping, model, values["item_ref"] or "")
@@ -149,7 +174,9 @@ def accept(
         score = close["score"][0] if close.height else None
     elif not given:
         raise InputError("Say what the code means: --like KNOWN, or --set COLUMN=VALUE for each column.")
-    return _added(house, subject, code, {"mode": "map", **values, **given}, "accept", like, score, author, reason)
+    return _added(
+        house, subject, code, {"mode": "map", **values, **given}, "accept", like, score, author, reason
+    )
 
 
 def ignore(house: House, name: str, key: Sequence[str], *, author: str, reason: str) -> list[str]:
@@ -164,12 +191,16 @@ def _subject(name: str) -> Subject:
     for subject in SUBJECTS:
         if subject.name == name:
             return subject
-    raise InputError(f"There is no mapping '{name}' here; choose one of {', '.join(one.name for one in SUBJECTS)}.")
+    raise InputError(
+        f"There is no mapping '{name}' here; choose one of {', '.join(one.name for one in SUBJECTS)}."
+    )
 
 
 def _key(subject: Subject, key: Sequence[str]) -> dict[str, str]:
     if len(key) != len(subject.keys):
-        raise InputError(f"A code of {subject.name}.csv is given as {' '.join(one.upper() for one in subject.keys)}; {len(key)} word(s) were given.")
+        raise InputError(
+            f"A code of {subject.name}.csv is given as {' '.join(one.upper() for one in subject.keys)}; {len(key)} word(s) were given."
+        )
     return dict(zip(subject.keys, key, strict=True))
 
 
@@ -186,14 +217,20 @@ def _added(
     score: int | None, author: str, reason: str,
 ) -> list[str]:  # fmt: skip
     if not author.strip() or not reason.strip():
-        raise InputError(f"`tieout mappings {action}` needs --author and --reason; both are kept beside the row.")
+        raise InputError(
+            f"`tieout mappings {action}` needs --author and --reason; both are kept beside the row."
+        )
     table = ALL[f"mappings.{subject.name}"]
     unknown = sorted(set(values) - set(table.polars_schema))
     if unknown:
-        raise InputError(f"{subject.name}.csv has no column {unknown[0]}; its columns are {', '.join(table.polars_schema)}.")
+        raise InputError(
+            f"{subject.name}.csv has no column {unknown[0]}; its columns are {', '.join(table.polars_schema)}."
+        )
     mapped, _ = resolve(pl.DataFrame([dict(code)]), house.mappings[subject.name], subject.keys)
     if mapped.height:
-        raise InputError(f"{', '.join(code.values())} has a row in {subject.name}.csv already; change it in the file.")
+        raise InputError(
+            f"{', '.join(code.values())} has a row in {subject.name}.csv already; change it in the file."
+        )
     now = house.clock()
     note = f"{now:%Y-%m-%d} {author.strip()}: {reason.strip()}" + (f" (like {like})" if like else "")
     row = {**values, **code, "note": note}
@@ -208,7 +245,9 @@ def _added(
             "reason": reason.strip(), "at": now,
         }  # fmt: skip
         frame = pl.DataFrame([audit], schema=changes.polars_schema)
-        session.publish(changes.name, changes.checked(frame, at="when adding a mapping"), key=changes.key, mode="append")
+        session.publish(
+            changes.name, changes.checked(frame, at="when adding a mapping"), key=changes.key, mode="append"
+        )
     house.__dict__.pop("mappings", None)
     return [f"added to {subject.name}.csv: {line}", "Run `tieout run check` to let the orders it held go on."]
 
@@ -235,7 +274,10 @@ def as_text(found: Mapping[str, Any]) -> str:
         counts = ", ".join(f"{number} {name}" for name, number in one["counts"].items() if number)
         told.append(f"{one['file']:<16} {counts or 'no codes in use'}")
     waiting = [
-        (one, code) for one in found["mappings"] for code in one["codes"] if code["list"] in ("fixable", "missing")
+        (one, code)
+        for one in found["mappings"]
+        for code in one["codes"]
+        if code["list"] in ("fixable", "missing")
     ]
     if not waiting:
         return "\n".join([*told, "", "Every code in use is mapped or ignored on purpose."])
@@ -247,7 +289,9 @@ def as_text(found: Mapping[str, Any]) -> str:
         for code in mine[:LISTED]:
             money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(code["amounts"].items()))
             blocked = f"{code['orders']} order(s)" + (f", {money}" if money else "")
-            told.append(f"  {' '.join(code['code'].values())}: {blocked if code['orders'] else 'no order waits'}")
+            told.append(
+                f"  {' '.join(code['code'].values())}: {blocked if code['orders'] else 'no order waits'}"
+            )
             told.append(f"      add: {code['csv_row']}")
             for candidate in code.get("proposals", []):
                 sure = "" if candidate["is_clear"] else ", one of several"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from checks.contracts import Table
 from flows.mappings import read_mapping
-from tieout.errors import InputError, SettingsError, WarehouseError
+from tieout.errors import InputError, SettingsError, Stopped, WarehouseError
 from tieout.warehouse.locking import AdvisoryLock
 
 
@@ -65,7 +65,7 @@ def _replace(path: Path, content: bytes, table: Table) -> None:
             beside.chmod(path.stat().st_mode & 0o777)
         try:
             read_mapping(beside, table)
-        except SettingsError as fault:
+        except (SettingsError, Stopped) as fault:
             raise InputError(f"The row was not added: {fault}") from None
         beside.replace(path)
     except OSError as fault:

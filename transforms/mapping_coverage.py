@@ -55,10 +55,16 @@ def used_codes(tables: Mapping[str, pl.DataFrame], stores: pl.DataFrame) -> dict
         tables["core.payments"]
         .filter((pl.col("kind_code") == "charge") & (pl.col("state_code") == "success"))
         .select("storefront", "payment_ref", "order_ref", pl.col("tender_code").fill_null(""))
-        .join(named.unique(["storefront", "payment_ref"], keep="any"), on=["storefront", "payment_ref"], how="left")
+        .join(
+            named.unique(["storefront", "payment_ref"], keep="any"),
+            on=["storefront", "payment_ref"],
+            how="left",
+        )
         .select("storefront", "tender_code", order_ref=pl.coalesce("order_ref", "named_ref"))
     )
-    placed, _ = resolve(orders, stores.select("storefront", "store_ref", "mode", "entity_code"), ["storefront", "store_ref"])
+    placed, _ = resolve(
+        orders, stores.select("storefront", "store_ref", "mode", "entity_code"), ["storefront", "store_ref"]
+    )
     placed = placed.filter(pl.col("entity_code").is_not_null())
 
     def of(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:

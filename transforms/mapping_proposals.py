@@ -49,8 +49,12 @@ def proposals(
         if not candidates:
             continue
         spelled = [plain(one) for one in candidates]
-        found = process.extract(plain(code), spelled, scorer=fuzz.ratio, score_cutoff=least, limit=most_each + 1)
-        ranked = sorted(((int(score), candidates[at]) for _, score, at in found), key=lambda one: (-one[0], one[1]))
+        found = process.extract(
+            plain(code), spelled, scorer=fuzz.ratio, score_cutoff=least, limit=most_each + 1
+        )
+        ranked = sorted(
+            ((int(score), candidates[at]) for _, score, at in found), key=lambda one: (-one[0], one[1])
+        )
         clear = len(ranked) == 1 or (len(ranked) > 1 and ranked[0][0] - ranked[1][0] >= margin)
         rows += [
             (code, proposed, score, clear and place == 0)

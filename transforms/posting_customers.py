@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from transforms.addresses import normalised
 from transforms.identity import fitted, minted
 from transforms.posting_terms import Existing, PostingPolicy
 
@@ -92,7 +93,7 @@ def customer_documents(
         .join(sent.select(pl.col("number").alias("customer_id")), on="customer_id", how="anti")
     )
     known = needed.filter(pl.col("customer_ref").is_not_null()).join(
-        customers.select("storefront", "customer_ref", *_DETAILS),
+        normalised(customers).select("storefront", "customer_ref", *_DETAILS),
         on=["storefront", "customer_ref"],
         how="left",
     )

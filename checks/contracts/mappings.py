@@ -133,7 +133,11 @@ BUFFERS = Table(
     (
         _STOREFRONT,
         Column("location_ref", TEXT, "Location, or *."),
-        Column("class_ref", TEXT, "Class: category_ref of items.csv; * for any, which it is where the column is left out."),
+        Column(
+            "class_ref",
+            TEXT,
+            "Class: category_ref of items.csv; * for any, which it is where the column is left out.",
+        ),
         Column("sku", TEXT, "SKU, a prefix ending in *, or *."),
         Column("percent", TEXT, "Percent of on hand, rounded up; empty if units are given.", null=True),
         Column("units", TEXT, "Units; empty if a percent is given.", null=True),

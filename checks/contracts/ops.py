@@ -183,6 +183,24 @@ STOCK_CHECKS = Table(
     ),
 )
 
+MAPPING_CHANGES = Table(
+    "ops.mapping_changes",
+    ("run_id", "mapping", "code"),
+    "Rows a person added to a mapping by command: who, when, why, and which known code it was taken for. Append-only.",
+    (
+        Column("run_id", TEXT, "Run."),
+        Column("mapping", TEXT, "stores, items, taxes, tenders or warehouses."),
+        Column("code", TEXT, "The code, its parts separated by a space."),
+        Column("action", TEXT, "accept or ignore.", words=("accept", "ignore")),
+        Column("csv_row", TEXT, "The row as it was written."),
+        Column("proposed_like", TEXT, "The known code whose meaning was taken over.", null=True),
+        Column("score_no", WHOLE, "How alike the two codes are, of 100.", null=True),
+        Column("author", TEXT, "Who."),
+        Column("reason", TEXT, "Why."),
+        Column("at", INSTANT, "When."),
+    ),
+)
+
 CLOSES = Table(
     "ops.closes",
     ("entity_code", "period", "revision"),
@@ -265,5 +283,6 @@ TABLES = (
     QUOTA,
     STOCK_WRITES,
     STOCK_CHECKS,
+    MAPPING_CHANGES,
     CLOSES,
 )

@@ -229,7 +229,12 @@ def test_every_rule_is_given_the_tables_it_reads() -> None:
     from checks.findings import RULES
     from flows import check
 
-    staged = {*check._TABLES, *check.WORKED_OUT, "ops.controls", *(name for name in ALL if name.startswith("mappings."))}
+    staged = {
+        *check._TABLES,
+        *check.WORKED_OUT,
+        "ops.controls",
+        *(name for name in ALL if name.startswith("mappings.")),
+    }
     later = set(check.PLAN_TABLES.values())
     idle = {}
     for code, rule in RULES.items():
