@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_mappings, cli_matching
+from flows import cli_mappings, cli_matching, cli_stock
 from tieout import __version__
 from tieout.errors import EXIT_DEFECT, EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
 
@@ -262,6 +262,7 @@ def outbox(
 
 
 cli_mappings.register(app)
+cli_stock.register(app)
 
 
 @app.command(

@@ -171,3 +171,22 @@ def _pieces(column: str) -> pl.Expr:
 def _percent_words(scaled: int) -> str:
     whole, rest = divmod(scaled, QUANTITY_SCALE)
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
+
+
+def takes(skus: pl.DataFrame, items: pl.DataFrame, kits: pl.DataFrame) -> pl.DataFrame:
+    """Which items the SKUs (`storefront`, `sku`) take: `storefront`, `sku`, `item_ref`, `per_piece` in ten-thousandths, `class_ref`. SKUs
+    that are mapped `ignore` take none."""
+    named = items.with_columns(
+        item_rule=pl.col("sku"), item_mode=pl.col("mode"), class_ref=pl.col("category_ref")
+    )
+    values = ["item_ref", "item_rule", "item_mode", "class_ref", "pack_qty"]
+    rows = most_specific(
+        skus.select("storefront", "sku").unique().sort("storefront", "sku"),
+        named,
+        ["storefront", "sku"],
+        values,
+    )
+    rows = rows.filter((pl.col("item_mode") != "ignore").fill_null(value=True)).with_columns(
+        item_ref=pl.coalesce(mapped_item(), "sku"), pack=_pieces("pack_qty").fill_null(QUANTITY_SCALE)
+    )
+    return parts(rows, kits).select("storefront", "sku", "item_ref", "per_piece", "class_ref")
