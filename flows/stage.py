@@ -25,6 +25,7 @@ _CHILDREN = {
     "core.order_payments": ["storefront", "order_ref"],
     "core.shipments": ["storefront", "order_ref"],
     "core.returns": ["storefront", "order_ref"],
+    "core.reductions": ["storefront", "order_ref"],
 }
 _LEDGER_TABLES = {
     "ARINVOICE": ("core.ar_invoices", "invoice_ref"),

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from flows.storefronts.commercetools import CommercetoolsKind
 from flows.storefronts.files import FilesKind
 from flows.storefronts.kind import Kind, StockUpdate, Transform
+from flows.storefronts.xcart import XCartKind
 
 __all__ = ["KINDS", "Kind", "StockUpdate", "Transform"]
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (CommercetoolsKind(), FilesKind())}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (CommercetoolsKind(), FilesKind(), XCartKind())}
 """Kind by the word of the configuration. The class of its settings stands in tieout/settings/storefronts.py."""

@@ -53,6 +53,28 @@ class CommercetoolsStorefront(CommonStorefront):
     sync_channel: str = ""
 
 
+class XCartStorefront(CommonStorefront):
+    """An X-Cart 5.5 shop, read with a key of its API. Policies of reading are those of `transforms.storefronts.xcart_settings`."""
+
+    needed: ClassVar[tuple[str, ...]] = ("api_url", "api_key")
+    secrets: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    kind: Literal["xcart"]
+    api_url: str = ""
+    api_key: str = ""
+    page_size: Annotated[int, Field(ge=1, le=100)] = 100
+    payments_look_back_days: Annotated[int, Field(ge=0, le=366)] = 14
+    variants: bool = False
+    store: str = ""
+    stores: Mapping[str, str] = {}
+    statuses: Mapping[str, str] = {}
+    tax_key: Literal["name", "code"] = "name"
+    untaxed: Literal["hold", "accept"] = "hold"
+    shared_tax: Literal["hold", "split"] = "hold"
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    test_emails: tuple[str, ...] = ("@example.test",)
+
+
 class FilesStorefront(CommonStorefront):
     """Orders, lines, payments, refunds and stock in plain files."""
 
@@ -63,5 +85,5 @@ class FilesStorefront(CommonStorefront):
     column_map: Path | None = None
 
 
-Storefront = Annotated[CommercetoolsStorefront | FilesStorefront, Field(discriminator="kind")]
+Storefront = Annotated[CommercetoolsStorefront | FilesStorefront | XCartStorefront, Field(discriminator="kind")]
 """One storefront of any kind: `kind` says which."""

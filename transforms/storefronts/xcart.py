@@ -79,7 +79,9 @@ def _orders(
     heads = heads.join(shipped, on="at", how="left", maintain_order="left").with_columns(
         problem_texts(decoded.troubles, raw.height),
         revision=pl.col("changed_at").dt.epoch("s").clip(lower_bound=0),
-        store_ref=pl.lit(settings.store),
+        store_ref=pl.col("currency").replace_strict(
+            dict(settings.stores), default=settings.store, return_dtype=pl.String
+        ),
         status_code=pl.col("status").fill_null("held"),
         placed_at=pl.coalesce("placed_at", "changed_at"),
         captured_at=pl.lit(None, dtype=INSTANT),

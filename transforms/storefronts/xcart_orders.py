@@ -166,7 +166,7 @@ def lines_of(
     added = extras.filter(~pl.col("include") & (pl.col("kind") != "tax"))
     sums = added.group_by("at").agg(off=pl.col("minor").filter(pl.col("kind") == "discount").sum())
     carriers = added.filter((pl.col("kind") != "discount") & (pl.col("minor") != 0))
-    rest = _tax_left(extras, row_taxes, carriers)
+    rest = _tax_left(extras, row_taxes, carriers, split=settings.shared_tax == "split")
     plan = _plan(heads, rows, sums, rest)
     _blame_rows_without_sum(decoded, rows, plan)
     words = rest.group_by("at").agg(
@@ -315,11 +315,13 @@ def _row_taxes(
     return frame.with_columns(minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")))
 
 
-def _tax_left(extras: pl.DataFrame, row_taxes: pl.DataFrame, carriers: pl.DataFrame) -> pl.DataFrame:
+def _tax_left(
+    extras: pl.DataFrame, row_taxes: pl.DataFrame, carriers: pl.DataFrame, *, split: bool
+) -> pl.DataFrame:
     """Per order, tax and inclusion: what the order states (`minor`), and what of it is in no row (`rest`).
 
     `is_carried`: it is the only included tax left over and the order has exactly one line of shipping or fees, which then is the only
-    thing that can hold it.
+    thing that can hold it; with `split`, several may share it.
     """
     key = ["at", "tax_name", "include"]
     stated = (
@@ -334,10 +336,9 @@ def _tax_left(extras: pl.DataFrame, row_taxes: pl.DataFrame, carriers: pl.DataFr
         lone, on="at", how="left", maintain_order="left"
     )
     is_left = pl.col("include") & (pl.col("rest") != 0)
+    enough = pl.col("carriers") >= 1 if split else pl.col("carriers") == 1
     return rest.with_columns(
-        is_carried=is_left
-        & (is_left.sum().over("at") == 1)
-        & (pl.col("carriers") == 1).fill_null(value=False)
+        is_carried=is_left & (is_left.sum().over("at") == 1) & enough.fill_null(value=False)
     )
 
 
@@ -409,19 +410,31 @@ def _extra_lines(carriers: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
         carriers.drop("tax_name")
         .join(carried, on="at", how="left", maintain_order="left")
         .with_columns(pl.col("rest").fill_null(0))
+        # Cumulative shares, so that the parts sum to the tax; a lone carrier takes all of it.
+        .with_columns(reached=pl.col("minor").cum_sum().over("at"), whole=pl.col("minor").sum().over("at"))
+        .with_columns(share=_share("reached") - _share("reached").shift(1, fill_value=0).over("at"))
     )
     return _lines(
         whole.with_columns(
             line_ref=pl.col("kind"),
             kind_code="kind",
             sku=_NULL,
-            net_minor=pl.col("minor") - pl.col("rest"),
+            net_minor=pl.col("minor") - pl.col("share"),
             discount_minor=_ZERO,
-            tax_minor="rest",
+            tax_minor="share",
             tax_code="tax_name",
             quantity=pl.lit(1).cast(QUANTITY),
         )
     )
+
+
+def _share(reached: str) -> pl.Expr:
+    """The part of `rest` that falls on what is `reached` of the `whole`, rounded half up."""
+    whole = pl.col("whole").cast(pl.Int128)
+    wide = pl.col("rest").cast(pl.Int128) * pl.col(reached).cast(pl.Int128) * 2 + whole
+    part = (wide // pl.when(whole == 0).then(1).otherwise(whole * 2).cast(pl.Int128)).cast(pl.Int64)
+    is_all = (pl.col("whole") == pl.col(reached)) | (whole == 0)
+    return pl.when(is_all).then("rest").otherwise(part)
 
 
 def _discount_lines(extras: pl.DataFrame, plan: pl.DataFrame, orders: Sequence[Order]) -> pl.DataFrame:

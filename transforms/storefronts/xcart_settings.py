@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-_STATUSES: Final = MappingProxyType(
+STATUSES: Final = MappingProxyType(
     {
         "C/*": "cancelled",
         "D/*": "cancelled",
@@ -21,13 +21,17 @@ _STATUSES: Final = MappingProxyType(
         "*/WFA": "open",
     }
 )
+"""The usual meaning of the usual statuses. A declined payment ends an order as a cancelled one does, until it is paid after all."""
 
 
 @dataclass(frozen=True)
 class XCartSettings:
     """Policies for reading orders.
 
-    - `store`: the `store_ref` of every order; X-Cart has one shop per installation and says none.
+    - `store`: the `store_ref` of orders; X-Cart has one shop per installation and says none.
+    - `stores`: a `store_ref` by currency, for a shop that sells in several.
+    - `shared_tax`: what happens to included tax that is in no row when several lines of shipping and fees share it: `hold`, or `split`
+      in proportion to what they come to. The order's tax is the same either way.
     - `statuses`: pairs of payment and shipping status (`P/S`), with `*` for any, in our words. The exact pair counts before one that
       leaves the shipping status open, and that before one that leaves the payment status open. A pair without a word holds the order.
     - `shipped`: shipping statuses that say the goods have left.
@@ -41,7 +45,9 @@ class XCartSettings:
     """
 
     store: str = ""
-    statuses: Mapping[str, str] = field(default_factory=lambda: _STATUSES)
+    stores: Mapping[str, str] = field(default_factory=dict)
+    shared_tax: str = "hold"
+    statuses: Mapping[str, str] = field(default_factory=lambda: STATUSES)
     shipped: tuple[str, ...] = ("S", "D", "R")
     tax_key: str = "name"
     untaxed: str = "hold"

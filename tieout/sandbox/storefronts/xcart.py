@@ -9,14 +9,14 @@ documentation (Pagination, Filters, Errors). In 5.5.0 a transaction's ``status``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.server import Request, Response
-from tieout.sandbox.storefronts.xcart_shop import Shop, ShopOrder, can_tell, number, payload, raw
+from tieout.sandbox.storefronts.xcart_shop import Shop, ShopOrder, number, payload, raw
 from tieout.sandbox.world import people
 from tieout.sandbox.world.catalog import ITEMS
 from tieout.sandbox.world.world import World
@@ -38,22 +38,15 @@ class _Answer(Exception):
 
 
 class XCart:
-    """The stand-in; thread-safe. ``now`` gives the world's present in UTC milliseconds, ``indexes`` the orders it tells."""
+    """The stand-in; thread-safe. ``now`` gives the world's present in UTC milliseconds."""
 
     name = "xcart"
-    can_tell = staticmethod(can_tell)
 
     def __init__(
-        self,
-        world: World,
-        board: FaultBoard,
-        now: Callable[[], int],
-        indexes: Iterable[int] | None = None,
-        *,
-        variants: bool = False,
+        self, world: World, board: FaultBoard, now: Callable[[], int], *, variants: bool = False
     ) -> None:
         self.world, self.board, self.now = world, board, now
-        self.shop = Shop(world, now, indexes)
+        self.shop = Shop(world, now, self.name)
         self.variants = variants
         self._last_page: dict[str, Response] = {}
 
@@ -64,6 +57,18 @@ class XCart:
     def throttled(self) -> Response:
         """How the shop says that a client is too fast; the platform publishes no limit and no form for it."""
         return _json(429, {"message": "Rate limit exceeded"})
+
+    def address(self, url: str) -> dict[str, Any]:
+        """Where it listens."""
+        return {"api_url": f"{url}/api"}
+
+    def web_stock(self) -> list[dict[str, Any]]:
+        """The stock as it holds it now, by SKU."""
+        return self.shop.web_stock()
+
+    def tamper(self, order: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """Change the shop after the fact."""
+        return self.shop.tamper(order, now_ms)
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""

@@ -1,32 +1,23 @@
 """The seeded world as an X-Cart shop holds it, for both generations of its API.
 
-X-Cart ships an order whole, keeps one address and knows no chargeback, so orders of the world that need more are another
-storefront's to tell (see ``can_tell``). Amounts are binary numbers inside X-Cart; here they are decimals of the order's currency, some
+X-Cart ships an order whole and knows no chargeback, so orders of the world that need more are another storefront's to tell (see
+``tieout.sandbox.world.telling``). Amounts are binary numbers inside X-Cart; here they are decimals of the order's currency, some
 of them written with the residue a binary number leaves.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieout.sandbox.tampering import TamperError
 from tieout.sandbox.world import people
 from tieout.sandbox.world.arithmetic import decimal_text, random_of, split_by_weight
 from tieout.sandbox.world.catalog import CHANNELS, ITEMS, STORES, Rate
 from tieout.sandbox.world.orders import Order, Payment, Row
-from tieout.sandbox.world.timeline import timeline
 from tieout.sandbox.world.world import World
-
-
-def can_tell(order: Order) -> bool:
-    """Whether X-Cart has words for all of an order: one shipment, no chargeback, and included tax only where it can be told apart."""
-    if order.line.scenario.startswith("two_shipments") or order.line.chargeback:
-        return False
-    extras = [row for row in order.rows if row.kind != "item" and row.price]
-    included = order.store.standard_rate is not None and order.store.standard_rate.included
-    return not (included and len(extras) > 1)
 
 
 @dataclass
@@ -81,26 +72,25 @@ def statuses(order: Order) -> tuple[str, str]:
 
 
 class Shop:
-    """All orders, profiles and products of a shop; thread-safe. ``indexes`` are the orders of the world it tells, None for all."""
+    """All orders, profiles and products of a shop; thread-safe. ``name`` is the storefront whose orders of the world it tells."""
 
-    def __init__(self, world: World, now: Callable[[], int], indexes: Iterable[int] | None = None) -> None:
+    def __init__(self, world: World, now: Callable[[], int], name: str) -> None:
         self.world, self.now = world, now
         self.lock = threading.RLock()
-        self.indexes = list(range(world.size)) if indexes is None else list(indexes)
+        lines = list(world.told_by(name))
+        self.indexes = [line.index for line in lines]
         self._changed: dict[int, ShopOrder] = {}
         self._gone: set[int] = set()
-        stamps = {
-            index: timeline(world.seed, index, world.size, world.planted.get(index)).modified // 1000
-            for index in self.indexes
-        }
+        stamps = {line.index: line.modified // 1000 for line in lines}
         self._stamps = stamps
         # Newest change first; the platform promises no order among equals.
         self._newest = sorted(self.indexes, key=lambda index: (-stamps[index], index))
-        reserved = {(shelf.sku, shelf.channel): shelf for shelf in world.shelves}
+        reserved = world.reserved_by[name]
+        # X-Cart takes the goods of an order off its stock at once, and has one stock for the whole shop.
         self.stock = {
-            item.sku: max(0, (shelf.web_on_stock or 0) - shelf.reserved)
-            for item in ITEMS
-            if (shelf := reserved.get((item.sku, CHANNELS[0]))) is not None
+            shelf.sku: max(0, (shelf.web_on_stock or 0) - reserved[shelf.sku, shelf.channel])
+            for shelf in world.shelves
+            if shelf.channel == CHANNELS[0]
         }
         self.prices = {item.sku: item.price(STORES[0]) for item in ITEMS}
 
@@ -167,6 +157,49 @@ class Shop:
 
         self.change(order_id, alter, at)
         return taken
+
+    def web_stock(self) -> list[dict[str, Any]]:
+        """The stock as the shop holds it now, by SKU."""
+        with self.lock:
+            return [{"sku": sku, "amount": amount} for sku, amount in sorted(self.stock.items())]
+
+    def tamper(self, order: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """What somebody does by hand: ``order_cancelled``, ``order_deleted``, ``stock_changed`` (``sku``, ``quantity``), and
+        ``goods_returned`` (``row`` from 0, ``pieces``, ``refunded``), after which the order's total is smaller. Raises ``TamperError``.
+        """
+        op = order.get("op")
+        if op == "stock_changed":
+            sku, quantity = str(order.get("sku")), order.get("quantity")
+            if sku not in self.stock or isinstance(quantity, bool) or not isinstance(quantity, int):
+                raise TamperError('"sku" must be one of the shop, and "quantity" a whole number.')
+            self.stock[sku] = quantity
+            return {"sku": sku, "amount": quantity}
+        digits = str(order.get("order_ref") or "")
+        found = self.find(int(digits)) if digits.isdigit() else None
+        if found is None:
+            raise TamperError(f"There is no order {digits or '(name one by order_ref)'}.")
+        if op == "order_deleted":
+            self.remove(found.id)
+        elif op == "order_cancelled":
+            self.change(found.id, lambda one: setattr(one, "payment", "C"), now_ms // 1000)
+        elif op == "goods_returned":
+            row, pieces = order.get("row", 0), order.get("pieces", 1)
+            if not (
+                isinstance(row, int)
+                and 0 <= row < len(found.amounts)
+                and isinstance(pieces, int)
+                and 0 < pieces <= found.amounts[row]
+            ):
+                raise TamperError('"row" and "pieces" must name goods of the order.')
+            taken = self.return_goods(
+                found.id, row, pieces, refund=bool(order.get("refunded")), at=now_ms // 1000
+            )
+            return {"order_ref": digits, "taken_minor": taken}
+        else:
+            raise TamperError(
+                '"op" must be one of goods_returned, order_cancelled, order_deleted, stock_changed.'
+            )
+        return {"order_ref": digits}
 
     def _told(self, order: Order) -> ShopOrder:
         rows = [row for row in order.rows if row.kind == "item"]

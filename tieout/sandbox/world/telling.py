@@ -27,7 +27,12 @@ class Voice:
 
 
 DEFAULT = "commercetools"
-VOICES: dict[str, Voice] = {DEFAULT: Voice(lambda _, own: own, payload_faults=True)}
+_X_CART = Voice(
+    # X-Cart ships an order whole and has no chargebacks.
+    lambda index, _: str(index + 1),
+    frozenset({"two_shipments", "two_shipments_one_charge", "chargeback"}),
+)
+VOICES: dict[str, Voice] = {DEFAULT: Voice(lambda _, own: own, payload_faults=True), "xcart": _X_CART}
 
 
 def can_tell(name: str, line: Timeline, planted: Planted | None) -> bool:

@@ -1,0 +1,97 @@
+"""X-Cart 5.5: how it is reached, staged and written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flows.storefronts.kind import Kind, StockUpdate, Transform
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from flows.wiring import House
+    from tieout.connectors.storefronts.xcart import XCart
+    from tieout.settings.storefronts import XCartStorefront
+    from tieout.warehouse.session import Session
+    from transforms.staged import Staged
+
+
+class XCartKind(Kind):
+    """Payments hang on their order; stock has no location; what is taken off a shipped order is a reduction."""
+
+    name: ClassVar[str] = "xcart"
+    subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "customers", "products")
+    tables: ClassVar[tuple[str, ...]] = (
+        "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.reductions", "core.customers",
+        "core.stock",
+    )  # fmt: skip
+
+    def courier(self, house: House, name: str, front: XCartStorefront) -> XCart:
+        """A client of the shop's API."""
+        from tieout.connectors.storefronts.xcart import XCart
+
+        return XCart(
+            api_url=front.api_url,
+            api_key=house.secret(front.api_key),
+            page_size=front.page_size,
+            payments_look_back=timedelta(days=front.payments_look_back_days),
+            variants=front.variants,
+        )
+
+    def transforms(
+        self, house: House, run_id: str, name: str, front: XCartStorefront
+    ) -> Mapping[str, Transform]:
+        """Orders are staged with all their versions, which show what a shrunk one was sold for."""
+        from transforms.storefronts import xcart
+        from transforms.storefronts.xcart_settings import STATUSES
+
+        policy = xcart.XCartSettings(
+            store=front.store,
+            stores=front.stores,
+            statuses={**STATUSES, **front.statuses},
+            tax_key=front.tax_key,
+            untaxed=front.untaxed,
+            shared_tax=front.shared_tax,
+            gift_card_prefixes=front.gift_card_prefixes,
+            test_emails=front.test_emails,
+        )
+        told: dict[str, Any] = {"storefront": name, "run_id": run_id}
+
+        def orders(raw: pl.DataFrame, session: Session) -> Staged:
+            versions = earlier_versions(raw, session, f"raw.{name}__orders")
+            return xcart.orders(raw, settings=policy, versions=versions, **told)
+
+        return {
+            "orders": orders,
+            "payments": lambda raw, _: xcart.payments(raw, settings=policy, **told),
+            "customers": lambda raw, _: xcart.customers(raw, settings=policy, **told),
+            "products": lambda raw, _: xcart.stock(raw, **told),
+        }
+
+    def write_stock(self, courier: XCart, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
+        """One call to read and one to write per row: X-Cart has no bulk write and no versions."""
+        return stock_updates(courier, rows)
+
+
+def earlier_versions(raw: pl.DataFrame, session: Session, table: str) -> pl.DataFrame:
+    """Every landed version of the orders in `raw` that had landed by the time the version in `raw` had."""
+    by = raw.select("native_ref", shown_no="landing_no")
+    versions = session.fetch(table, where=raw.select("native_ref"))
+    known = versions.join(by, on="native_ref")
+    return known.filter(known["landing_no"] <= known["shown_no"]).drop("shown_no")
+
+
+def stock_updates(courier: Any, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
+    """Rows of `out.web_stock` written one by one."""
+    from tieout.connectors.writes import StockChange
+
+    changes = [
+        StockChange(row["sku"], row["location_ref"] or None, row["publish_qty"], row["native_ref"])
+        for row in rows
+    ]
+    for write in courier.write_stock(changes):
+        yield StockUpdate(
+            write.sku, write.channel_ref or "", write.before, write.after, write.outcome, write.detail
+        )
