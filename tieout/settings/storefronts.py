@@ -85,5 +85,7 @@ class FilesStorefront(CommonStorefront):
     column_map: Path | None = None
 
 
-Storefront = Annotated[CommercetoolsStorefront | FilesStorefront | XCartStorefront, Field(discriminator="kind")]
+Storefront = Annotated[
+    CommercetoolsStorefront | FilesStorefront | XCartStorefront, Field(discriminator="kind")
+]
 """One storefront of any kind: `kind` says which."""
