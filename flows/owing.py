@@ -52,6 +52,7 @@ def trade(house: House, session: Session) -> Trade:
         frames["returns"],
         house.mappings["stores"],
         policy=recognition_policy(house),
+        reductions=session.fetch("core.reductions"),
     )
     return Trade(
         orders=orders,

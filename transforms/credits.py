@@ -74,7 +74,11 @@ def credit_events(
 
 
 def _less_prepayments(events: pl.DataFrame) -> pl.DataFrame:
-    """`credit`: the refund less what it gives back of money charged for the cancelled part of the order."""
+    """`credit`: the refund less what it gives back of money that was charged for no sale.
+
+    That is money for the cancelled part of an order, and of any other order what was charged beyond its total: to give back what
+    was overpaid takes nothing off a sale.
+    """
     room = (
         pl.when(pl.col("status_code") == "cancelled")
         .then(
@@ -82,7 +86,7 @@ def _less_prepayments(events: pl.DataFrame) -> pl.DataFrame:
                 pl.col("total_minor") - pl.col("sold"), pl.col("charged_minor") - pl.col("sold")
             ).clip(lower_bound=0)
         )
-        .otherwise(0)
+        .otherwise((pl.col("charged_minor") - pl.col("total_minor")).clip(lower_bound=0))
     )
     other = pl.when(pl.col("is_mirror")).then(0).otherwise(pl.col("amount_minor"))
     return (

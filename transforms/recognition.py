@@ -22,6 +22,7 @@ from transforms.recognition_terms import (
     Owed,
     RecognitionPolicy,
 )
+from transforms.reductions import with_reductions
 from transforms.running import position
 from transforms.sales import sale_events
 
@@ -41,11 +42,13 @@ def owed(
     stores_mapping: pl.DataFrame,
     *,
     policy: RecognitionPolicy,
+    reductions: pl.DataFrame | None = None,
 ) -> Owed:
     """Recognise sales, credits and receipts from the core tables of the same names.
 
     A store without a mapping keeps its orders, with a null entity. Orders whose payload could not be read (`problem`) owe no
     sale, yet their charges owe receipts: that money moved. Receipts carry their amount in `total_minor` alone, no components.
+    Of an order whose total was lowered after shipping, `reductions` owe credits (see `transforms.reductions`).
     A store that recognises when the storefront invoices needs a column `invoiced_at` in `orders`; raises `InputError` without.
     """
     base = _orders_with_policy(orders, stores_mapping, policy)
@@ -64,6 +67,8 @@ def owed(
     refunds = moved.filter(
         (pl.col("kind_code") == "refund") & pl.col("oid").is_not_null() & pl.col("reason_code").is_null()
     )
+    if reductions is not None:
+        refunds = with_reductions(refunds, reductions, base)
     credits, credit_parts, returned = credit_events(
         base, events, parts, refunds, returns, lines, mirror=policy.refunds == "mirror"
     )

@@ -78,6 +78,7 @@ def recognised(
     *,
     policy: RecognitionPolicy = POLICY,
     stores: pl.DataFrame = STORES,
+    reductions: pl.DataFrame | None = None,
 ) -> Owed:
     """`owed` over what is given; the results keep their contracts and add up."""
 
@@ -93,6 +94,7 @@ def recognised(
         some(returns, "core.returns"),
         stores,
         policy=policy,
+        reductions=reductions,
     )
     ALL["recon.owed"].checked(found.owed, at="in a test")
     ALL["recon.owed_lines"].checked(found.owed_lines, at="in a test")
