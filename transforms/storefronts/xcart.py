@@ -227,7 +227,7 @@ def stock(raw: pl.DataFrame, *, storefront: str, run_id: str) -> Staged:
         (pl.col("count").cast(pl.Decimal(38, 4)) / amounts.MILLIONTHS).cast(QUANTITY).alias("on_hand_qty"),
         pl.lit(None, dtype=QUANTITY).alias("on_order_qty"),
         pl.lit(None, dtype=QUANTITY).alias("allocated_qty"),
-        pl.lit(0).cast(QUANTITY).alias("reserved_qty"),
+        pl.lit(None, dtype=QUANTITY).alias("reserved_qty"),
         pl.col("fetched_at").cast(INSTANT).alias("as_of_at"),
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     )
