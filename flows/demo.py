@@ -42,6 +42,7 @@ _SUBJECTS = {
     "ARADJUSTMENTITEM": "credit memo lines",
     "ARPYMT": "receipts",
     "ARPYMTDETAIL": "applications",
+    "GLDETAIL": "ledger entries",
     "inventory": "stock rows",
     "stock_totals": "ledger stock totals",
 }

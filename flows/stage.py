@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows.extract import TOMBSTONE
+from flows.extract_intacct import TOMBSTONE
 from flows.storefronts import Transform
 from flows.wiring import House
 from tieout.warehouse import runs
@@ -34,6 +34,7 @@ _LEDGER_TABLES = {
     "ARPYMTDETAIL": ("core.ar_applications", "application_ref"),
     "ARINVOICEITEM": ("core.ar_lines", "line_ref"),
     "ARADJUSTMENTITEM": ("core.ar_lines", "line_ref"),
+    "GLDETAIL": ("core.gl_entries", "entry_ref"),
 }
 _FLAGGED = ("core.ar_invoices", "core.ar_adjustments", "core.ar_receipts")
 
@@ -78,7 +79,7 @@ def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
 
 def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
     """The ledger's objects, headers before what hangs on them."""
-    from transforms import intacct
+    from transforms import intacct, intacct_general_ledger
 
     minutes = house.ledger.gmt_offset_minutes
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
@@ -98,6 +99,18 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         receipts = session.fetch("core.ar_receipts", columns=["receipt_ref", "currency", "received_on"])
         return intacct.ar_applications(raw, run_id=run_id, receipts=receipts)
 
+    bases = {entity.code: entity.base_currency for entity in house.settings.entities}
+    stores = house.mappings["stores"].select("location_code", "entity_code").drop_nulls()
+
+    def entries(raw: pl.DataFrame, _: Session) -> Staged:
+        return intacct_general_ledger.gl_entries(
+            raw,
+            run_id=run_id,
+            base_currencies=bases,
+            entity_of_location=dict(stores.iter_rows()),
+            gmt_offset=offset,
+        )
+
     return {
         "ARINVOICE": lambda raw, _: intacct.ar_invoices(raw, run_id=run_id, gmt_offset=offset),
         "ARINVOICEITEM": lines("invoice", "core.ar_invoices", "invoice_ref"),
@@ -105,6 +118,7 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         "ARADJUSTMENTITEM": lines("adjustment", "core.ar_adjustments", "adjustment_ref"),
         "ARPYMT": lambda raw, _: intacct.ar_receipts(raw, run_id=run_id, gmt_offset=offset),
         "ARPYMTDETAIL": applications,
+        "GLDETAIL": entries,
         "stock_totals": lambda raw, _: intacct.stock(raw, run_id=run_id, totals=totals),
     }
 

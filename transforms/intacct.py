@@ -7,19 +7,14 @@ GMT offset. Rows that cannot be read are in `problems` and nowhere else: an amou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from tieout.errors import InputError
-from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, RATE, Staged
-from transforms.text_values import FAULTS, read_amounts, read_days, read_decimals
+from transforms.intacct_rows import Reading, stamp
+from transforms.staged import QUANTITY, RATE, Staged
 
-_DAY: Final = ("%m/%d/%Y",)
-_STAMP: Final = "%m/%d/%Y %H:%M:%S"
 _HEADER: Final = (
     "RECORDNO",
     "DOCNUMBER",
@@ -57,7 +52,7 @@ def ar_invoices(
         "EXCHANGE_RATE",
         "MODULEKEY",
     )
-    read = _Reading(raw, "ARINVOICE", (*fields, "AUWHENCREATED", "WHENMODIFIED"))
+    read = Reading(raw, "ARINVOICE", (*fields, "AUWHENCREATED", "WHENMODIFIED"))
     read.currencies()
     read.amounts("TRX_TOTALENTERED", "TRX_TOTALPAID", "TRX_TOTALDUE")
     read.amounts("TOTALENTERED", "TOTALDUE", currency="BASECURR")
@@ -83,8 +78,8 @@ def ar_invoices(
         pl.col("EXCHANGE_RATE").alias("exchange_rate"),
         pl.col("MODULEKEY").alias("module_code"),
         pl.col("DESCRIPTION").alias("description"),
-        _stamp("AUWHENCREATED", created_offset).alias("created_at"),
-        pl.coalesce(_stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
+        stamp("AUWHENCREATED", created_offset).alias("created_at"),
+        pl.coalesce(stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
         *_tail(deleted, run_id),
     )
     return Staged({"core.ar_invoices": table}, read.problems())
@@ -95,7 +90,7 @@ def ar_adjustments(
 ) -> Staged:
     """`core.ar_adjustments` from ARADJUSTMENT rows; a negative total is a credit memo."""
     fields = (*_HEADER, *_TOTALS, "RECORDID", "WHENCREATED", "WHENPOSTED", "WHENMODIFIED")
-    read = _Reading(raw, "ARADJUSTMENT", fields)
+    read = Reading(raw, "ARADJUSTMENT", fields)
     read.currencies()
     read.amounts("TRX_TOTALENTERED", "TRX_TOTALPAID", "TRX_TOTALDUE")
     read.amounts("TOTALENTERED", "TOTALDUE", currency="BASECURR")
@@ -114,7 +109,7 @@ def ar_adjustments(
         pl.col("TOTALENTERED").alias("base_total_minor"),
         pl.col("TOTALDUE").alias("base_due_minor"),
         pl.col("DESCRIPTION").alias("description"),
-        pl.coalesce(_stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
+        pl.coalesce(stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
         *_tail(deleted, run_id),
     )
     return Staged({"core.ar_adjustments": table}, read.problems())
@@ -135,7 +130,7 @@ def ar_lines(
     """
     names = ("RECORDNO", "RECORDKEY", "LINE_NO", "ACCOUNTNO", "TRX_AMOUNT", "AMOUNT", "CURRENCY", "BASECURR")
     subject = "ARINVOICEITEM" if document_kind == "invoice" else "ARADJUSTMENTITEM"
-    read = _Reading(raw, subject, (*names, "ENTRYDESCRIPTION", "LOCATIONID", "DEPARTMENTID", "ITEMID"))
+    read = Reading(raw, subject, (*names, "ENTRYDESCRIPTION", "LOCATIONID", "DEPARTMENTID", "ITEMID"))
     if documents is not None:
         known = documents.select(pl.col("document_ref").alias("RECORDKEY"), _known=pl.col("currency")).unique(
             "RECORDKEY"
@@ -194,7 +189,7 @@ def ar_receipts(
         "FINANCIALENTITY",
     )
     dates = ("RECEIPTDATE", "WHENCREATED")
-    read = _Reading(raw, "ARPYMT", (*fields, *dates, "UNDEPOSITEDACCOUNTNO", "WHENMODIFIED"))
+    read = Reading(raw, "ARPYMT", (*fields, *dates, "UNDEPOSITEDACCOUNTNO", "WHENMODIFIED"))
     read.currencies()
     read.amounts("TRX_TOTALENTERED", "TRX_TOTALDUE")
     read.amounts("TOTALENTERED", currency="BASECURR")
@@ -221,7 +216,7 @@ def ar_receipts(
         ),
         pl.col("TOTALENTERED").alias("base_total_minor"),
         pl.col("DESCRIPTION").alias("description"),
-        pl.coalesce(_stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
+        pl.coalesce(stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
         *_tail(deleted, run_id),
     )
     return Staged({"core.ar_receipts": table}, read.problems())
@@ -230,7 +225,7 @@ def ar_receipts(
 def ar_applications(raw: pl.DataFrame, *, run_id: str, receipts: pl.DataFrame | None = None) -> Staged:
     """`core.ar_applications` from ARPYMTDETAIL rows; the date and a missing currency come from `receipts` (`core.ar_receipts`)."""
     amounts = ("TRX_PAYMENTAMOUNT", "TRX_ADJUSTMENTAMOUNT")
-    read = _Reading(
+    read = Reading(
         raw,
         "ARPYMTDETAIL",
         ("RECORDNO", "PAYMENTKEY", "RECORDKEY", "ADJUSTMENTKEY", "CURRENCY", "BASECURR", *amounts),
@@ -263,14 +258,14 @@ def ar_applications(raw: pl.DataFrame, *, run_id: str, receipts: pl.DataFrame | 
 def intacct_customers(raw: pl.DataFrame, *, gmt_offset: str = "+00:00") -> pl.DataFrame:
     """CUSTOMER rows as `customer_id`, `name`, `email`, `changed_at`, `is_active`; for matching before a customer is created."""
     email = "DISPLAYCONTACT.EMAIL1"
-    read = _Reading(
+    read = Reading(
         raw, "CUSTOMER", ("RECORDNO", "CUSTOMERID", "NAME", "STATUS", "EMAIL1", email, "WHENMODIFIED")
     )
     return read.frame.filter(pl.col("CUSTOMERID").is_not_null()).select(
         pl.col("CUSTOMERID").alias("customer_id"),
         pl.coalesce("NAME", "CUSTOMERID").alias("name"),
         pl.coalesce(email, "EMAIL1").alias("email"),
-        pl.coalesce(_stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
+        pl.coalesce(stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
         pl.col("STATUS")
         .fill_null("active")
         .str.to_lowercase()
@@ -286,7 +281,7 @@ def stock(raw: pl.DataFrame, *, run_id: str, totals: Mapping[str, str] | None = 
     is no standard total of what is allocated, so its name is a setting and `allocated_qty` is null without it.
     """
     names = {"on_hand": "ONHAND", "on_order": "ONORDER", **(totals or {})}
-    read = _Reading(raw, "icitemtotal", ("ITEMID", "WAREHOUSEID", "TOTALNAME", "QUANTITY"))
+    read = Reading(raw, "icitemtotal", ("ITEMID", "WAREHOUSEID", "TOTALNAME", "QUANTITY"))
     read.decimals(QUANTITY=QUANTITY)
     read.must("ITEMID", "TOTALNAME", "QUANTITY")
 
@@ -325,113 +320,6 @@ def stock(raw: pl.DataFrame, *, run_id: str, totals: Mapping[str, str] | None = 
     return Staged({"core.stock": table}, read.problems())
 
 
-class _Reading:
-    """Rows of one object on their way from text to values; faults gather beside the frame."""
-
-    def __init__(self, raw: pl.DataFrame, subject: str, fields: Sequence[str]) -> None:
-        self.subject = subject
-        self._faults: list[pl.DataFrame] = []
-        landed = raw.with_row_index("row_no").with_columns(pl.col("row_no").cast(pl.Int64))
-        text, unread = _decoded(landed, fields)
-        self._unread = unread
-        empty = [
-            pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name).str.strip_chars())
-            for name in fields
-        ]
-        kept = landed.select("row_no", "native_ref", "updated_at", "fetched_at", "payload_sha256")
-        self.frame = pl.concat([kept, text.select(empty)], how="horizontal")
-
-    def currencies(self) -> None:
-        """A company with one currency may leave CURRENCY empty: then it is the base currency. The reverse is not known."""
-        self.frame = self.frame.with_columns(CURRENCY=pl.coalesce("CURRENCY", "BASECURR"))
-
-    def amounts(self, *names: str, currency: str = "CURRENCY") -> None:
-        if currency == "BASECURR":  # an amount whose currency is not told is not known, which is no fault
-            has_base = pl.col("BASECURR").is_not_null()
-            self.frame = self.frame.with_columns(pl.when(has_base).then(name).alias(name) for name in names)
-        self._take(read_amounts(self.frame, names, currency=currency))
-
-    def days(self, *names: str) -> None:
-        self._take(read_days(self.frame, names, _DAY))
-
-    def decimals(self, **columns: pl.DataType) -> None:
-        self._take(read_decimals(self.frame, columns))
-
-    def must(self, *names: str) -> None:
-        """These fields may not be empty; where another fault already says why, nothing is added."""
-        for name in names:
-            bad = self.frame.filter(pl.col(name).is_null()).select(
-                "row_no",
-                column=pl.lit(name),
-                text=pl.lit(""),
-                code=pl.lit("payload_unreadable"),
-                reason=pl.lit("is empty and must not be"),
-            )
-            self._faults.append(bad.join(pl.concat(self._told()), on="row_no", how="anti"))
-
-    def sound(self) -> pl.DataFrame:
-        """The rows without a fault."""
-        return self.frame.join(pl.concat(self._told()), on="row_no", how="anti")
-
-    def problems(self) -> pl.DataFrame:
-        """Every fault with its record."""
-        told = pl.concat(self._told()).join(
-            self.frame.select("row_no", "native_ref"), on="row_no", how="left", maintain_order="left"
-        )
-        sentence = pl.format(
-            "{}: {} {}: {} '{}' {}", "code", pl.lit(self.subject), "native_ref", "column", "text", "reason"
-        )
-        return told.with_columns(subject=pl.lit(self.subject), problem=sentence).select(list(PROBLEMS_SCHEMA))
-
-    def _told(self) -> list[pl.DataFrame]:
-        return [self._unread, *self._faults]
-
-    def _take(self, read: tuple[pl.DataFrame, pl.DataFrame]) -> None:
-        self.frame, faults = read
-        self._faults.append(faults)
-
-
-def _decoded(landed: pl.DataFrame, fields: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Payloads as text columns; a broken payload is nulls and a fault, and costs the others nothing but time."""
-    shape = pl.Struct(dict.fromkeys(fields, pl.String()))
-    known = landed["problem"].is_not_null()
-    try:
-        text = landed.select(pl.col("payload").str.json_decode(shape).alias("row"))["row"]
-        broken = [at for at, bad in enumerate((known | text.is_null()).to_list()) if bad]
-        frame = (
-            text.struct.unnest() if landed.height else pl.DataFrame(schema=dict.fromkeys(fields, pl.String()))
-        )
-    except pl.exceptions.PolarsError:
-        # The bulk decoder refuses the whole column for one bad payload: read them one by one, as this is rare.
-        rows = [_row(payload, fields) for payload in landed["payload"].to_list()]
-        broken = [at for at, row in enumerate(rows) if row is None or known[at]]
-        frame = pl.DataFrame([row or {} for row in rows], schema=dict.fromkeys(fields, pl.String()))
-    unread = pl.DataFrame(
-        {
-            "row_no": broken,
-            "column": ["payload"] * len(broken),
-            "text": [""] * len(broken),
-            "code": ["payload_unreadable"] * len(broken),
-            "reason": ["is not an object of text values"] * len(broken),
-        },
-        schema=FAULTS,
-    )
-    return frame, unread
-
-
-def _row(payload: str | None, fields: Sequence[str]) -> dict[str, str | None] | None:
-    try:
-        tree: Any = json.loads(payload or "", parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(tree, dict):
-        return None
-    values = {name: tree.get(name) for name in fields}
-    if any(isinstance(value, dict | list) for value in values.values()):
-        return None
-    return {name: None if value is None else str(value) for name, value in values.items()}
-
-
 def _ledger() -> list[pl.Expr]:
     return [
         pl.col("MEGAENTITYID").fill_null("").alias("entity_code"),
@@ -447,21 +335,3 @@ def _tail(deleted: Sequence[str], run_id: str) -> list[pl.Expr]:
         pl.col("payload_sha256"),
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     ]
-
-
-def _stamp(column: str, offset: str) -> pl.Expr:
-    wall = pl.col(column).str.to_datetime(_STAMP, time_unit="us", strict=False)
-    return (wall - offset_of(offset)).dt.replace_time_zone("UTC").cast(INSTANT)
-
-
-def offset_of(text: str) -> timedelta:
-    """A GMT offset such as `-08:00` as time to take off wall time. Raises `InputError` for anything else."""
-    sign, hours, colon, minutes = text[:1], text[1:3], text[3:4], text[4:]
-    if (
-        sign not in ("+", "-")
-        or colon != ":"
-        or not (hours.isdigit() and minutes.isdigit() and len(minutes) == 2)
-    ):
-        raise InputError(f"'{text}' is not a GMT offset; write it like -08:00.")
-    size = timedelta(hours=int(hours), minutes=int(minutes))
-    return -size if sign == "-" else size

@@ -215,7 +215,7 @@ def test_every_table_and_column_has_a_sentence() -> None:
 
 
 def test_extract_and_stage_know_the_same_subjects_of_intacct() -> None:
-    from flows.extract import FIELDS
+    from flows.extract_intacct import FIELDS
 
     assert set(FIELDS) == set(INTACCT_SUBJECTS)
     for subject, fields in FIELDS.items():

@@ -99,6 +99,10 @@ class Intacct(Section):
     terms_days: Annotated[int, Field(ge=0, le=365)] = 30
     number_length: Annotated[int, Field(ge=8, le=45)] = 20
     ledger_digits: Annotated[int, Field(ge=0, le=3)] = 2
+    reads_general_ledger: bool = True
+    general_ledger_book: str = "ACCRUAL"
+    general_ledger_starts_on: date | None = None
+    control_accounts: tuple[str, ...] = ()
 
 
 class Stock(Section):
