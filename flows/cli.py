@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_mappings, cli_matching, cli_stock
+from flows import cli_close, cli_mappings, cli_matching, cli_stock
 from tieout import __version__
 from tieout.errors import EXIT_DEFECT, EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
 
@@ -44,6 +44,11 @@ def _house(config: Path, as_of: str | None = None, *, quiet: bool = False) -> An
     if not quiet:
         house.say, house.progress = say, progress_bar()
     return house
+
+
+def open_quietly(config: Path, as_of: str | None = None, *, quiet: bool = True) -> Any:
+    """The house of a configuration file, for the commands that live in files of their own."""
+    return _house(config, as_of, quiet=quiet)
 
 
 def _clock(as_of: str) -> Any:
@@ -190,21 +195,6 @@ def reconcile(
 
 
 @app.command()
-def close(
-    period: Annotated[str, typer.Option(help="The month, e.g. 2026-09.")],
-    config: Config = Path("tieout.toml"),
-    entity: Annotated[str | None, typer.Option(help="One entity; default all.")] = None,
-    as_of: AsOf = None,
-) -> None:
-    """Reconcile a month per entity and write its workbook and page; a month that does not foot is not closed."""
-    from flows.close import close_period
-    from flows.console import print_summary
-
-    house = _house(config, as_of)
-    raise typer.Exit(print_summary("close", close_period(house, period=period, entity=entity)))
-
-
-@app.command()
 def trace(
     order: Annotated[str, typer.Argument(help="Order number or the storefront's id.")],
     config: Config = Path("tieout.toml"),
@@ -296,6 +286,7 @@ def version() -> None:
 
 
 cli_matching.register(app)
+cli_close.register(app)
 
 
 def main() -> None:

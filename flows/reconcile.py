@@ -9,11 +9,12 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows import noticing, owing
+from flows.closing.periods import calendar_of, period_named
 from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
 from tieout.money import show
 from transforms.posting_customers import customer_ids
-from transforms.reconcile import Allowance, Inputs, Period, Policy, Result, Scope, Tolerance, proofs
+from transforms.reconcile import Allowance, Inputs, Policy, Result, Scope, Tolerance, proofs
 from transforms.reconcile import reconcile as compare
 
 if TYPE_CHECKING:
@@ -97,9 +98,14 @@ def compared(house: House, period: str | None) -> tuple[Result, pl.DataFrame]:
 
 def proved(result: Result) -> pl.DataFrame:
     """The proofs of a reconciliation. Raises `DoesNotFoot` if any is not zero."""
-    found = proofs(result)
+    return proved_table(proofs(result))
+
+
+def proved_table(found: pl.DataFrame) -> pl.DataFrame:
+    """Proofs that are all zero. Raises `DoesNotFoot` naming the worst that is not."""
     broken = found.filter(pl.col("difference_minor") != 0)
     if broken.height:
+        broken = broken.sort(pl.col("difference_minor").abs(), descending=True)
         worst = broken.row(0, named=True)
         raise DoesNotFoot(
             f"{broken.height} of {found.height} proofs do not foot; first: {worst['name']} for {worst['entity_code'] or 'all entities'} "
@@ -128,7 +134,7 @@ def policy(house: House, period: str | None) -> Policy:
             customer_prefixes=rules.scope.customer_prefixes,
             entity_codes=tuple(entity.code for entity in house.settings.entities),
         ),
-        period=Period.month(period) if period else None,
+        period=period_named(house, period) if period else None,
         zones=owing.zones(house),
         ledger_digits=house.ledger.ledger_digits if house.settings.intacct else 2,
         refund_cash_leg=rules.refund_cash_leg,
@@ -232,6 +238,10 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
         said.append((f"Cut-off basis of {name}", front.cutoff))
     said += [
         (f"Time zone of {entity.code}", f"{entity.time_zone} ({entity.base_currency})")
+        for entity in house.settings.entities
+    ]
+    said += [
+        (f"Fiscal calendar of {entity.code}", calendar_of(house, entity.code).said())
         for entity in house.settings.entities
     ]
     said += [

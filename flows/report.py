@@ -56,9 +56,9 @@ def _stands_already(folder: Path, data: ReportData) -> bool:
 def build(house: House, *, period: str | None, entity: str | None = None) -> ReportData:
     """Report data for a period (and one entity), reconciled anew from the warehouse. Raises `DoesNotFoot`."""
     with house.warehouse.read() as session:
-        sources = _sources(session)
-        held = _held(session)
-        waits = _waiting(session)
+        sources = sources_of(session)
+        held = held_rows(session)
+        waits = waiting_rows(session)
     result, found = compared(house, period)
 
     def mine(frame: pl.DataFrame) -> pl.DataFrame:
@@ -85,7 +85,8 @@ def build(house: House, *, period: str | None, entity: str | None = None) -> Rep
     )
 
 
-def _sources(session: Session) -> list[tuple[str, ...]]:
+def sources_of(session: Session) -> list[tuple[str, ...]]:
+    """What each source stated, what was read, staged and held of it, newest first read, as text."""
     controls = session.fetch("ops.controls")
     if controls.is_empty():
         return []
@@ -120,7 +121,8 @@ def _sources(session: Session) -> list[tuple[str, ...]]:
     ]
 
 
-def _held(session: Session) -> pl.DataFrame:
+def held_rows(session: Session) -> pl.DataFrame:
+    """What the newest check held back or stopped for."""
     checks = session.fetch("ops.runs", where={"stage": "check", "state_code": "done"}, columns=["run_id"])
     columns = ["order_number", "subject_ref", "rule_code", "currency", "amount_minor", "sentence"]
     if checks.is_empty():
@@ -131,7 +133,8 @@ def _held(session: Session) -> pl.DataFrame:
     return found.select(columns).sort("rule_code", "order_number", "subject_ref", nulls_last=True)
 
 
-def _waiting(session: Session) -> pl.DataFrame:
+def waiting_rows(session: Session) -> pl.DataFrame:
+    """Documents that are neither accepted nor cancelled, by kind, state and reason."""
     states = session.fetch("ops.outbox").filter(~pl.col("state_code").is_in(["accepted", "cancelled"]))
     documents = session.fetch("out.documents", columns=["document_id", "kind_code"])
     schema = {

@@ -7,7 +7,6 @@ warehouse's own lock serialises writers, whichever worker they run on. Import th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +174,12 @@ def stock_hourly(config: str = "tieout.toml") -> dict[str, Any]:
 def close_month(
     config: str = "tieout.toml", period: str | None = None, entity: str | None = None
 ) -> dict[str, Any]:
-    """Close a month; without a period the month before this one."""
-    house = _house(config)
-    month = period or f"{(house.clock().date().replace(day=1) - timedelta(days=1)):%Y-%m}"
-    date.fromisoformat(f"{month}-01")
-    summary = close_period(house, period=month, entity=entity, run=_runner(config))
+    """Close a period; without a name, for each entity the newest that is over."""
+    summary = close_period(_house(config), period=period, entity=entity, run=_runner(config))
     create_markdown_artifact(
         key="tieout-close",
         markdown="\n".join(f"- {line}" for line in summary["text"]),
-        description=f"Close of {month}",
+        description=f"Close of {period or 'the newest period that is over'}",
     )
     return summary
 

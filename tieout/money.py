@@ -87,6 +87,20 @@ def round_minor_to_digits(minor: int, currency: str, digits: int, rounding: str 
     return int((Decimal(minor) / step).to_integral_value(rounding=ROUNDINGS[rounding]) * step)
 
 
+def convert_minor(minor: int, numerator: int, denominator: int) -> int:
+    """`minor × numerator ÷ denominator`, rounded half up (away from zero), in whole numbers throughout; the ratio carries both exponents.
+
+    Raises `InputError` for a denominator of zero or a result beyond 64 bits.
+    """
+    if denominator == 0:
+        raise InputError(
+            "an amount cannot be converted at a rate over zero; the documents the rate is taken from add up to nothing."
+        )
+    product, over = minor * numerator, denominator
+    sign = -1 if (product < 0) != (over < 0) else 1
+    return _bounded(sign * ((2 * abs(product) + abs(over)) // (2 * abs(over))))
+
+
 def to_decimal(minor: int, currency: str) -> Decimal:
     """The amount as people write it: 1234 USD is 12.34, 1234 JPY is 1234."""
     return Decimal(int(minor)).scaleb(-exponent(currency))

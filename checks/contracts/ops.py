@@ -204,13 +204,18 @@ MAPPING_CHANGES = Table(
 CLOSES = Table(
     "ops.closes",
     ("entity_code", "period", "revision"),
-    "Month-end closes.",
+    "Closes of accounting periods. What happened to each since is in `ops.close_events`. Append-only.",
     (
         Column("entity_code", TEXT, "Entity."),
-        Column("period", TEXT, "YYYY-MM."),
+        Column("period", TEXT, "Accounting period by the entity's calendar."),
         Column("revision", WHOLE, "1, then one more for every close again.", least=1),
         Column("run_id", TEXT, "The reconciliation it closes."),
-        Column("content_sha256", TEXT, "Hash of the report data.", longest=64),
+        Column(
+            "content_sha256",
+            TEXT,
+            "Hash of everything that is signed: tables, inputs, policies, and the content of the last close.",
+            longest=64,
+        ),
         Column("closed_at", INSTANT, "When."),
         Column("ties", FLAG, "Whether there was no unexplained difference."),
         Column("path", TEXT, "Where the reports lie, below the reports folder."),

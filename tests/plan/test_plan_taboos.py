@@ -118,7 +118,7 @@ def money_rooms() -> list[Path]:
         "transforms/**/*.py",
         "tieout/money.py",
         "tieout/connectors/intacct/*.py",
-        "flows/*.py",
+        "flows/**/*.py",
         "checks/contracts/*.py",
         "checks/rules/*.py",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,9 @@ import polars as pl
 
 from tieout.money import is_currency
 from tieout.reports import charts
+from tieout.reports.closing import CloseReport
 from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, money, words
+from tieout.reports.page_close import chains, close_parts
 from tieout.vocabulary import PRECEDENCE
 
 ROWS_PER_OUTCOME: Final = 200
@@ -20,6 +22,17 @@ _SHOWN_FAMILIES: Final = ("error", "ambiguous", "timing", "explained", "outside"
 
 def render(data: ReportData) -> str:
     """The page of a reconciliation as HTML text."""
+    return _printed(data, None, {})
+
+
+def render_close(report: CloseReport, content: Mapping[str, Any]) -> str:
+    """The page of a close as HTML text: the reconciliation with sign-offs, roll-forward, open items, chains and completeness."""
+    return _printed(report.data, close_parts(report, content), chains(report))
+
+
+def _printed(
+    data: ReportData, close: Mapping[str, Any] | None, chain: Mapping[tuple[str, str], list[str]]
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -31,12 +44,13 @@ def render(data: ReportData) -> str:
     detail = data.detail()
     return environment.get_template("page.html.j2").render(
         data=data,
+        close=close,
         tie_outs=TIE_OUTS,
         summary=list(_summary(data)),
         bridges=list(_bridges(data)),
         difference_charts=list(_difference_charts(data)),
         age_charts=list(_age_charts(data)),
-        outcomes=list(_outcomes(detail)),
+        outcomes=list(_outcomes(detail, chain)),
         matched=_matched(detail),
         proofs=[
             {**one, "shown": money(one["difference_minor"], one["currency"])}
@@ -129,7 +143,7 @@ def _age_charts(data: ReportData) -> Iterator[str]:
             yield drawn
 
 
-def _outcomes(detail: pl.DataFrame) -> Iterator[dict[str, Any]]:
+def _outcomes(detail: pl.DataFrame, chain: Mapping[tuple[str, str], list[str]]) -> Iterator[dict[str, Any]]:
     order = [code for code in PRECEDENCE if code != "matched"]
     for code in order:
         rows = detail.filter(pl.col("outcome_code") == code)
@@ -151,6 +165,7 @@ def _outcomes(detail: pl.DataFrame) -> Iterator[dict[str, Any]]:
                     "expected": money(one["expected_minor"], one["currency"]),
                     "actual": money(one["actual_minor"], one["currency"]),
                     "delta": money(one["delta_minor"], one["currency"]),
+                    "chain": chain.get((one["tie_out"], one["group_ref"]), []),
                 }
                 for one in rows.head(ROWS_PER_OUTCOME).iter_rows(named=True)
             ],

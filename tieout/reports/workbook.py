@@ -6,23 +6,18 @@ written as text: a customer called `=cmd()` stays a name. Detail beyond `LIST_LI
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
-from tieout.money import shown_decimal, shown_digits
+from tieout.money import shown_decimal
+from tieout.reports.book import Book
 from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, words
 from tieout.vocabulary import FAMILIES, OUTCOMES, PRECEDENCE
 
 LIST_LIMIT: Final = 20_000
-LARGEST_EXACT: Final = 10**15
-"""Excel keeps 15 significant digits; a larger amount is written as text and kept out of formulas."""
-
 _DETAIL: Final = (
     ("tie_out", "Tie-out", 10),
     ("entity_code", "Entity", 9),
@@ -45,103 +40,17 @@ _DETAIL: Final = (
 )
 
 
-class _Book:
-    """A workbook with the few formats accountants expect."""
-
-    def __init__(self, path: Path, data: ReportData) -> None:
-        self.data = data
-        self.book = xlsxwriter.Workbook(
-            str(path),
-            {
-                "strings_to_formulas": False,
-                "strings_to_urls": False,
-                "strings_to_numbers": False,
-                "nan_inf_to_errors": False,
-                "default_date_format": "yyyy-mm-dd",
-            },
-        )
-        stamp = data.as_of.replace(tzinfo=None)
-        self.book.set_properties(
-            {
-                "title": data.title,
-                "subject": data.period,
-                "author": f"tieout {data.version}",
-                "created": stamp,
-            }
-        )
-        add = self.book.add_format
-        self.title = add({"bold": True, "font_size": 16})
-        self.head = add(
-            {
-                "bold": True,
-                "bg_color": "#1F3A5F",
-                "font_color": "white",
-                "border": 1,
-                "text_wrap": True,
-                "valign": "top",
-            }
-        )
-        self.text = add({"valign": "top"})
-        self.wrap = add({"text_wrap": True, "valign": "top"})
-        self.note = add({"italic": True, "font_color": "#555555", "valign": "top"})
-        self.bold = add({"bold": True})
-        self.day = add({"num_format": "yyyy-mm-dd", "valign": "top"})
-        self.count = add({"num_format": "#,##0", "valign": "top"})
-        self.good = add({"bold": True, "bg_color": "#D8EBD8", "border": 1})
-        self.bad = add({"bold": True, "bg_color": "#F6D5D0", "border": 1})
-        self.line = add({"bottom": 1})
-        self._money: dict[tuple[int, bool], Any] = {}
-
-    def money(self, currency: str, *, total: bool = False) -> Any:
-        """The number format of a currency's own digits, negatives in parentheses; totals with a rule above and a double rule below."""
-        digits = shown_digits(currency)
-        if (digits, total) not in self._money:
-            point = "." + "0" * digits if digits else ""
-            spec: dict[str, Any] = {"num_format": f"#,##0{point};(#,##0{point});-", "valign": "top"}
-            if total:
-                spec |= {"bold": True, "top": 1, "bottom": 6}
-            self._money[digits, total] = self.book.add_format(spec)
-        return self._money[digits, total]
-
-    def sheet(self, name: str, subtitle: str) -> Any:
-        """A new sheet with a heading, set up for printing on one page width."""
-        sheet = self.book.add_worksheet(name)
-        sheet.write_string(0, 0, f"{self.data.title} – {name}", self.title)
-        sheet.write_string(1, 0, subtitle, self.note)
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        sheet.set_footer(f"&L{self.data.title}, {self.data.period}&C&A&RPage &P of &N")
-        return sheet
-
-    def heads(self, sheet: Any, row: int, names: Sequence[str]) -> None:
-        """A row of column headings, tall enough for two lines."""
-        sheet.set_row(row, 32)
-        for at, name in enumerate(names):
-            sheet.write_string(row, at, name, self.head)
-
-    def amount(
-        self, sheet: Any, row: int, col: int, minor: int | None, currency: str, *, total: bool = False
-    ) -> None:
-        """An amount as a number; as text when a double could not hold it exactly."""
-        if minor is None:
-            return
-        if abs(minor) >= LARGEST_EXACT:
-            sheet.write_string(row, col, str(shown_decimal(minor, currency)), self.text)
-        else:
-            sheet.write_number(row, col, shown_decimal(minor, currency), self.money(currency, total=total))
-
-    def formula(
-        self, sheet: Any, row: int, col: int, formula: str, minor: int, currency: str, *, total: bool = False
-    ) -> None:
-        """A live formula with the engine's figure as its cached value."""
-        value: Decimal = shown_decimal(minor, currency)
-        sheet.write_formula(row, col, formula, self.money(currency, total=total), value)
-
-
 def write_workbook(path: Path, data: ReportData, *, list_limit: int = LIST_LIMIT) -> None:
     """Write the workbook of a reconciliation to `path`."""
-    book = _Book(path, data)
+    book = Book(path, data)
+    lead = fill(book, list_limit)
+    lead.activate()
+    book.close()
+
+
+def fill(book: Book, list_limit: int) -> Any:
+    """Write the sheets every reconciliation has; returns the lead sheet."""
+    data = book.data
     detail = data.detail()
     lead = book.sheet("Lead", f"{data.period}, as of {data.as_of:%Y-%m-%d %H:%M} UTC")
     tie = book.sheet(
@@ -159,11 +68,10 @@ def write_workbook(path: Path, data: ReportData, *, list_limit: int = LIST_LIMIT
     _codes(book)
     spots = _tie_out(book, tie, places, left_out)
     _lead(book, lead, spots)
-    lead.activate()
-    book.book.close()
+    return lead
 
 
-def _lead(book: _Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, int]]) -> None:
+def _lead(book: Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, int]]) -> None:
     data = book.data
     verdict = "TIES: no errors, nothing ambiguous" if data.ties else "DOES NOT TIE: see Errors and Ambiguous"
     sheet.write_string(3, 0, verdict, book.good if data.ties else book.bad)
@@ -236,7 +144,7 @@ def _lead(book: _Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, 
 
 
 def _tie_out(
-    book: _Book, sheet: Any, places: dict[str, tuple[int, int]], left_out: dict[str, pl.DataFrame]
+    book: Book, sheet: Any, places: dict[str, tuple[int, int]], left_out: dict[str, pl.DataFrame]
 ) -> dict[tuple[str, str, str], tuple[int, int]]:
     """The tie-out sheet; returns, per tie-out, entity and currency, the first and last row of its block (1-based)."""
     heads = [
@@ -309,7 +217,7 @@ def _tie_out(
     return spots
 
 
-def _waterfall(book: _Book) -> None:
+def _waterfall(book: Book) -> None:
     sheet = book.sheet(
         "Waterfall",
         "From gross orders to invoiced, from money moved to receipts; a sub-total adds up the steps above it.",
@@ -351,7 +259,7 @@ def _waterfall(book: _Book) -> None:
     sheet.freeze_panes(4, 5)
 
 
-def _ageing(book: _Book) -> None:
+def _ageing(book: Book) -> None:
     sheet = book.sheet("Ageing", "Open AR of the shops as of the period's end, oldest first.")
     buckets = ["not_due", "1-30", "31-60", "61-90", "over_90"]
     ageing = book.data.ageing.sort(
@@ -410,7 +318,7 @@ def _ageing(book: _Book) -> None:
     sheet.set_column(5, 9, 15)
 
 
-def _family(book: _Book, family: str, rows: pl.DataFrame, limit: int) -> tuple[tuple[int, int], pl.DataFrame]:
+def _family(book: Book, family: str, rows: pl.DataFrame, limit: int) -> tuple[tuple[int, int], pl.DataFrame]:
     """One sheet of detail; returns the 1-based first and last row of the list, and the rows that were not listed."""
     sheet = book.sheet(FAMILY_TITLES[family], _family_note(family))
     listed, rest = rows.head(limit), rows.slice(limit)
@@ -448,7 +356,7 @@ def _family_note(family: str) -> str:
     return f"Outcomes of this family: {', '.join(codes)}."
 
 
-def _held(book: _Book) -> None:
+def _held(book: Book) -> None:
     sheet = book.sheet("Held and waiting", "What was kept back, why, and what waits to be posted.")
     book.heads(sheet, 3, ["Order", "Rule", "Currency", "Amount", "Reason and next step"])
     row = 4
@@ -476,7 +384,7 @@ def _held(book: _Book) -> None:
     sheet.set_column(4, 4, 110)
 
 
-def _parameters(book: _Book) -> None:
+def _parameters(book: Book) -> None:
     sheet = book.sheet("Parameters and sources", "What these figures were made with, and from.")
     book.heads(sheet, 3, ["Parameter", "Value"])
     row = 4
@@ -494,7 +402,7 @@ def _parameters(book: _Book) -> None:
     sheet.set_column(2, 6, 22)
 
 
-def _codes(book: _Book) -> None:
+def _codes(book: Book) -> None:
     sheet = book.sheet("Codes", "Every outcome there is, in the order in which the primary one is chosen.")
     book.heads(sheet, 3, ["Outcome", "Family", "What it means", "Next step"])
     for row, code in enumerate(PRECEDENCE, start=4):

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from tieout.errors import SettingsError
+from tieout.settings.calendars import Calendar
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.storefronts import Storefront
@@ -52,6 +53,7 @@ class Entity(Section):
     name: str = ""
     base_currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     time_zone: str
+    calendar: str = "month"
 
     @field_validator("time_zone")
     @classmethod
@@ -128,6 +130,7 @@ class Settings(Section):
 
     installation: Installation = Installation()
     entities: tuple[Entity, ...] = ()
+    calendars: Mapping[Name, Calendar] = {}
     intacct: Intacct | None = None
     storefronts: Mapping[Name, Storefront] = {}
     reconciliation: Reconciliation = Reconciliation()
@@ -141,6 +144,9 @@ class Settings(Section):
         twice = sorted({code for code in codes if codes.count(code) > 1})
         if twice:
             raise ValueError(f"entities are listed twice: {', '.join(twice)}")
+        lost = sorted({entity.calendar for entity in self.entities} - {"month", *self.calendars})
+        if lost:
+            raise ValueError(f"no calendar '{lost[0]}' in [calendars]; add it, or use month")
         if "intacct" in self.storefronts:
             raise ValueError("a storefront cannot be called 'intacct'; that is the ledger's name")
         return self

@@ -1,0 +1,119 @@
+"""The workbook's paper: formats accountants expect, sheets set up for printing, amounts and live formulas written the one right way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
+
+from tieout.money import shown_decimal, shown_digits
+from tieout.reports.data import ReportData
+
+LARGEST_EXACT: Final = 10**15
+"""Excel keeps 15 significant digits; a larger amount is written as text and kept out of formulas."""
+
+
+class Book:
+    """A workbook with the few formats accountants expect."""
+
+    def __init__(self, path: Path, data: ReportData) -> None:
+        self.data = data
+        self.book = xlsxwriter.Workbook(
+            str(path),
+            {
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+                "nan_inf_to_errors": False,
+                "default_date_format": "yyyy-mm-dd",
+            },
+        )
+        stamp = data.as_of.replace(tzinfo=None)
+        self.book.set_properties(
+            {
+                "title": data.title,
+                "subject": data.period,
+                "author": f"tieout {data.version}",
+                "created": stamp,
+            }
+        )
+        add = self.book.add_format
+        self.title = add({"bold": True, "font_size": 16})
+        self.head = add(
+            {
+                "bold": True,
+                "bg_color": "#1F3A5F",
+                "font_color": "white",
+                "border": 1,
+                "text_wrap": True,
+                "valign": "top",
+            }
+        )
+        self.text = add({"valign": "top"})
+        self.wrap = add({"text_wrap": True, "valign": "top"})
+        self.note = add({"italic": True, "font_color": "#555555", "valign": "top"})
+        self.bold = add({"bold": True})
+        self.day = add({"num_format": "yyyy-mm-dd", "valign": "top"})
+        self.count = add({"num_format": "#,##0", "valign": "top"})
+        self.good = add({"bold": True, "bg_color": "#D8EBD8", "border": 1})
+        self.bad = add({"bold": True, "bg_color": "#F6D5D0", "border": 1})
+        self.line = add({"bottom": 1})
+        self._money: dict[tuple[int, bool], Any] = {}
+
+    def money(self, currency: str, *, total: bool = False) -> Any:
+        """The number format of a currency's own digits, negatives in parentheses; totals with a rule above and a double rule below."""
+        digits = shown_digits(currency)
+        if (digits, total) not in self._money:
+            point = "." + "0" * digits if digits else ""
+            spec: dict[str, Any] = {"num_format": f"#,##0{point};(#,##0{point});-", "valign": "top"}
+            if total:
+                spec |= {"bold": True, "top": 1, "bottom": 6}
+            self._money[digits, total] = self.book.add_format(spec)
+        return self._money[digits, total]
+
+    def sheet(self, name: str, subtitle: str) -> Any:
+        """A new sheet with a heading, set up for printing on one page width."""
+        sheet = self.book.add_worksheet(name)
+        sheet.write_string(0, 0, f"{self.data.title} – {name}", self.title)
+        sheet.write_string(1, 0, subtitle, self.note)
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_footer(f"&L{self.data.title}, {self.data.period}&C&A&RPage &P of &N")
+        return sheet
+
+    def heads(self, sheet: Any, row: int, names: Sequence[str]) -> None:
+        """A row of column headings, tall enough for two lines."""
+        sheet.set_row(row, 32)
+        for at, name in enumerate(names):
+            sheet.write_string(row, at, name, self.head)
+
+    def amount(
+        self, sheet: Any, row: int, col: int, minor: int | None, currency: str, *, total: bool = False
+    ) -> None:
+        """An amount as a number; as text when a double could not hold it exactly."""
+        if minor is None:
+            return
+        if abs(minor) >= LARGEST_EXACT:
+            sheet.write_string(row, col, str(shown_decimal(minor, currency)), self.text)
+        else:
+            sheet.write_number(row, col, shown_decimal(minor, currency), self.money(currency, total=total))
+
+    def formula(
+        self, sheet: Any, row: int, col: int, formula: str, minor: int, currency: str, *, total: bool = False
+    ) -> None:
+        """A live formula with the engine's figure as its cached value."""
+        value: Decimal = shown_decimal(minor, currency)
+        sheet.write_formula(row, col, formula, self.money(currency, total=total), value)
+
+    def close(self) -> None:
+        """Write the file. Raises `OSError` as the system gave it: the library wraps it in an error of its own."""
+        try:
+            self.book.close()
+        except FileCreateError as fault:
+            cause = fault.args[0] if fault.args else None
+            raise (cause if isinstance(cause, OSError) else OSError(str(fault))) from None
