@@ -163,7 +163,10 @@ def test_money_moves_are_payment_kinds_and_components_are_columns() -> None:
     assert [name for name in COMPONENTS if f"{name}_minor" not in owed] == []
 
 
-CURRENCY_ELSEWHERE = {"out.document_lines": "the currency of its document, joined by document_id"}
+CURRENCY_ELSEWHERE = {
+    "out.document_lines": "the currency of its document, joined by document_id",
+    "ops.moved_records": "before_currency and after_currency: the currency itself may have moved",
+}
 
 
 # --- contracts --------------------------------------------------------------------------------------------------
