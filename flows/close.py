@@ -153,7 +153,13 @@ def _over(house: House, entity: str, span: Span) -> None:
 def _books(house: House, period: str) -> statement.Books:
     """Both sides compared for a period, once for the same data, however many entities are closed."""
     with house.warehouse.read() as session:
-        key = ("close", period, *_data_as_of(session), session.count("ops.outbox_moves"))
+        key = (
+            "close",
+            period,
+            *_data_as_of(session),
+            session.count("ops.outbox_moves"),
+            session.count("ops.decisions"),
+        )
         mark = repr(key)
         if mark in house.comparisons:
             found: statement.Books = house.comparisons[mark]
