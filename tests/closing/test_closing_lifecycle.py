@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.errors import InputError
@@ -118,6 +118,7 @@ def test_a_clock_that_was_moved_back_is_refused() -> None:
     check_clock(Standing(), NOON)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(KINDS), max_size=12))
 def test_no_history_locks_a_close_that_two_people_did_not_sign(kinds: list[str]) -> None:
     now = Standing()

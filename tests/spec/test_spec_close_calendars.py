@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.errors import InputError
@@ -68,6 +68,7 @@ def test_a_table_with_gaps_overlaps_or_bad_names_is_refused(
         table_of(rows)
 
 
+@settings(deadline=None)
 @given(
     st.dates(date(1990, 1, 1), date(2070, 12, 31)),
     st.sampled_from(sorted(PATTERNS)),
