@@ -8,8 +8,7 @@ from checks.contracts.table import Column, Table
 
 ALL: dict[str, Table] = {
     table.name: table
-    for module in (core, general_ledger, recon, deciding, out, ops, mappings)
-    for module in (core, recon, deciding, out, ops, closing, mappings)
+    for module in (core, general_ledger, recon, deciding, out, ops, closing, mappings)
     for table in module.TABLES
 }
 
