@@ -54,6 +54,12 @@ ORDERS = Table(
             "When money was first captured, as far as the order itself says.",
             null=True,
         ),
+        Column(
+            "invoiced_at",
+            INSTANT,
+            "When the storefront first invoiced it; null where a storefront has no invoices of its own.",
+            null=True,
+        ),
         Column("shipped_at", INSTANT, "When it was first shipped.", null=True),
         Column("cancelled_at", INSTANT, "When it was cancelled, as far as known.", null=True),
         Column("changed_at", INSTANT, "When the storefront last changed it."),

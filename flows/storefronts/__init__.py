@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from flows.storefronts.commercetools import CommercetoolsKind
 from flows.storefronts.files import FilesKind
 from flows.storefronts.kind import Kind, StockUpdate, Transform
+from flows.storefronts.magento import MagentoKind
 from flows.storefronts.xcart import XCartKind
 
 __all__ = ["KINDS", "Kind", "StockUpdate", "Transform"]
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (CommercetoolsKind(), FilesKind(), XCartKind())}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (CommercetoolsKind(), FilesKind(), MagentoKind(), XCartKind())
+}
 """Kind by the word of the configuration. The class of its settings stands in tieout/settings/storefronts.py."""

@@ -150,7 +150,7 @@ class Http:
         path_or_url: str,
         *,
         params: Any = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         data: Any = None,
         json: Any = None,
         idempotent: bool,
@@ -162,7 +162,8 @@ class Http:
         `idempotent` says whether doing it twice is harmless; when it is not, a lost answer is OutcomeUnknown
         and nothing is sent again. `expect` sees every reply of status 2xx and raises MalformedReply if it is
         not what was asked for, which counts as a lost answer: a read is tried again, a write is
-        OutcomeUnknown.
+        OutcomeUnknown. `headers` may be a function, asked anew for every attempt: a signed request must never
+        be sent twice with the same nonce.
         """
         url = self._url(path_or_url)
         name = self._name(method, url)
@@ -231,7 +232,7 @@ class Http:
                     method,
                     url,
                     params=params,
-                    headers=dict(headers or {}),
+                    headers=dict((headers() if callable(headers) else headers) or {}),
                     data=data,
                     json=json,
                     timeout=self._patience(deadline),

@@ -183,14 +183,22 @@ DEFAULT_PERSONAL = frozenset({"name", "email", "address"})
 """Kinds of personal data kept unless configured otherwise; invoices and customers in a ledger need them."""
 
 PERSONAL_FIELDS: Mapping[str, frozenset[str]] = {
-    "name": frozenset({"firstName", "lastName", "middleName", "title", "salutation", "companyName"}),
-    "email": frozenset({"email", "customerEmail"}),
-    "address": frozenset({"addresses", "billingAddress", "shippingAddress", "itemShippingAddresses"}),
-    "phone": frozenset({"phone", "mobile", "fax"}),
-    "birth": frozenset({"dateOfBirth"}),
-    "tax_id": frozenset({"vatId"}),
-}
-"""JSON members by kind of personal data (commercetools API reference, Customer and BaseAddress)."""
+    "name": frozenset(
+        {
+            "firstName", "lastName", "middleName", "title", "salutation", "companyName",
+            "firstname", "lastname", "middlename", "customer_firstname", "customer_lastname", "customer_middlename",
+        }
+    ),
+    "email": frozenset({"email", "customerEmail", "customer_email"}),
+    "address": frozenset(
+        {"addresses", "billingAddress", "shippingAddress", "itemShippingAddresses", "billing_address"}
+    ),
+    "phone": frozenset({"phone", "mobile", "fax", "telephone"}),
+    "birth": frozenset({"dateOfBirth", "dob", "customer_dob"}),
+    "tax_id": frozenset({"vatId", "vat_id", "taxvat", "customer_taxvat"}),
+}  # fmt: skip
+"""JSON members by kind of personal data (commercetools API reference, Customer and BaseAddress; Magento REST reference, Order and
+Customer)."""
 
 _ALWAYS_DROPPED = frozenset({"interfaceInteractions", "password", "cardToken", "paymentToken"})
 _CARD_FIELD = re.compile(

@@ -21,6 +21,8 @@ class CommonStorefront(Section):
     """Settings that must be given although they have a default, so that all that lack are said in one sentence."""
     secrets: ClassVar[tuple[str, ...]] = ()
     """Settings that name where a secret is found."""
+    bases: ClassVar[tuple[str, ...]] = ("placed", "captured", "shipped")
+    """Bases its orders can say an instant for."""
 
     kind: str
     cutoff: Basis = "shipped"
@@ -32,6 +34,10 @@ class CommonStorefront(Section):
         missing = [name for name in self.needed if not getattr(self, name)]
         if missing:
             raise ValueError(f"a {self.kind} storefront needs {', '.join(missing)}")
+        if self.cutoff not in self.bases:
+            raise ValueError(
+                f"a {self.kind} storefront does not say when a sale was {self.cutoff}; choose {', '.join(self.bases)} as its cutoff"
+            )
         return self
 
 
@@ -85,7 +91,53 @@ class FilesStorefront(CommonStorefront):
     column_map: Path | None = None
 
 
+class MagentoStorefront(CommonStorefront):
+    """A Magento 2 or Adobe Commerce shop. `sign_in` says how requests are authorised; each way has settings of its own."""
+
+    bases: ClassVar[tuple[str, ...]] = ("placed", "captured", "shipped", "invoiced")
+    secrets: ClassVar[tuple[str, ...]] = (
+        "consumer_secret", "access_token", "access_token_secret", "password", "client_secret",
+    )  # fmt: skip
+
+    kind: Literal["magento"]
+    base_url: str = ""
+    store_code: str = "all"
+    sign_in: Literal["signed", "bearer", "admin", "client_credentials"] = "signed"
+    consumer_key: str = ""
+    consumer_secret: str = ""
+    access_token: str = ""
+    access_token_secret: str = ""
+    user_name: str = ""
+    password: str = ""
+    token_hours: Annotated[float, Field(gt=0, le=8760)] = 4
+    token_url: str = "https://ims-na1.adobelogin.com/ims/token/v3"  # noqa: S105  (an address)
+    client_id: str = ""
+    client_secret: str = ""
+    organisation: str = ""
+    page_size: Annotated[int, Field(ge=1, le=10_000)] = 300
+    stock_batch: Annotated[int, Field(ge=1, le=5_000)] = 20
+    stock_in_bulk: bool = False
+    bulk_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 300
+    price_stores: Mapping[str, int] = {}
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    test_email_suffixes: tuple[str, ...] = ()
+    tax_included_stores: tuple[str, ...] = ()
+    customer_number_attribute: str = ""
+
+    @property
+    def needed(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What this way of signing in needs."""
+        ways = {
+            "signed": ("consumer_key", "consumer_secret", "access_token", "access_token_secret"),
+            "bearer": ("access_token",),
+            "admin": ("user_name", "password"),
+            "client_credentials": ("token_url", "client_id", "client_secret", "organisation"),
+        }
+        return ("base_url", *ways[self.sign_in])
+
+
 Storefront = Annotated[
-    CommercetoolsStorefront | FilesStorefront | XCartStorefront, Field(discriminator="kind")
+    CommercetoolsStorefront | FilesStorefront | MagentoStorefront | XCartStorefront,
+    Field(discriminator="kind"),
 ]
 """One storefront of any kind: `kind` says which."""

@@ -32,7 +32,18 @@ _X_CART = Voice(
     lambda index, _: str(index + 1),
     frozenset({"two_shipments", "two_shipments_one_charge", "chargeback"}),
 )
-VOICES: dict[str, Voice] = {DEFAULT: Voice(lambda _, own: own, payload_faults=True), "xcart": _X_CART}
+_MAGENTO = Voice(
+    # Magento's invoices are made of rows, so a deposit of any amount has none; it knows no chargeback; and a gift card used has no
+    # transaction whose reference the previous integration could have posted.
+    lambda index, _: str(index + 1),
+    frozenset({"deposit", "gift_card_part", "gift_card_paid", "chargeback"}),
+)
+VOICES: dict[str, Voice] = {
+    DEFAULT: Voice(lambda _, own: own, payload_faults=True),
+    "magento": _MAGENTO,
+    "xcart": _X_CART,
+}
+"""Storefront by name."""
 
 
 def can_tell(name: str, line: Timeline, planted: Planted | None) -> bool:

@@ -1,0 +1,530 @@
+"""Orders of Magento: raw landings to `core.orders` and their lines.
+
+Source of outside facts: Magento REST reference 2.4.8 (sales order, order item). The header holds
+grand_total = subtotal + discount + shipping + tax + hidden tax (goods, shipping) + gift wrapping − gift cards − store credit − points,
+with a negative discount in the header and positive ones on the rows. Hidden tax is the tax inside a discount on prices that include
+tax: net of tax the discount is discount_amount + discount_tax_compensation_amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import polars as pl
+
+from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
+from transforms.storefronts.magento_amounts import four_places, in_minor, texts, with_digits
+from transforms.storefronts.magento_payloads import NULL, Extension, Item, Order, Payment, decoded, text
+
+_BATCH: Final = 20_000
+"""Orders decoded at a time: bounds the memory of decoded objects."""
+
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's own code for "no currency": stands where none could be read."""
+
+_HEAD: Final = (
+    "grand_total", "discount_amount", "shipping_amount", "shipping_tax_amount", "shipping_discount_amount", "tax_amount",
+    "discount_tax_compensation_amount", "shipping_discount_tax_compensation_amount",
+)  # fmt: skip
+_TENDER: Final = ("gift_cards_amount", "customer_balance_amount", "reward_currency_amount")
+_FEES: Final = ("gw_price", "gw_items_price", "gw_card_price")
+_FEE_TAXES: Final = ("gw_tax_amount", "gw_items_tax_amount", "gw_card_tax_amount")
+_ROW: Final = (
+    "row_total",
+    "row_total_incl_tax",
+    "discount_amount",
+    "tax_amount",
+    "discount_tax_compensation_amount",
+)
+_NOTHING: Final = Extension()
+_UNPAID: Final = Payment()
+
+STATES: Final = MappingProxyType(
+    {
+        "new": "open",
+        "pending_payment": "open",
+        "payment_review": "held",
+        "holded": "held",
+        "processing": "processing",
+        "complete": "complete",
+        "closed": "complete",
+        "canceled": "cancelled",
+    }
+)
+"""Magento's states in our words. A closed order was refunded whole: it is over, and its credit memos say what was given back."""
+
+
+@dataclass(frozen=True)
+class MagentoSettings:
+    """Policies of one shop.
+
+    gift_card_prefixes     beginnings of SKUs that are gift cards sold; rows of product type `giftcard` are so anyway
+    test_email_suffixes    orders of these e-mail addresses are tests
+    tax_included_stores    codes of the store views whose catalogue prices include tax: an order does not say it
+    customer_number        attribute that holds the number people know a customer by; the id if it is empty
+    states                 the shop's states in our words
+    """
+
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    test_email_suffixes: tuple[str, ...] = ()
+    tax_included_stores: tuple[str, ...] = ()
+    customer_number: str = ""
+    states: Mapping[str, str] = field(default_factory=lambda: STATES)
+
+
+def stage_orders(
+    raw: pl.DataFrame, *, storefront: str, run_id: str, settings: MagentoSettings, stores: Mapping[str, str]
+) -> list[Staged]:
+    """Stage orders in batches; see `transforms.storefronts.magento.orders`."""
+    return [
+        _stage(raw.slice(start, _BATCH), storefront, run_id, settings, stores)
+        for start in range(0, max(raw.height, 1), _BATCH)
+    ]
+
+
+def instant(column: str) -> pl.Expr:
+    """`YYYY-MM-DD HH:MM:SS`, which Magento keeps in UTC, as an instant; null for anything else."""
+    return pl.col(column).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", time_zone="UTC", strict=False)
+
+
+def _stage(
+    raw: pl.DataFrame, storefront: str, run_id: str, settings: MagentoSettings, stores: Mapping[str, str]
+) -> Staged:
+    orders, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Order)
+    heads = _heads(orders, raw, settings, stores)
+    rows = _rows(orders, heads, settings)
+    heads = _reckoned(heads, rows)
+    heads = _judged(heads, troubles, settings)
+    fixed = {"storefront": pl.lit(storefront, dtype=pl.String), "run_id": pl.lit(run_id, dtype=pl.String)}
+    problems = heads.filter(pl.col("problem").is_not_null()).select(
+        subject=pl.lit("orders"),
+        native_ref="native_ref",
+        row_no=pl.lit(None, dtype=pl.Int64),
+        column=pl.lit(None, dtype=pl.String),
+        problem="problem",
+    )
+    frames = {
+        "core.orders": _orders(heads, fixed),
+        "core.order_lines": _lines(heads, rows, fixed),
+        "core.order_payments": _order_payments(heads, fixed),
+        "core.payments": _authorizations(heads, fixed),
+    }
+    return Staged(frames, problems.select(list(PROBLEMS_SCHEMA)))
+
+
+# ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _heads(
+    orders: Sequence[Order], raw: pl.DataFrame, settings: MagentoSettings, stores: Mapping[str, str]
+) -> pl.DataFrame:
+    """One row per order: what it says of itself, amounts in minor units."""
+    more = [order.extension_attributes or _NOTHING for order in orders]
+    pays = [order.payment or _UNPAID for order in orders]
+    refs = raw["native_ref"].to_list()
+    plain: dict[str, list[Any]] = {
+        "order_ref": [text(order.entity_id) or ref for order, ref in zip(orders, refs, strict=True)],
+        "order_number": [order.increment_id or None for order in orders],
+        "store_ref": [stores.get(text(order.store_id) or "", text(order.store_id) or "") for order in orders],
+        "customer_ref": [text(order.customer_id) for order in orders],
+        "customer_name": [_buyer(order) for order in orders],
+        "customer_email": [order.customer_email or None for order in orders],
+        "state": [order.state for order in orders],
+        "placed": [order.created_at for order in orders],
+        "changed": [order.updated_at for order in orders],
+        "currency": [order.order_currency_code or NO_CURRENCY for order in orders],
+        "payment_ref": [text(pay.entity_id) for pay in pays],
+        "tender_code": [pay.method for pay in pays],
+        "shipping_tax_code": [_codes(one, "shipping") for one in more],
+        "fee_tax_code": [_codes(one, "gw") for one in more],
+    }
+    frame = pl.DataFrame(
+        [pl.Series("at", range(len(orders)), dtype=pl.UInt32)]
+        + [pl.Series(name, values, dtype=pl.String) for name, values in plain.items()]
+        + [texts(name, (getattr(order, name) for order in orders)) for name in _HEAD]
+        + [texts(name, (getattr(one, name) for one in more)) for name in (*_TENDER, *_FEES, *_FEE_TAXES)]
+        + [texts("authorized", (pay.amount_authorized for pay in pays))]
+    )
+    landed = raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")
+    frame = with_digits(pl.concat([frame, landed], how="horizontal"))
+    has_total = (pl.col("grand_total") != "null").alias("has_total")
+    has_tax = (pl.col("tax_amount") != "null").alias("is_taxed")
+    frame = frame.with_columns(has_total, has_tax)
+    frame = in_minor(frame, [*_HEAD, *_TENDER, *_FEES, *_FEE_TAXES, "authorized"])
+    email = pl.col("customer_email").fill_null("")
+    is_test = pl.any_horizontal(
+        pl.lit(value=False), *(email.str.ends_with(suffix) for suffix in settings.test_email_suffixes)
+    )
+    return frame.with_columns(
+        placed_at=instant("placed"),
+        changed_at=pl.coalesce(instant("changed"), "updated_at", "fetched_at"),
+        is_test=is_test,
+        tax_included=pl.col("store_ref").is_in(list(settings.tax_included_stores)),
+    )
+
+
+def _buyer(order: Order) -> str | None:
+    person = f"{order.customer_firstname or ''} {order.customer_lastname or ''}".strip()
+    home = order.billing_address
+    if not person and home is not None:
+        person = f"{home.firstname or ''} {home.lastname or ''}".strip() or home.company or ""
+    return person or order.customer_email or None
+
+
+def _codes(more: Extension, what: str) -> str | None:
+    """The names of the taxes on shipping, or on gift wrapping (whose kinds end in `gw`)."""
+    found = [
+        tax.title or tax.code
+        for one in more.item_applied_taxes or ()
+        if (one.type == what if what == "shipping" else (one.type or "").endswith(what))
+        for tax in one.applied_taxes or ()
+    ]
+    return "+".join(dict.fromkeys(name for name in found if name)) or None
+
+
+def _rows(orders: Sequence[Order], heads: pl.DataFrame, settings: MagentoSettings) -> pl.DataFrame:
+    """One row per item that carries money, once each: never a configurable's child, never both a bundle and its parts."""
+    kept = [(at, item) for at, order in enumerate(orders) for item in counted(order.items or ())]
+    taxes = {
+        (at, text(one.item_id)): "+".join(
+            dict.fromkeys(name for tax in one.applied_taxes or () if (name := tax.title or tax.code))
+        )
+        for at, order in enumerate(orders)
+        if order.extension_attributes is not None
+        for one in order.extension_attributes.item_applied_taxes or ()
+        if one.item_id is not None
+    }
+    items = [item for _, item in kept]
+    frame = pl.DataFrame(
+        [
+            pl.Series("at", [at for at, _ in kept], dtype=pl.UInt32),
+            pl.Series("line_ref", [text(item.item_id) or "" for item in items], dtype=pl.String),
+            pl.Series("sku", [item.sku for item in items], dtype=pl.String),
+            pl.Series("description", [item.name for item in items], dtype=pl.String),
+            pl.Series("product_type", [item.product_type for item in items], dtype=pl.String),
+            pl.Series(
+                "tax_code",
+                [taxes.get((at, text(item.item_id))) or None for at, item in kept],
+                dtype=pl.String,
+            ),
+            texts("qty", (item.qty_ordered for item in items)),
+            texts("price", (item.price for item in items)),
+            texts("price_incl_tax", (item.price_incl_tax for item in items)),
+            *[texts(name, (getattr(item, name) for item in items)) for name in _ROW],
+        ]
+    )
+    frame = frame.join(heads.select("at", "currency", "digits"), on="at", how="left", maintain_order="left")
+    frame = in_minor(frame, _ROW)
+    gift = (pl.col("product_type") == "giftcard").fill_null(value=False) | pl.any_horizontal(
+        pl.lit(value=False),
+        *(pl.col("sku").fill_null("").str.starts_with(prefix) for prefix in settings.gift_card_prefixes),
+    )
+    return frame.with_columns(
+        kind_code=pl.when(gift).then(pl.lit("gift_card")).otherwise(pl.lit("item")),
+        quantity=four_places("qty"),
+        # The row's discount is positive and, where prices include tax, holds tax that the hidden tax takes out again.
+        off=-(
+            pl.col("discount_amount").fill_null(0) - pl.col("discount_tax_compensation_amount").fill_null(0)
+        ),
+        net=pl.col("row_total").fill_null(0),
+        tax=pl.col("tax_amount").fill_null(0),
+    )
+
+
+def counted(items: Sequence[Item]) -> list[Item]:
+    """The rows whose money counts.
+
+    A row without parent counts, except a bundle that carries no money itself while its parts do; then the parts count. Releases
+    differ in whether a child repeats its parent's money, so children of anything else never count.
+    """
+    if not any(item.parent_item_id is not None or item.parent_item is not None for item in items):
+        return list(items)
+    children: dict[str, list[Item]] = {}
+    for item in items:
+        owner = _owner(item)
+        if owner is not None:
+            children.setdefault(owner, []).append(item)
+    found: list[Item] = []
+    for item in items:
+        if _owner(item) is not None:
+            continue
+        parts = children.get(text(item.item_id) or "", [])
+        if item.product_type == "bundle" and not _carries(item) and any(_carries(part) for part in parts):
+            found += parts
+        else:
+            found.append(item)
+    return found
+
+
+def _owner(item: Item) -> str | None:
+    if item.parent_item_id is not None:
+        return text(item.parent_item_id)
+    return text(item.parent_item.item_id) if item.parent_item is not None else None
+
+
+def _carries(item: Item) -> bool:
+    """Whether a row has money; a residue next to zero is none."""
+    digits = bytes(item.row_total).split(b"e")[0] if b"e-" not in bytes(item.row_total) else b"0"
+    return any(character in b"123456789" for character in digits)
+
+
+# ── arithmetic ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reckoned(heads: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Components of each order. The header's total, with what was paid by tender added again, is the truth; the rest is rounding."""
+    nothing = pl.lit(0, dtype=pl.Int64)
+    is_card = pl.col("kind_code") == "gift_card"
+    sums = rows.group_by("at").agg(
+        rows_net=pl.when(~is_card).then("net").otherwise(nothing).sum(),
+        rows_card=pl.when(is_card).then("net").otherwise(nothing).sum(),
+        rows_off=pl.col("off").sum(),
+        rows_tax=pl.col("tax").sum(),
+        rows_gross=pl.col("row_total_incl_tax").sum(),
+        rows_unread=pl.col("unread").filter(pl.col("unread") != "").first(),
+    )
+    zero = {name: pl.col(name).fill_null(0) for name in (*_HEAD, *_TENDER, *_FEES, *_FEE_TAXES)}
+    found = heads.join(sums, on="at", how="left", maintain_order="left").with_columns(
+        pl.col("rows_net", "rows_card", "rows_off", "rows_tax").fill_null(0),
+        tender_minor=pl.sum_horizontal(zero[name] for name in _TENDER),
+        fees_minor=pl.sum_horizontal(zero[name] for name in _FEES),
+        fees_tax=pl.sum_horizontal(zero[name] for name in _FEE_TAXES),
+        shipping_minor=zero["shipping_amount"],
+        tax_minor=zero["tax_amount"],
+        discount_minor=zero["discount_amount"]
+        + zero["discount_tax_compensation_amount"]
+        + zero["shipping_discount_tax_compensation_amount"],
+        shipping_off=-(zero["shipping_discount_amount"] - zero["shipping_discount_tax_compensation_amount"]),
+    )
+    parts = ("rows_net", "rows_card", "discount_minor", "shipping_minor", "fees_minor", "tax_minor")
+    return found.with_columns(total_minor=zero["grand_total"] + pl.col("tender_minor")).with_columns(
+        rounding_minor=pl.col("total_minor") - pl.sum_horizontal(parts),
+        rounding_tax=pl.col("tax_minor")
+        - pl.sum_horizontal("rows_tax", "fees_tax", zero["shipping_tax_amount"]),
+        # What the header takes off beyond the rows and shipping: a discount of the order as a whole.
+        rest_off=pl.col("discount_minor") - pl.col("rows_off") - pl.col("shipping_off"),
+    )
+
+
+def _judged(heads: pl.DataFrame, troubles: Mapping[int, str], settings: MagentoSettings) -> pl.DataFrame:
+    """Status in our words, and one problem text an order."""
+    told = pl.DataFrame(
+        [
+            pl.Series("at", list(troubles), dtype=pl.UInt32),
+            pl.Series("trouble", list(troubles.values()), dtype=pl.String),
+        ]
+    )
+    status = pl.col("state").replace_strict(dict(settings.states), default=None, return_dtype=pl.String)
+    unread = pl.concat_str(
+        pl.when(pl.col("unread") != "").then("unread"),
+        pl.col("rows_unread"),
+        separator=", ",
+        ignore_nulls=True,
+    )
+    return (
+        heads.join(told, on="at", how="left", maintain_order="left")
+        .with_columns(status=status, unread=unread)
+        .with_columns(
+            status_code=pl.col("status").fill_null("held"),
+            problem=pl.coalesce(
+                "trouble",
+                pl.when(pl.col("digits").is_null()).then(
+                    pl.format(
+                        "currency_unknown: '{}' is not an ISO 4217 currency with minor units", "currency"
+                    )
+                ),
+                pl.when(pl.col("unread") != "").then(
+                    pl.format("amount_not_exact: {} is not an amount", "unread")
+                ),
+                pl.when(~pl.col("has_total")).then(pl.lit("payload_unreadable: grand_total is missing")),
+                pl.when(~pl.col("is_taxed")).then(
+                    pl.lit("tax_unknown: the order does not say its tax (tax_amount is missing)")
+                ),
+                pl.when(pl.col("placed_at").is_null()).then(
+                    pl.lit("payload_unreadable: created_at is missing or no instant")
+                ),
+                pl.when(pl.col("status").is_null()).then(
+                    pl.format(
+                        "payload_unreadable: state '{}' has no meaning here; map it",
+                        pl.col("state").fill_null(""),
+                    )
+                ),
+            ),
+            placed_at=pl.coalesce("placed_at", "changed_at"),
+        )
+    )
+
+
+# ── shapes of core ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _orders(heads: pl.DataFrame, fixed: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    none = pl.lit(None, dtype=INSTANT)
+    return heads.select(
+        fixed["storefront"].alias("storefront"),
+        "order_ref",
+        "order_number",
+        # There is no version: the second of the last change grows with every one.
+        pl.col("changed_at").dt.epoch("s").clip(lower_bound=0).alias("revision"),
+        "store_ref",
+        "customer_ref",
+        "customer_name",
+        "customer_email",
+        "status_code",
+        "placed_at",
+        none.alias("captured_at"),
+        none.alias("shipped_at"),
+        none.alias("cancelled_at"),
+        "changed_at",
+        pl.when(pl.col("currency").str.len_chars() == 3)
+        .then("currency")
+        .otherwise(pl.lit(NO_CURRENCY))
+        .alias("currency"),
+        pl.col("rows_net").alias("goods_minor"),
+        pl.col("rows_card").alias("gift_card_minor"),
+        "discount_minor",
+        "shipping_minor",
+        "fees_minor",
+        "tax_minor",
+        "rounding_minor",
+        "total_minor",
+        "tender_minor",
+        (pl.col("total_minor") - pl.col("tender_minor")).alias("due_minor"),
+        "tax_included",
+        "is_taxed",
+        "is_test",
+        "problem",
+        "payload_sha256",
+        fixed["run_id"].alias("run_id"),
+    )
+
+
+def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Items, then fees, shipping, what is taken off the whole, and rounding; they sum to the order component by component."""
+    nothing, text_ = pl.lit(0, dtype=pl.Int64), pl.lit(None, dtype=pl.String)
+    price = pl.when(pl.col("tax_included")).then("price_incl_tax").otherwise("price")
+    shown = price.str.strip_chars('"').cast(PRICE, strict=False)
+    items = rows.join(heads.select("at", "tax_included"), on="at", how="left", maintain_order="left").select(
+        "at",
+        pl.lit(0, dtype=pl.Int8).alias("rank"),
+        "line_ref",
+        "kind_code",
+        "sku",
+        "description",
+        "quantity",
+        shown.alias("unit_price"),
+        pl.col("net").alias("net_minor"),
+        pl.col("off").alias("discount_minor"),
+        pl.col("tax").alias("tax_minor"),
+        "tax_code",
+    )
+    made: list[tuple[int, str, str, str, str | pl.Expr, str | pl.Expr, str | pl.Expr, str | pl.Expr]] = [
+        (1, "fee", "gift_wrapping", "Gift wrapping", "fees_minor", nothing, "fees_tax", "fee_tax_code"),
+        (2, "shipping", "shipping", "Shipping", "shipping_minor", "shipping_off", "shipping_tax_amount", "shipping_tax_code"),
+        (3, "discount", "discount", "Discount", nothing, "rest_off", nothing, text_),
+        (4, "rounding", "rounding", "Rounding", "rounding_minor", nothing, "rounding_tax", text_),
+    ]  # fmt: skip
+
+    def column(value: str | pl.Expr) -> pl.Expr:
+        return pl.col(value) if isinstance(value, str) else value
+
+    added = [
+        heads.select(
+            "at",
+            pl.lit(rank, dtype=pl.Int8).alias("rank"),
+            pl.lit(ref).alias("line_ref"),
+            pl.lit(kind).alias("kind_code"),
+            text_.alias("sku"),
+            pl.lit(words).alias("description"),
+            pl.lit(10_000, dtype=pl.Int128).alias("quantity"),
+            pl.lit(None, dtype=PRICE).alias("unit_price"),
+            column(net).fill_null(0).alias("net_minor"),
+            column(off).fill_null(0).alias("discount_minor"),
+            column(tax).fill_null(0).alias("tax_minor"),
+            column(code).alias("tax_code"),
+        ).filter(
+            (pl.col("net_minor") != 0) | (pl.col("discount_minor") != 0) | (pl.col("tax_minor") != 0)
+            | pl.lit(kind == "shipping")
+        )
+        for rank, kind, ref, words, net, off, tax, code in made
+    ]  # fmt: skip
+    whole = pl.concat([items, *added]).sort("at", "rank", maintain_order=True)
+    nth = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    repeated = nth.over("at", "line_ref")
+    return (
+        whole.with_columns(
+            line_no=nth.over("at"),
+            line_ref=pl.when((repeated == 1) & (pl.col("line_ref") != ""))
+            .then("line_ref")
+            .otherwise(pl.format("{}#{}", "line_ref", repeated)),
+        )
+        .join(heads.select("at", "order_ref", "currency"), on="at", how="left", maintain_order="left")
+        .select(
+            fixed["storefront"].alias("storefront"),
+            "order_ref",
+            "line_ref",
+            "line_no",
+            "kind_code",
+            "sku",
+            text_.alias("category_ref"),
+            "description",
+            quantity_of("quantity").alias("quantity"),
+            "unit_price",
+            pl.when(pl.col("currency").str.len_chars() == 3)
+            .then("currency")
+            .otherwise(pl.lit(NO_CURRENCY))
+            .alias("currency"),
+            "net_minor",
+            "discount_minor",
+            "tax_minor",
+            # An exempt rate is no tax: nothing of it is booked.
+            pl.when(pl.col("tax_minor") != 0).then("tax_code").alias("tax_code"),
+            fixed["run_id"].alias("run_id"),
+        )
+    )
+
+
+def quantity_of(column: str) -> pl.Expr:
+    """Ten-thousandths as a quantity."""
+    return (pl.col(column).fill_null(0).cast(pl.Decimal(38, 4)) / 10_000).cast(QUANTITY)
+
+
+def _order_payments(heads: pl.DataFrame, fixed: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Which payment an order names: the authorisation that carries its amount."""
+    return _authorized(heads).select(
+        fixed["storefront"].alias("storefront"), "order_ref", "payment_ref", fixed["run_id"].alias("run_id")
+    )
+
+
+def _authorized(heads: pl.DataFrame) -> pl.DataFrame:
+    return heads.filter(
+        (pl.col("authorized").fill_null(0) > 0) & pl.col("digits").is_not_null()
+    ).with_columns(payment_ref=pl.lit("authorization-") + pl.col("order_ref"))
+
+
+def _authorizations(heads: pl.DataFrame, fixed: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """One pending-free authorisation per order whose payment says an amount; it moves no money."""
+    return _authorized(heads).select(
+        fixed["storefront"].alias("storefront"),
+        "payment_ref",
+        pl.lit("authorization").alias("transaction_ref"),
+        "order_ref",
+        pl.lit("authorization").alias("kind_code"),
+        pl.lit("success").alias("state_code"),
+        "tender_code",
+        pl.lit(None, dtype=pl.String).alias("gateway_ref"),
+        "currency",
+        pl.col("authorized").alias("amount_minor"),
+        pl.lit(None, dtype=pl.Int64).alias("fee_minor"),
+        pl.col("placed_at").alias("occurred_at"),
+        pl.lit(None, dtype=pl.String).alias("payout_ref"),
+        pl.lit(None, dtype=pl.String).alias("problem"),
+        "payload_sha256",
+        fixed["run_id"].alias("run_id"),
+    )
+
+
+__all__ = ["NULL", "STATES", "MagentoSettings", "counted", "instant", "quantity_of", "stage_orders"]
