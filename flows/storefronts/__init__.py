@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flows.storefronts.clarity import ClarityKind
 from flows.storefronts.commercetools import CommercetoolsKind
 from flows.storefronts.files import FilesKind
 from flows.storefronts.kind import Kind, StockUpdate, Transform
@@ -16,6 +17,6 @@ from flows.storefronts.xcart import XCartKind
 __all__ = ["KINDS", "Kind", "StockUpdate", "Transform"]
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (CommercetoolsKind(), FilesKind(), MagentoKind(), XCartKind())
+    kind.name: kind for kind in (CommercetoolsKind(), FilesKind(), MagentoKind(), XCartKind(), ClarityKind())
 }
 """Kind by the word of the configuration. The class of its settings stands in tieout/settings/storefronts.py."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flows.storefronts.kind import Kind, StockUpdate, Transform
+from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,13 +85,7 @@ def earlier_versions(raw: pl.DataFrame, session: Session, table: str) -> pl.Data
 
 def stock_updates(courier: Any, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
     """Rows of `out.web_stock` written one by one."""
-    from tieout.connectors.writes import StockChange
-
-    changes = [
-        StockChange(row["sku"], row["location_ref"] or None, row["publish_qty"], row["native_ref"])
-        for row in rows
-    ]
-    for write in courier.write_stock(changes):
+    for write in courier.write_stock([stock_change(row) for row in rows]):
         yield StockUpdate(
             write.sku, write.channel_ref or "", write.before, write.after, write.outcome, write.detail
         )

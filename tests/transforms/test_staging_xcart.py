@@ -392,7 +392,7 @@ _PLACES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(place=st.sampled_from(_PLACES), value=_JSON)
 def test_whatever_stands_in_a_member_the_order_is_staged_and_foots(place, value) -> None:
     payload = json.loads(SOUND)
@@ -405,7 +405,7 @@ def test_whatever_stands_in_a_member_the_order_is_staged_and_foots(place, value)
     assert found["core.orders"].filter(order_ref="413")["problem"].to_list() == [None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_staging_of_any_subject(noise: bytes) -> None:
     text = noise.decode("utf-8", "replace")
@@ -413,7 +413,7 @@ def test_no_bytes_break_the_staging_of_any_subject(noise: bytes) -> None:
         sound(subject(landed(text), storefront="shop", run_id="r"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 9)), min_size=1, max_size=5),
     off=st.integers(0, 10**6),
@@ -450,7 +450,7 @@ def test_to_the_cent_whatever_the_amounts(rows, off, ship, tax) -> None:
     assert [head[name] for name in names] == [cents, -off, ship, tax, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 6000), min_size=1, max_size=6))
 def test_reductions_sum_to_what_the_total_lost(totals: list[int]) -> None:
     texts = [version(5)]

@@ -81,6 +81,23 @@ class XCartStorefront(CommonStorefront):
     test_emails: tuple[str, ...] = ("@example.test",)
 
 
+class ClarityStorefront(CommonStorefront):
+    """A Clarity eCommerce shop, spoken to as a profile says: a shipped one by name, or a TOML file beside this one."""
+
+    needed: ClassVar[tuple[str, ...]] = ("api_url", "client_secret")
+    secrets: ClassVar[tuple[str, ...]] = ("client_secret",)
+
+    kind: Literal["clarity"]
+    api_url: str = ""
+    profile: str = "seed"
+    client_id: str = ""
+    client_secret: str = ""
+    page_size: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    store: str = ""
+    tax_included: bool = False
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+
+
 class FilesStorefront(CommonStorefront):
     """Orders, lines, payments, refunds and stock in plain files."""
 
@@ -137,7 +154,7 @@ class MagentoStorefront(CommonStorefront):
 
 
 Storefront = Annotated[
-    CommercetoolsStorefront | FilesStorefront | MagentoStorefront | XCartStorefront,
+    CommercetoolsStorefront | FilesStorefront | MagentoStorefront | XCartStorefront | ClarityStorefront,
     Field(discriminator="kind"),
 ]
 """One storefront of any kind: `kind` says which."""

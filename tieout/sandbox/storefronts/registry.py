@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.server import Request, Response
+from tieout.sandbox.storefronts.clarity import Clarity
 from tieout.sandbox.storefronts.commercetools import Commercetools
 from tieout.sandbox.storefronts.magento import Magento
 from tieout.sandbox.storefronts.xcart import XCart
@@ -42,6 +43,7 @@ class StandIn(Protocol):
 STAND_INS: Mapping[str, Callable[[World, FaultBoard, Callable[[], int]], StandIn]] = {
     "commercetools": Commercetools,
     "xcart": XCart,
+    "clarity": Clarity,
     "magento": Magento,
 }
 """Stand-in by name; its way of telling orders stands in tieout/sandbox/world/telling.py."""

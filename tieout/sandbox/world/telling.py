@@ -38,10 +38,12 @@ _MAGENTO = Voice(
     lambda index, _: str(index + 1),
     frozenset({"deposit", "gift_card_part", "gift_card_paid", "chargeback"}),
 )
+_CLARITY = Voice(lambda index, _: f"CLR-{20_000 + index}")
 VOICES: dict[str, Voice] = {
     DEFAULT: Voice(lambda _, own: own, payload_faults=True),
     "magento": _MAGENTO,
     "xcart": _X_CART,
+    "clarity": _CLARITY,
 }
 """Storefront by name."""
 

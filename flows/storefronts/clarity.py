@@ -1,0 +1,83 @@
+"""Clarity eCommerce: how it is reached, staged and written to, all by the profile of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flows.storefronts.kind import Kind, StockUpdate, Transform
+from flows.storefronts.xcart import stock_updates
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from flows.wiring import House
+    from tieout.connectors.storefronts.clarity import Clarity
+    from tieout.connectors.storefronts.clarity_profile import Profile
+    from tieout.settings.storefronts import ClarityStorefront
+    from tieout.warehouse.session import Session
+    from transforms.staged import Staged
+
+
+class ClarityKind(Kind):
+    """Orders hold their shipments; payments, returns, customers and stock have lists of their own, as far as the profile names them."""
+
+    name: ClassVar[str] = "clarity"
+    subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "returns", "customers", "inventory")
+    tables: ClassVar[tuple[str, ...]] = (
+        "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.customers", "core.stock",
+    )  # fmt: skip
+
+    def courier(self, house: House, name: str, front: ClarityStorefront) -> Clarity:
+        """A client of the shop, speaking as its profile says. Raises `SettingsError` with every problem of the profile."""
+        from tieout.connectors.storefronts.clarity import Clarity
+
+        return Clarity(
+            api_url=front.api_url,
+            profile=_profile(house, front),
+            client_id=front.client_id,
+            client_secret=house.secret(front.client_secret),
+            page_size=front.page_size,
+        )
+
+    def transforms(
+        self, house: House, run_id: str, name: str, front: ClarityStorefront
+    ) -> Mapping[str, Transform]:
+        """Subjects the profile names."""
+        from transforms.storefronts import clarity
+
+        profile = _profile(house, front)
+        policy = clarity.ClaritySettings(
+            fields=profile.fields,
+            statuses=profile.words.status,
+            transaction_types=profile.words.transaction_types,
+            transaction_states=profile.words.transaction_states,
+            store=front.store,
+            tax_included=front.tax_included,
+            gift_card_prefixes=front.gift_card_prefixes,
+        )
+        told: dict[str, Any] = {"storefront": name, "run_id": run_id, "settings": policy}
+
+        def returns(raw: pl.DataFrame, session: Session) -> Staged:
+            wanted = ["order_ref", "line_ref", "sku"]
+            lines = session.fetch("core.order_lines", where={"storefront": name}, columns=wanted)
+            return clarity.returns(raw, lines=lines, **told)
+
+        every: dict[str, Transform] = {
+            "orders": lambda raw, _: clarity.orders(raw, **told),
+            "payments": lambda raw, _: clarity.payments(raw, **told),
+            "returns": returns,
+            "customers": lambda raw, _: clarity.customers(raw, **told),
+            "inventory": lambda raw, _: clarity.stock(raw, **told),
+        }
+        return {subject: one for subject, one in every.items() if subject in profile.subjects}
+
+    def write_stock(self, courier: Clarity, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
+        """One call to read and one to write per row, as the profile says."""
+        return stock_updates(courier, rows)
+
+
+def _profile(house: House, front: ClarityStorefront) -> Profile:
+    from tieout.connectors.storefronts import clarity_profile
+
+    return clarity_profile.load(front.profile, house.settings.folder)

@@ -1,0 +1,1 @@
+"""Shipped profiles of Clarity eCommerce: how one generation of its API is spoken, as data."""

@@ -1,0 +1,140 @@
+"""Typed shapes of Clarity payloads, made from a profile's member names: which member stands where is data, not code.
+
+A dotted path becomes a structure within a structure, so that payloads are decoded once by a compiled decoder, and only the members the
+profile names are decoded at all. Every value stays the bytes it was written in; what it means is decided column by column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from transforms.json_amounts import ABSENT, texts
+
+LISTS: Final = {
+    # group: {field that is a list: group of its elements}
+    "orders": {"lines": "lines", "taxes": "taxes", "shipments": "shipments"},
+    "payments": {"transactions": "transactions"},
+    "shipments": {"items": "shipment_items"},
+    "returns": {"items": "return_items"},
+}
+_ITEMS: Final = {"shipment_items": "shipments", "return_items": "returns"}
+"""Elements whose member names stand, with `item_` in front, in the group of what holds them."""
+
+Fields = Mapping[str, Mapping[str, str]]
+
+
+class Shapes:
+    """Shapes for the groups of a profile's `fields`, and how to get a field out of an object of one."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = {group: dict(names) for group, names in fields.items()}
+        for items, holder in _ITEMS.items():
+            of = self.fields.get(holder, {})
+            self.fields[items] = {
+                name.removeprefix("item_"): path for name, path in of.items() if name.startswith("item_")
+            }
+        self._made: dict[str, type[msgspec.Struct]] = {}
+
+    def shape(self, group: str) -> type[msgspec.Struct]:
+        """The shape of a group's records."""
+        if group not in self._made:
+            tree: dict[str, Any] = {}
+            for name, path in self.fields.get(group, {}).items():
+                if group in _ITEMS.values() and name.startswith("item_"):
+                    continue
+                inner = LISTS.get(group, {}).get(name)
+                leaf = tuple[self.shape(inner), ...] | None if inner else msgspec.Raw  # type: ignore[misc]
+                steps = path.split(".")
+                at = tree
+                for step in steps[:-1]:
+                    below = at.setdefault(step, {})
+                    # A member that is read itself and has members that are read is read as a whole.
+                    at = below if isinstance(below, dict) else {}
+                at.setdefault(steps[-1], leaf)
+            self._made[group] = _struct(group, tree)
+        return self._made[group]
+
+    def has(self, group: str, name: str) -> bool:
+        """Whether the profile names a field."""
+        return name in self.fields.get(group, {})
+
+    def values(self, group: str, name: str, objects: Sequence[Any]) -> list[Any]:
+        """A field of every object: bytes as written, or the tuple of a list; absent where the profile has no such field."""
+        path = self.fields.get(group, {}).get(name)
+        is_list = name in LISTS.get(group, {})
+        if path is None:
+            return [() if is_list else ABSENT] * len(objects)
+        read = _reader(path)
+        if not is_list:
+            return [read(one) for one in objects]
+        found = [read(one) for one in objects]
+        return [one if isinstance(one, tuple) else () for one in found]
+
+    def text(self, group: str, name: str, objects: Sequence[Any]) -> pl.Series:
+        """A field of every object as text; null where it is absent or empty, and where it is a list or an object."""
+        if not self.has(group, name):
+            return pl.Series(name, [None] * len(objects), dtype=pl.String)
+        found = texts(self.values(group, name, objects))
+        found = found.set(found.str.contains(r"^[\[{]").fill_null(value=False), None)
+        if found.str.contains("\\", literal=True).any():
+            # Escapes are rare in what is read here; only texts that hold one are decoded again.
+            odd = found.str.contains("\\", literal=True).fill_null(value=False).arg_true()
+            found = found.scatter(odd, [_unescaped(one) for one in found.gather(odd)])
+        return found.alias(name)
+
+
+def shapes_of(fields: Fields) -> Shapes:
+    """The shapes of a profile's fields; made once per profile, because a decoder is compiled for each."""
+    return _shapes_of(tuple((group, tuple(sorted(names.items()))) for group, names in sorted(fields.items())))
+
+
+@lru_cache(maxsize=16)
+def _shapes_of(fields: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Shapes:
+    return Shapes({group: dict(names) for group, names in fields})
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return msgspec.json.decode(f'"{text}"'.encode(), type=str)
+    except msgspec.MsgspecError:
+        return text
+
+
+def _struct(name: str, tree: Mapping[str, Any]) -> type[msgspec.Struct]:
+    members: list[tuple[str, Any, Any]] = []
+    renamed = {}
+    for step, leaf in tree.items():
+        own = _own(step)
+        renamed[own] = step
+        if isinstance(leaf, dict):
+            members.append((own, _struct(f"{name}_{own}", leaf) | None, None))
+        else:
+            members.append((own, leaf, ABSENT if leaf is msgspec.Raw else None))
+    return msgspec.defstruct(name, members, rename=renamed, gc=False)
+
+
+def _own(step: str) -> str:
+    """A name Python allows for a member, whatever theirs is."""
+    return "m_" + "".join(one if one.isalnum() else f"_{ord(one):x}_" for one in step)
+
+
+@cache
+def _reader(path: str) -> Callable[[Any], Any]:
+    steps = [_own(step) for step in path.split(".")]
+    if len(steps) == 1:
+        return attrgetter(steps[0])
+
+    def read(one: Any) -> Any:
+        for step in steps:
+            if one is None:
+                return ABSENT
+            one = getattr(one, step)
+        return ABSENT if one is None else one
+
+    return read
