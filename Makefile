@@ -15,7 +15,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench soak docs lock clean
+.PHONY: help demo test check bench accuracy soak docs lock clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -47,6 +47,9 @@ check: $(READY)  ## Lint, types and the floor plan
 
 bench: $(READY)  ## Orders per second and memory, beside plain DuckDB in the same run (SIZE=1000000)
 	@$(BIN)/python tests/bench/run.py --orders $(or $(SIZE),1000000)
+
+accuracy: $(READY)  ## Precision and recall per outcome code over worlds with planted differences; writes docs/accuracy.md
+	@$(BIN)/python tests/accuracy/measure.py --write
 
 soak: $(READY)  ## Random faults, kills and second runners against the outbox (SCHEDULES=1000)
 	@$(BIN)/python tests/soak/run.py --schedules $(or $(SCHEDULES),1000)

@@ -18,6 +18,7 @@ FILE_KEYS = {
     "lines": ("order_number",),
     "payments": ("payment_ref",),
     "refunds": ("refund_ref",),
+    "payouts": ("payout_ref", "payment_ref", "kind"),
     "stock": ("sku", "location"),
 }
 """Columns that identify a row of a plain file; a further row of the same key is told apart by its place among them."""

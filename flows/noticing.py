@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from flows.ledger_tie_out import accounts
 from transforms.reconcile import completeness
 from transforms.reconcile.budget import trends
 from transforms.reconcile.drafts import Journals, drafts
@@ -57,7 +58,8 @@ def publish(house: House, session: Session, result: Result) -> dict[str, Any]:
 def journals(house: House) -> Journals:
     """Where drafted journals go, from the configuration."""
     rules = house.settings.reconciliation
-    control = rules.control_accounts[0] if len(rules.control_accounts) == 1 else None
+    named = accounts(house)
+    control = named[0] if len(named) == 1 else None
     return Journals(
         journal=rules.write_off.journal,
         control_account=control,

@@ -18,6 +18,7 @@ from tieout.connectors.storefronts.files_map import ColumnMap
 from tieout.connectors.storefronts.files_writing import decimal_mark
 from transforms.staged import Staged
 from transforms.storefronts import files as rows_of
+from transforms.storefronts import files_payouts
 from transforms.storefronts.files import FileRules
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tieout.warehouse.session import Session
 
 _ORDER: Final = pl.Struct({"order_number": pl.String()})
+_PAYOUT: Final = pl.Struct({"payout_ref": pl.String()})
 
 
 def staging_transforms(
@@ -66,12 +68,24 @@ def staging_transforms(
         own = pl.format("refund {}", "payment_ref").alias("payment_ref")
         return Staged({"core.payments": staged["core.payments"].with_columns(own)}, staged.problems)
 
+    def payouts(raw: pl.DataFrame, session: Session) -> Staged:
+        # Lines of a payout that landed at different times are told apart together.
+        whole = _rows_of_payouts(session, f"raw.{name}__payouts", raw)
+        return files_payouts.payouts(whole, _rules(chart, "payouts", whole), storefront=name, run_id=run_id)
+
     def stock(raw: pl.DataFrame, _: Session) -> Staged:
         return rows_of.stock(
             raw, _rules(chart, "stock", raw), source=name, run_id=run_id, as_of=house.clock()
         )
 
-    calls = {"orders": orders, "lines": lines, "payments": payments, "refunds": refunds, "stock": stock}
+    calls = {
+        "orders": orders,
+        "lines": lines,
+        "payments": payments,
+        "refunds": refunds,
+        "payouts": payouts,
+        "stock": stock,
+    }
     return {subject: call for subject, call in calls.items() if subject in given}
 
 
@@ -118,6 +132,25 @@ def _rows_of_orders(session: Session, table: str, numbers: pl.DataFrame) -> pl.D
         .drop("order_number")
         .sort("landing_no", "native_ref")
     )
+
+
+def _payout_of(raw: pl.DataFrame) -> pl.Expr:
+    return (
+        pl.col("payload")
+        .str.json_decode(_PAYOUT)
+        .struct.field("payout_ref")
+        .str.strip_chars()
+        .alias("payout_ref")
+    )
+
+
+def _rows_of_payouts(session: Session, table: str, raw: pl.DataFrame) -> pl.DataFrame:
+    """The newest version of every raw row of the payouts these rows belong to, in the order in which the rows stood."""
+    changed = raw.select(_payout_of(raw)).drop_nulls().unique()
+    whole = session.raw_changed(table)
+    lost = raw.filter(_payout_of(raw).is_null())
+    mine = whole.with_columns(_payout_of(whole)).join(changed, on="payout_ref", how="semi").drop("payout_ref")
+    return pl.concat([mine, lost.select(mine.columns)]).sort("landing_no", "native_ref")
 
 
 def _rules(chart: ColumnMap, subject: str, raw: pl.DataFrame) -> FileRules:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import noticing, owing
+from flows import ledger_tie_out, noticing, owing, settling
 from flows.closing.periods import calendar_of, period_named
 from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
@@ -60,7 +60,11 @@ def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[s
     Raises `DoesNotFoot` naming the proof that failed; then nothing is published.
     """
     result, found = compared(house, period)
+    control = ledger_tie_out.tied(house, result, policy(house, period))
+    settled = settling.settled(house)
     with house.warehouse.write(run_id=run_id) as session:
+        ledger_tie_out.publish(session, control)
+        settling.publish(session, settled)
         for name, attribute in TABLES.items():
             table = ALL[name]
             frame = table.checked(table.shaped(getattr(result, attribute)), at="when reconciling")
@@ -74,7 +78,9 @@ def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[s
         "payments": result.payments.height,
         **counts,
         **noticed,
-        "proofs": found.height,
+        **ledger_tie_out.figures(control),
+        **settling.figures(settled),
+        "proofs": found.height + control.footing.height + settled.footing.height,
         "foots": True,
     }
 
@@ -159,7 +165,9 @@ def read_inputs(house: House, session: Session) -> Inputs:
     trade = owing.trade(house, session)
     there = owing.existing(session)
     posted = session.fetch("ops.crosswalk", where={"state_code": "accepted"})
-    keys = ["document_id", "kind_code", "storefront", "order_ref", "event_ref", "intacct_key"]
+    # A summary document answers many orders: each of them is its own row of the crosswalk.
+    behind = there.orders.select("document_id", "storefront", "order_ref", "event_ref").unique()
+    keys = ["document_id", "kind_code", "intacct_key"]
     return Inputs(
         orders=trade.orders,
         owed=trade.owed.owed,
@@ -174,14 +182,19 @@ def read_inputs(house: House, session: Session) -> Inputs:
         ar_adjustments=there.adjustments,
         ar_receipts=there.receipts,
         ar_applications=session.fetch("core.ar_applications"),
-        crosswalk=posted.filter(pl.col("kind_code") != "customer").select(keys),
-        waiting=waiting(session, there.documents),
+        crosswalk=posted.filter(~pl.col("kind_code").is_in(["customer", "journal"]))
+        .select(keys)
+        .join(behind, on="document_id"),
+        waiting=waiting(session, there.documents, behind),
         decisions=session.fetch("ops.decisions"),
     )
 
 
-def waiting(session: Session, documents: pl.DataFrame) -> pl.DataFrame:
-    """What waits and why: held orders, documents on their way, and events that could not be planned yet."""
+def waiting(session: Session, documents: pl.DataFrame, behind: pl.DataFrame) -> pl.DataFrame:
+    """What waits and why: held orders, documents on their way, and events that could not be planned yet.
+
+    `behind` names the orders and events each document answers (document_id, storefront, order_ref, event_ref).
+    """
     held = held_orders(session).select(
         "storefront",
         "order_ref",
@@ -192,8 +205,11 @@ def waiting(session: Session, documents: pl.DataFrame) -> pl.DataFrame:
     states = session.fetch("ops.outbox", columns=["document_id", "reason"])
     outbox = (
         documents.filter(
-            (pl.col("kind_code") != "customer") & pl.col("state_code").is_in([*_ON_THE_WAY, *_KEPT_BACK])
+            ~pl.col("kind_code").is_in(["customer", "journal"])
+            & pl.col("state_code").is_in([*_ON_THE_WAY, *_KEPT_BACK])
         )
+        .drop("storefront", "order_ref", "event_ref")
+        .join(behind, on="document_id")
         .join(states, on="document_id")
         .select(
             "storefront",
@@ -262,6 +278,10 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
         said += [
             ("Posting starts on", str(starts) if starts else "no go-live date"),
             ("Decimals Intacct keeps", str(house.ledger.ledger_digits)),
+            (
+                "AR control accounts",
+                ", ".join(ledger_tie_out.accounts(house)) or "none named: the general ledger is not tied out",
+            ),
             ("Company", house.ledger.company_id),
         ]
     return said

@@ -27,6 +27,11 @@ _CHILDREN = {
     "core.returns": ["storefront", "order_ref"],
     "core.reductions": ["storefront", "order_ref"],
 }
+_WHOLES = {
+    # Rows that belong together are replaced together.
+    "core.payments": ["storefront", "payment_ref"],
+    "core.payout_lines": ["storefront", "payout_ref"],
+}
 _LEDGER_TABLES = {
     "ARINVOICE": ("core.ar_invoices", "invoice_ref"),
     "ARADJUSTMENT": ("core.ar_adjustments", "adjustment_ref"),
@@ -161,15 +166,15 @@ def _publish(session: Any, staged: Staged, source: str, subject: str) -> None:
                 mode="replace_where",
                 scope=parents.select(_CHILDREN[name]).unique(),
             )
-        elif name == "core.payments" and sound.is_empty():
-            continue  # of these records none moves money
-        elif name == "core.payments":
+        elif name in _WHOLES and sound.is_empty():
+            continue  # of these records none says anything
+        elif name in _WHOLES:
             session.publish(
                 name,
                 sound,
                 key=table.key,
                 mode="replace_where",
-                scope=sound.select("storefront", "payment_ref").unique(),
+                scope=sound.select(_WHOLES[name]).unique(),
             )
         else:
             session.publish(name, sound, key=table.key, mode="merge")

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from checks.contracts import closing, core, deciding, general_ledger, mappings, ops, out, recon
+from checks.contracts import (
+    closing,
+    core,
+    deciding,
+    general_ledger,
+    ledger_tie_out,
+    mappings,
+    ops,
+    out,
+    recon,
+    settling,
+)
 from checks.contracts.raw import landing
 from checks.contracts.table import Column, Table
 
 ALL: dict[str, Table] = {
     table.name: table
-    for module in (core, general_ledger, recon, deciding, out, ops, closing, mappings)
+    for module in (
+        core,
+        general_ledger,
+        recon,
+        ledger_tie_out,
+        settling,
+        deciding,
+        out,
+        ops,
+        closing,
+        mappings,
+    )
     for table in module.TABLES
 }
 

@@ -18,8 +18,14 @@ class FilesKind(Kind):
     """Which subjects there are is a matter of which paths are configured."""
 
     name: ClassVar[str] = "files"
-    subjects: ClassVar[tuple[str, ...]] = ("orders", "lines", "payments", "refunds", "stock")
-    tables: ClassVar[tuple[str, ...]] = ("core.orders", "core.order_lines", "core.payments", "core.stock")
+    subjects: ClassVar[tuple[str, ...]] = ("orders", "lines", "payments", "refunds", "payouts", "stock")
+    tables: ClassVar[tuple[str, ...]] = (
+        "core.orders",
+        "core.order_lines",
+        "core.payments",
+        "core.payout_lines",
+        "core.stock",
+    )
     from_files: ClassVar[bool] = True
 
     def courier(self, house: House, name: str, front: FilesStorefront) -> Files:

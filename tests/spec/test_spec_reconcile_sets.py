@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reconcile_tables import Case, run
+from reconcile_tables import Case, assert_rows, run
 
 from transforms.reconcile.covering import smallest_sets
 from transforms.reconcile.drafts import Journals, drafts
@@ -75,6 +75,40 @@ def test_the_smallest_sets_are_those_of_trying_all(amounts: list[int], target: i
             break
     assert set(found) <= set(tried)
     assert len(found) == min(len(tried), 8)
+
+
+# --- summaries ---------------------------------------------------------------------------------------------------
+TWO = {
+    "orders": "order_ref | total_minor\nW1 | 4000\nW2 | 6000",
+    "owed": "order_ref | total_minor\nW1 | 4000\nW2 | 6000",
+}
+DAILY = "invoice_ref | invoice_number | reference | total_minor\n1 | DAY-0910 | - | 10000"
+LINES = "document_kind | document_ref | component_code | amount_minor | memo\n"
+SUMMARIES = [
+    Case("matched", "A summary whose lines name their orders", "Every line names one order: the document is all of theirs.",
+         {**TWO, "ar_invoices": DAILY, "ar_lines": LINES + "invoice | 1 | goods | 4000 | card sales W1\ninvoice | 1 | goods | 6000 | card sales w-2"},
+         "group_ref | order_number | expected_minor | actual_minor | outcome_code | pass_no\nshop:W1 | W1,W2 | 10000 | 10000 | matched | 3"),
+    Case("amount_goods", "A summary that is short", "The group differs, and the line that is short can be found.",
+         {**TWO, "ar_invoices": DAILY.replace("10000", "9000"), "ar_lines": LINES + "invoice | 1 | goods | 4000 | W1\ninvoice | 1 | goods | 5000 | W2"},
+         "group_ref | outcome_code | delta_minor\nshop:W1 | amount_goods | 1000"),
+    Case("missing_order", "A line that names no order", "Then the document is not guessed at.",
+         {**TWO, "ar_invoices": DAILY, "ar_lines": LINES + "invoice | 1 | goods | 4000 | W1\ninvoice | 1 | goods | 6000 | the rest"},
+         "group_ref | outcome_code\nshop:W1 | missing_invoice\nshop:W2 | missing_invoice\nintacct:invoice:1 | missing_order"),
+    Case("missing_order", "A line that names two orders", "Which part is whose is not said, so the document is not guessed at.",
+         {**TWO, "ar_invoices": DAILY, "ar_lines": LINES + "invoice | 1 | goods | 10000 | W1 and W2"},
+         "group_ref | outcome_code\nshop:W1 | missing_invoice\nshop:W2 | missing_invoice\nintacct:invoice:1 | missing_order"),
+    Case("matched", "A summary posted by this tool", "The crosswalk names every order behind the document.",
+         {**TWO, "ar_invoices": DAILY,
+          "crosswalk": "document_id | kind_code | order_ref | event_ref | intacct_key\nD1 | invoice | W1 | s1 | 1\nD1 | invoice | W2 | s1 | 1"},
+         "group_ref | order_number | outcome_code | pass_no\nshop:W1 | W1,W2 | matched | 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SUMMARIES, ids=lambda case: case.title)
+def test_summary(case: Case) -> None:
+    rows = run(case.tables).orders
+    assert_rows(rows, case.expected)
+    assert case.code in rows["outcome_code"].to_list()
 
 
 # --- documents that stand twice ---------------------------------------------------------------------------------

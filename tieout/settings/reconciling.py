@@ -55,6 +55,7 @@ class Reconciliation(Section):
     duplicate_days: Annotated[int, Field(ge=0, le=60)] = 3
     covering_most: Annotated[int, Field(ge=0, le=24)] = 14
     lingering_cycles: Annotated[int, Field(ge=2, le=1000)] = 5
+    settlement_days: Annotated[int, Field(ge=0, le=120)] = 10
     proposal_days: Annotated[int, Field(ge=0, le=60)] = 7
     ageing_basis: Literal["due", "document"] = "due"
     buckets: Annotated[int, Field(ge=1, le=256)] = 8

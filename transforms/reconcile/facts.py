@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import COMPONENTS
-from transforms.reconcile.proofs import tax_ranges
+from transforms.reconcile.rounding_rules import derived
 
 
 def tied_places(rows: pl.DataFrame) -> pl.DataFrame:
@@ -76,24 +76,17 @@ def unmet_sales(rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def taxes(rows: pl.DataFrame, order_lines: pl.LazyFrame | None) -> pl.DataFrame:
-    """The tax on rows and what tax on the sum could be, for orders whose tax differs: see `proofs.tax_ranges`."""
-    empty = pl.DataFrame(
-        schema={
-            "g": pl.UInt32,
-            "tax_rows_minor": pl.Int64,
-            "tax_low_minor": pl.Int64,
-            "tax_high_minor": pl.Int64,
-        }
-    )
+def derivations(rows: pl.DataFrame, order_lines: pl.LazyFrame | None) -> pl.DataFrame:
+    """(g, derived): the arithmetic that proves a rounding of tax, for orders that are a few minor units off: see `rounding_rules`."""
     asked = rows.filter(
-        pl.col("g").is_not_null() & (pl.col("n_orders") == 1) & (pl.col("delta_minor") != 0)
-        & (pl.col("expected_tax_minor") != pl.col("actual_tax_minor")) & (pl.col("n_documents") > 0)
-    ).select("g", "tax_included")  # fmt: skip
+        pl.col("g").is_not_null() & (pl.col("n_orders") == 1) & (pl.col("n_documents") > 0) & (pl.col("n_credits") == 0)
+        & (pl.col("n_memos") == 0) & (pl.col("expected_tax_minor") != pl.col("actual_tax_minor"))
+        & (pl.col("sales_minor") == pl.col("gross_minor"))
+    ).select("g", "currency", "tax_included", "expected_tax_minor", "actual_tax_minor")  # fmt: skip
     if order_lines is None or asked.is_empty():
-        return empty
-    lines = order_lines.join(asked.lazy(), on="g").collect(engine="streaming")
-    return tax_ranges(lines) if lines.height else empty
+        return pl.DataFrame(schema={"g": pl.UInt32, "derived": pl.String})
+    lines = order_lines.join(asked.lazy().select("g"), on="g", how="semi").collect(engine="streaming")
+    return derived(lines, asked)
 
 
 def dates(rows: pl.DataFrame, events: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:

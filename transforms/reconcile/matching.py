@@ -4,7 +4,8 @@ Passes in order, each leaving its evidence; a later pass sees only what the earl
 
 1. our crosswalk: what this tool posted;
 2. the document's reference, then its own number without prefix and suffix, as they stand and then normalised;
-3. several numbers in one reference: one document for many orders; with many documents, N:M groups;
+3. several numbers in one reference, or a summary each of whose lines names one order: one document for many orders; with many
+   documents, N:M groups;
 4. what people matched and unmatched by hand (in `decided`) overrules all of that;
 5. proposals (in `proposals`): never accepted by themselves.
 
@@ -36,6 +37,7 @@ HOW = (
     "several orders carry this number and nothing tells them apart",
     "its number and its reference name different orders",
     "a person matched it",
+    "each of its lines names an order",
 )
 """What made a document match, by code; the wording of `recon.matches.evidence`."""
 
@@ -61,6 +63,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     )
     rest = documents.filter(pl.col("in_scope")).join(own, on="d", how="anti")
     edges = pl.concat([own, _by_numbers(rest, orders, policy)])
+    edges = pl.concat([edges, _by_lines(inputs, rest.join(edges, on="d", how="anti"), orders, policy)])
     edges, documents = _by_hand(inputs, edges, orders, documents)
     counted = edges.join(documents.filter("is_counted").select("d"), on="d", how="semi")
     orders, groups = _grouped(orders, counted)
@@ -109,6 +112,34 @@ def _by_crosswalk(inputs: Inputs, orders: pl.DataFrame, documents: pl.DataFrame,
     return _edges(
         pl.concat([by_ref.drop_nulls("d").select("d", "g"), by_number.select("d", "g")]).unique(), 1, 1
     )
+
+
+def _by_lines(inputs: Inputs, rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Pass 3 for summaries that are not ours: every line of the document with an amount names exactly one order, and no two fit a line.
+
+    A word of a line's text counts as an order's number only whole, normalised; a line that names none, or several, leaves the document be.
+    """
+    if inputs.ar_lines is None or "memo" not in inputs.ar_lines.collect_schema() or rest.is_empty():
+        return pl.DataFrame(schema=EDGE)
+    names = rest.filter("is_counted").select("d", document_kind="kind", document_ref="ref")
+    lines = (
+        inputs.ar_lines.lazy()
+        .filter(pl.col("amount_minor") != 0)
+        .select("document_kind", "document_ref", "memo")
+        .join(names.lazy(), on=["document_kind", "document_ref"])
+        .select("d", "memo")
+        .collect(engine="streaming")
+        .with_row_index("line")
+    )
+    # An order's number tells apart only if one order carries it.
+    numbers = orders.select("g", plain=normalised("order_number")).drop_nulls()
+    numbers = numbers.filter(~pl.col("plain").is_duplicated())
+    named = pieces(lines, "line", "memo", policy.order_number_pattern).join(
+        numbers, left_on="piece", right_on="plain"
+    )
+    one = named.filter(~pl.col("line").is_duplicated()).select("line", "g")
+    told = lines.join(one, on="line", how="left").filter(pl.col("g").is_not_null().all().over("d"))
+    return _edges(told.select("d", "g").unique(), 3, 10)
 
 
 def _by_hand(

@@ -7,7 +7,7 @@ import polars as pl
 from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.comparing import A_, E_, buckets, ready
 from transforms.reconcile.decided import explained, standing
-from transforms.reconcile.intake import Inputs
+from transforms.reconcile.intake import Frame, Inputs
 from transforms.reconcile.matching import HOW, Matched
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
@@ -91,9 +91,19 @@ def _known(inputs: Inputs, matched: Matched) -> Known:
             .filter(pl.col("tax_minor") != 0)
             .with_columns(key=matched.keys.of())
             .join(names.lazy().select("key", "g"), on="key")
-            .select("g", "tax_code", "tax_minor", net_minor=net)
+            .select("g", "tax_code", "tax_minor", *_prices(inputs.order_lines), net_minor=net)
         )
     return Known(waiting, excluded, matched.ambiguous, lines)
+
+
+def _prices(lines: Frame) -> list[pl.Expr]:
+    """Quantity and unit price where they are known; rounding by unit is proved with them."""
+    have = lines.collect_schema()
+    kinds = {"quantity": pl.Decimal(18, 4), "unit_price": pl.Decimal(28, 12), "tax_rate": pl.Decimal(28, 12)}
+    return [
+        (pl.col(name) if name in have else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in kinds.items()
+    ]
 
 
 def _kept(rows: pl.DataFrame) -> pl.DataFrame:

@@ -32,7 +32,14 @@ import polars as pl
 
 from tieout.vocabulary import COMPONENTS
 from transforms.reconcile.comparing import A_, E_, Ready
-from transforms.reconcile.facts import dates, repeats, taxes, tied_places, unmet_sales, waiting_parts
+from transforms.reconcile.facts import (
+    dates,
+    derivations,
+    repeats,
+    tied_places,
+    unmet_sales,
+    waiting_parts,
+)
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import ledger_precision, tolerated
 from transforms.reconcile.wording import looked_up, primary, step_of
@@ -142,7 +149,7 @@ def _reasoned(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) ->
         .join(repeats(rows, documents), on="key", how="left")
         .join(unmet_sales(rows, events), on="key", how="left")
         .join(ledger_precision(events, policy), on="key", how="left")
-        .join(taxes(rows, known.order_lines), on="g", how="left")
+        .join(derivations(rows, known.order_lines), on="g", how="left")
         .join(dates(rows, events, documents), on="key", how="left")
     )
     d = {name: pl.col(e) - pl.col(a) for name, e, a in zip(COMPONENTS, E_, A_, strict=True)}
@@ -166,7 +173,7 @@ def _reasoned(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) ->
         parts_known=(pl.col("unlined_minor") == 0) & (pl.col("d_other").abs() <= pl.col("slack")),
     )
     found = _with_facts(found, policy)
-    told = found.select("key", "attributed_on", "reason")
+    told = found.select("key", "attributed_on", reason=pl.coalesce("proof", "reason"))
     lenient, strict = _flagged(found, strict=False), _flagged(found, strict=True)
     codes = [name for name in lenient.columns if name != "key"]
     first, rest = primary({code: code for code in codes})
@@ -184,11 +191,12 @@ def _with_facts(found: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     only_tax = (
         pl.col("parts_known") & pl.col("x_tax") & (pl.col("n_parts") == 1) & (pl.col("d_rounding") == 0)
     )
-    by_sum = (
-        only_tax & (pl.col("sales_minor") == pl.col("gross_minor")) & (pl.col("n_credits") == 0) & (pl.col("n_memos") == 0)
-        & (pl.col("tax_rows_minor") == pl.col("expected_tax_minor"))
-        & pl.col("actual_tax_minor").is_between(pl.col("tax_low_minor"), pl.col("tax_high_minor"))
+    # Where prices include tax the total agrees, and what tax gains the goods lose.
+    inside = (
+        pl.col("parts_known") & (delta == 0) & pl.col("x_tax") & (pl.col("n_parts") == 2) & (pl.col("d_rounding") == 0)
+        & ((pl.col("d_goods") == -pl.col("d_tax")) | (pl.col("d_shipping") == -pl.col("d_tax")))
     )  # fmt: skip
+    by_rule = (only_tax | inside) & pl.col("derived").is_not_null()
     own = (
         pl.col("parts_known") & (pl.col("expected_rounding_minor") != 0) & (pl.col("actual_rounding_minor") == 0)
         & (
@@ -203,7 +211,8 @@ def _with_facts(found: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         misplaced=(~base & ~pl.col("is_orphan"))
         | (pl.col("has_contra").fill_null(False) & base & (delta != 0)),
         waits=held & base & (nothing_there | ((delta != 0) & ~gap)),
-        rounds=base & both_sides & (kept | by_sum | own).fill_null(False),
+        rounds=base & both_sides & (kept | by_rule | own).fill_null(False),
+        proof=pl.when(base & both_sides & by_rule.fill_null(False)).then("derived"),
         accepts=base & both_sides & tolerated(policy.tolerance).fill_null(False),
         uncancelled=base & cancelled & (pl.col("n_sales") == 0) & (pl.col("actual_minor") > 0),
     ).with_columns(

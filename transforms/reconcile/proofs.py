@@ -6,10 +6,7 @@ Three things are accepted as proof of rounding, and nothing else:
   ledger's digits, document by document or in one sum;
 * **the order's own rounding**: every component agrees but `rounding`, and Intacct's amount is the storefront's parts without the
   cent by which its header differs from them (or that cent stands within one other component);
-* **tax by row against tax on the sum**: only tax differs, the order is recognised whole, and per tax code one rate exists that gives
-  the storefront's tax on every row *and* lets the tax on the sum of the rows be what Intacct has. Rates are looked for in steps of
-  0.00001 %. Rows say what interval of rates reproduces them; the sum's tax must come from within it. An order of one taxed row can
-  never be explained this way, nor can amounts of 4 · 10¹¹ minor units and more.
+* **tax by another documented rule**: the tax of the order worked out anew under each rule of the platforms; see `rounding_rules`.
 
 A cent that fits none of these is `amount_tax`, or `within_tolerance` where a tolerance is stated.
 """
@@ -23,9 +20,6 @@ import polars as pl
 from transforms.reconcile.policy import Allowance, Policy, Tolerance
 from transforms.reconcile.wording import rounded_half_up, step_of
 
-RATE_STEPS = 10_000_000
-_LARGEST = 400_000_000_000
-
 
 def ledger_precision(events: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """(key, kept_minor): what a ledger of fewer digits keeps of the owed events, each rounded half-up by itself.
@@ -38,44 +32,6 @@ def ledger_precision(events: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .filter(step > 1)
         .group_by("key")
         .agg(kept_minor=rounded_half_up(pl.col("total_minor"), step).sum())
-    )
-
-
-def tax_ranges(lines: pl.DataFrame) -> pl.DataFrame:
-    """(g, tax_rows_minor, tax_low_minor, tax_high_minor): the tax on rows, and the least and most that tax on the sum can be.
-
-    `lines` holds g, tax_code, net_minor (after discount), tax_minor, tax_included. A rate r gives a row's tax t on net n when
-    |n·r − t| ≤ ½ if tax comes on top, and when the net is the gross divided by 1 + r, to half a unit, if it is included.
-    Orders for which no single rate per tax code exists are left out.
-    """
-    net, tax = pl.col("net_minor").abs(), pl.col("tax_minor").abs()
-    within = pl.col("tax_included").fill_null(False).cast(pl.Int64)
-    low_top, low_under = (2 * tax - 1) * RATE_STEPS, 2 * net + within
-    high_top, high_under = (2 * tax + 1) * RATE_STEPS, 2 * net - within
-    rates = (
-        lines.filter((pl.col("tax_minor") != 0) & (net > 0) & (net < _LARGEST) & (tax < _LARGEST))
-        .with_columns(low=-((-low_top) // low_under), high=high_top // high_under)
-        .group_by("g", "tax_code")
-        .agg(pl.col("low").max(), pl.col("high").min(), pl.col("net_minor", "tax_minor").sum())
-        .filter(pl.col("net_minor").abs() < _LARGEST)
-    )
-    total = pl.col("net_minor").cast(pl.Int128)
-    half = RATE_STEPS // 2
-    on_sum = [
-        ((total.abs() * pl.col(rate) + half) // RATE_STEPS).cast(pl.Int64) * total.sign().cast(pl.Int64)
-        for rate in ("low", "high")
-    ]
-    return (
-        rates.with_columns(low_tax=pl.min_horizontal(on_sum), high_tax=pl.max_horizontal(on_sum))
-        .group_by("g")
-        .agg(
-            pl.col("tax_minor").sum().alias("tax_rows_minor"),
-            pl.col("low_tax").sum().alias("tax_low_minor"),
-            pl.col("high_tax").sum().alias("tax_high_minor"),
-            possible=(pl.col("low") <= pl.col("high")).all(),
-        )
-        .filter("possible")
-        .drop("possible")
     )
 
 

@@ -31,7 +31,7 @@ from tieout.errors import InputError
 
 __all__ = ["LAYOUTS", "ColumnMap", "FileBatch", "Files", "Source", "SubjectMap", "default_layout"]
 
-STOREFRONT_SUBJECTS = ("orders", "lines", "payments", "refunds", "stock")
+STOREFRONT_SUBJECTS = ("orders", "lines", "payments", "refunds", "payouts", "stock")
 LEDGER_SUBJECTS = ("invoices", "receipts", "credit_memos")
 
 

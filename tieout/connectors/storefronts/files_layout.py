@@ -62,6 +62,9 @@ LAYOUTS: Mapping[str, Layout] = {
     ),
     "payments": _layout("payment_ref* order_number* paid_at*:d amount*:m currency* method kind state fee:m"),
     "refunds": _layout("refund_ref* order_number* refunded_at*:d amount*:m currency*"),
+    "payouts": _layout(
+        "payout_ref* paid_out_at*:d currency* payment_ref kind gross:m fee:m net:m payout_currency payout_amount:m payout_total:m"
+    ),
     "stock": _layout("sku* location on_hand*:m allocated:m on_order:m"),
     "invoices": _layout(
         "invoice_number* reference customer invoiced_on*:d currency* total*:m goods:m discount:m shipping:m fees:m "
@@ -136,6 +139,18 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "refund_ref": "refund id, refund, refund reference, refund no, transaction id, id, credit memo",
         "refunded_at": "refund date, refunded on, date, created at, processed at",
         "amount": "refund amount, refunded, refunded amount, total",
+    },
+    "payouts": {
+        "payout_ref": "payout id, payout, payout reference, batch id, settlement id, settlement batch, transfer id, deposit id",
+        "paid_out_at": "payout date, paid out on, settlement date, deposit date, arrival date, available on, date, payout created at",
+        "payment_ref": "payment id, payment reference, transaction id, charge id, psp reference, merchant reference, source id, id",
+        "kind": "type, transaction type, record type, line type",
+        "gross": "gross amount, amount, transaction amount, captured",
+        "fee": "fees, fee amount, commission, processing fee, costs",
+        "net": "net amount, payable, net payable",
+        "payout_currency": "settlement currency, deposit currency, net currency",
+        "payout_amount": "settlement amount, amount in settlement currency, net in settlement currency, deposit amount",
+        "payout_total": "total payout, batch total, deposit total",
     },
     "stock": {
         "location": "warehouse, warehouse id, warehouseid, bin, site, location id, locationid, lager",

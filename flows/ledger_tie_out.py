@@ -1,0 +1,81 @@
+"""The third tie-out as a part of the reconciliation: the AR subledger against the general ledger's control accounts, where they are named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from checks.contracts import ALL
+from transforms.reconcile.control import Books, Control, tie_control
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+    from transforms.reconcile import Policy, Result
+
+
+def accounts(house: House) -> tuple[str, ...]:
+    """The AR control accounts of the configuration; none if the company did not name them."""
+    named = house.settings.reconciliation.control_accounts
+    if named or house.settings.intacct is None:
+        return named
+    return house.ledger.control_accounts
+
+
+def tied(house: House, result: Result, policy: Policy) -> Control:
+    """The third tie-out over what is in the warehouse; without control accounts it has no rows. Raises `DoesNotFoot`."""
+    from flows.reconcile import proved_table
+
+    chosen = accounts(house)
+    with house.warehouse.read() as session:
+        books = Books(
+            entries=_of(session, "core.gl_entries", chosen),
+            invoices=_of(session, "core.ar_invoices", chosen),
+            adjustments=_of(session, "core.ar_adjustments", chosen),
+            receipts=_of(session, "core.ar_receipts", chosen),
+            lines=_of(session, "core.ar_lines", chosen),
+            accounts=chosen,
+            in_scope=_in_scope(result),
+            is_whole=house.settings.intacct is not None and not house.ledger.control_accounts,
+        )
+    found = tie_control(books, policy)
+    proved_table(found.footing)
+    return found
+
+
+def _of(session: Session, table: str, chosen: tuple[str, ...]) -> pl.DataFrame:
+    return session.fetch(table) if chosen else ALL[table].empty()
+
+
+def _in_scope(result: Result) -> pl.DataFrame:
+    return pl.concat(
+        [
+            result.matched.documents.filter("in_scope").select(document_kind="kind", document_ref="ref"),
+            result.paid.receipts.filter("in_scope").select(
+                pl.lit("receipt").alias("document_kind"), document_ref="receipt_ref"
+            ),
+        ]
+    )
+
+
+def publish(session: Session, control: Control) -> None:
+    """Publish recon.ledger and recon.control."""
+    for name, frame in (("recon.ledger", control.ledger), ("recon.control", control.control)):
+        table = ALL[name]
+        session.publish(
+            name,
+            table.checked(table.shaped(frame), at="when tying out the general ledger"),
+            key=table.key,
+            mode="replace",
+        )
+
+
+def figures(control: Control) -> dict[str, Any]:
+    """What the run's summary says of it."""
+    if control.ledger.is_empty():
+        return {}
+    return {
+        "ledger_rows": control.ledger.height,
+        "ledger_errors": control.ledger.filter(pl.col("family_code") == "error").height,
+    }
