@@ -196,18 +196,26 @@ def reconcile(
 
 @app.command()
 def trace(
-    order: Annotated[str, typer.Argument(help="Order number or the storefront's id.")],
+    order: Annotated[str, typer.Argument(help="Order number, the storefront's id, or a document number.")],
     config: Config = Path("tieout.toml"),
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the chain as a page to this file.")
+    ] = None,
 ) -> None:
-    """Walk one order from the storefront to its documents, attempts, invoices and receipts."""
-    from flows.tracing import as_text, trace_order
+    """Walk one order from the shop through checks, documents and attempts to invoices, ledger entries, receipts and payout, and say where it stands."""
+    from flows import tracing
+    from flows.tracing_chain import as_text, chain
 
-    found = trace_order(_house(config, quiet=True), order)
-    if as_json:
+    house = _house(config, quiet=True)
+    found = tracing.trace_order(house, order)
+    if html is not None:
+        tracing.render(house, found, html)
+        typer.echo(f"The chain is in {html}.")
+    elif as_json:
         import json
 
-        typer.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        typer.echo(json.dumps({**found, "chain": chain(found)}, indent=2, default=str, ensure_ascii=False))
     else:
         typer.echo(as_text(found))
 

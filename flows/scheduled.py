@@ -184,6 +184,20 @@ def close_month(
     return summary
 
 
+@flow(name="sentinel")
+def sentinel(config: str = "tieout.toml", entity: str | None = None) -> dict[str, Any]:
+    """Read the records of locked periods again and say what moved."""
+    from flows.closing.sentinel import sentinel as watch
+
+    summary = run_stage(_house(config), "sentinel", watch, entity=entity)
+    create_markdown_artifact(
+        key="tieout-sentinel",
+        markdown="\n".join(f"- {line.strip()}" for line in summary["text"]),
+        description="Records of locked periods that moved",
+    )
+    return _ended(config, summary)
+
+
 FLOWS: dict[str, Any] = {
     "extract": extract,
     "stage": stage,
@@ -198,6 +212,7 @@ FLOWS: dict[str, Any] = {
     "posting": posting,
     "stock-hourly": stock_hourly,
     "close-month": close_month,
+    "sentinel": sentinel,
 }
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tieout.errors import InputError
-from tieout.money import show
 
 if TYPE_CHECKING:
     from flows.wiring import House
+    from tieout.warehouse.session import Session
 
 
 def trace_order(house: House, wanted: str) -> dict[str, Any]:
@@ -61,11 +62,76 @@ def trace_order(house: House, wanted: str) -> dict[str, Any]:
         matched = session.fetch(
             "recon.matches", where={"group_ref": [one["group_ref"] for one in found["outcomes"]]}
         )
-        refs = matched.filter(pl.col("side") == "intacct")["row_ref"].str.split(":").list.last().to_list()
-        refs += [one["intacct_key"] for one in found["documents"] if one["intacct_key"]]
-        found["invoices"] = session.fetch("core.ar_invoices", where={"invoice_ref": refs}).to_dicts()
+        _ledger(session, found, matched)
         found["matches"] = matched.to_dicts()
+        subjects = [one["group_ref"] for one in [*found["outcomes"], *found["payment_outcomes"]]]
+        items = session.fetch("ops.open_items", where={"subject_ref": subjects})
+        found["items"] = items.sort("period", "revision", "item_id").to_dicts()
+        found["is_held"] = any(one["outcome_code"] == "held" for one in found["outcomes"]) or (
+            not found["outcomes"] and any(one["severity"] in ("stop", "hold") for one in found["findings"])
+        )
     return found
+
+
+def _ledger(session: Session, found: dict[str, Any], matched: pl.DataFrame) -> None:
+    """What Intacct holds of the order: documents, receipts, applications, and general-ledger entries where they are read."""
+    theirs = matched.filter(pl.col("side") == "intacct")
+    posted = [(one["kind_code"], one["intacct_key"]) for one in found["documents"] if one["intacct_key"]]
+
+    def refs(kinds: tuple[str, ...], mine: str) -> list[str]:
+        named = (
+            theirs.filter(pl.col("row_kind").is_in(list(kinds)))["row_ref"]
+            .str.split(":")
+            .list.last()
+            .to_list()
+        )
+        return list(dict.fromkeys([*named, *(key for kind, key in posted if kind == mine)]))
+
+    documents = (
+        theirs.filter(pl.col("row_ref").str.contains(":"))["row_ref"].str.split_exact(":", 1).struct.unnest()
+    )
+    by_kind = {
+        kind: documents.filter(pl.col("field_0") == kind)["field_1"].to_list() if documents.height else []
+        for kind in ("invoice", "adjustment")
+    }
+    invoices = list(dict.fromkeys([*by_kind["invoice"], *(key for kind, key in posted if kind == "invoice")]))
+    adjustments = list(
+        dict.fromkeys([*by_kind["adjustment"], *(key for kind, key in posted if kind == "credit_memo")])
+    )
+    paid = [ref for one in found["payment_outcomes"] for ref in (one["receipts"] or "").split(", ") if ref]
+    found["invoices"] = (
+        session.fetch("core.ar_invoices", where={"invoice_ref": invoices}).sort("posted_on").to_dicts()
+    )
+    found["adjustments"] = (
+        session.fetch("core.ar_adjustments", where={"adjustment_ref": adjustments})
+        .sort("posted_on")
+        .to_dicts()
+    )
+    receipts = list(dict.fromkeys([*paid, *refs(("receipt",), "receipt")]))
+    found["receipts"] = (
+        session.fetch("core.ar_receipts", where={"receipt_ref": receipts}).sort("received_on").to_dicts()
+    )
+    applied = session.fetch("core.ar_applications", where={"invoice_ref": invoices})
+    found["applications"] = applied.sort("applied_on", "application_ref", nulls_last=True).to_dicts()
+    found["gl_entries"] = _entries(session, invoices, adjustments, receipts)
+
+
+def _entries(
+    session: Session, invoices: list[str], adjustments: list[str], receipts: list[str]
+) -> list[dict[str, Any]] | None:
+    """General-ledger entries of the order's documents; None where the general ledger is not read into the warehouse."""
+    if not session.exists("core.gl_entries") or not session.count("core.gl_entries"):
+        return None
+    wanted = pl.concat(
+        [
+            pl.DataFrame(
+                {"record_type": [kind] * len(refs), "record_ref": refs},
+                schema={"record_type": pl.String, "record_ref": pl.String},
+            )
+            for kind, refs in (("ri", invoices), ("ra", adjustments), ("rp", receipts))
+        ]
+    )
+    return session.fetch("core.gl_entries", where=wanted).sort("posted_on", "entry_ref").to_dicts()
 
 
 def _versions(house: House, session: Any, orders: pl.DataFrame) -> list[dict[str, Any]]:
@@ -82,74 +148,18 @@ def _versions(house: House, session: Any, orders: pl.DataFrame) -> list[dict[str
     return found
 
 
-def as_text(found: dict[str, Any]) -> str:
-    """The chain for a terminal, one step under the other."""
-    lines: list[str] = []
-    for order in found["orders"]:
-        currency = order["currency"]
+def render(house: House, found: dict[str, Any], path: Path) -> None:
+    """Write the chain as a page of its own. Raises `InputError` if the file cannot be written."""
+    from flows.tracing_chain import chain
+    from tieout import __version__
+    from tieout.reports.trace_page import render_trace
 
-        def amount(minor: int, currency: str = currency) -> str:
-            return f"{show(minor, currency)} {currency}"
-
-        lines.append(
-            f"Order {order['order_number'] or '(no number)'}  {order['storefront']} {order['order_ref']}"
-        )
-        lines.append(
-            f"  placed {order['placed_at']:%Y-%m-%d %H:%M} UTC, {order['status_code']}, store {order['store_ref'] or '–'}, total {amount(order['total_minor'])}, due {amount(order['due_minor'])}"
-        )
-        parts = ("goods", "gift_card", "discount", "shipping", "fees", "tax", "rounding")
-        shown = [
-            f"{part.replace('_', ' ')} {show(order[f'{part}_minor'], currency)}"
-            for part in parts
-            if order[f"{part}_minor"]
-        ]
-        lines.append("  = " + " + ".join(shown))
-        if order["problem"]:
-            lines.append(f"  problem: {order['problem']}")
-    for version in found["versions"]:
-        lines.append(
-            f"  version {version['version_no']} received {version['fetched_at']:%Y-%m-%d %H:%M} in run {version['run_id']}"
-        )
-    lines.append("Payments")
-    for one in found["payments"]:
-        lines.append(
-            f"  {one['occurred_at']:%Y-%m-%d %H:%M} {one['kind_code']} {one['state_code']} {show(one['amount_minor'], one['currency'])} {one['currency']} by {one['tender_code'] or '–'}, reference {one['gateway_ref'] or '–'}"
-        )
-    for one in found["findings"][-5:]:
-        lines.append(f"Check: {one['severity']} {one['rule_code']} – {one['sentence']}")
-    lines.append("Documents")
-    for one in found["documents"]:
-        where = f", Intacct {one['intacct_key']}" if one["intacct_key"] else ""
-        money = f"{show(one['total_minor'], one['currency'])} {one['currency']}" if one["currency"] else ""
-        lines.append(
-            f"  {one['kind_code'].replace('_', ' ')} {one['number']} {one['document_on'] or ''} {money} – {one['state_code']}{where}, {one['attempts_no']} attempt(s), control id {one['control_id'] or '–'}"
-        )
-        if one["reason"]:
-            lines.append(f"    {one['reason']}")
-    posted = {one["document_id"] for one in found["documents"]}
-    for one in found["unplanned"]:
-        if one["document_id"] in posted:
-            continue  # it stands above, with its state
-        lines.append(
-            f"  {one['kind_code'].replace('_', ' ')} {one['number'] or ''} not planned: {one['reason_code'].replace('_', ' ')} – {one['sentence']}"
-        )
-    for one in found["moves"]:
-        lines.append(
-            f"    {one['at']:%Y-%m-%d %H:%M:%S} {one['from_state'] or 'new'} → {one['to_state']}"
-            + (f" ({one['reason']})" if one["reason"] else "")
-        )
-    for one in found["exchanges"]:
-        lines.append(
-            f"    exchange {one['exchange_id']} {one['purpose']} {one['status']} in archive/{one['path']}"
-        )
-    lines.append("In Intacct")
-    for one in found["invoices"]:
-        lines.append(
-            f"  invoice {one['invoice_number']} RECORDNO {one['invoice_ref']} in {one['entity_code']} dated {one['posted_on']}, {show(one['total_minor'], one['currency'])} {one['currency']}, {one['state_code']}, open {show(one['due_minor'], one['currency'])}"
-        )
-    lines.append("You are here")
-    for one in [*found["outcomes"], *found["payment_outcomes"]]:
-        lines.append(
-            f"  {one['outcome_code'].replace('_', ' ')} ({one['family_code']}): storefront {show(one['expected_minor'], one['currency'])}, Intacct {show(one['actual_minor'], one['currency'])} {one['currency']} – {one['evidence']}"
-        )
-    return "\n".join(lines)
+    order = found["orders"][0]
+    title = f"Order {order['order_number'] or order['order_ref']}"
+    text = render_trace(title, chain(found), as_of=house.clock(), version=__version__)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise InputError(
+            f"The page could not be written to {path}: {fault.strerror or fault}; choose another place."
+        ) from None

@@ -30,6 +30,8 @@ _CONFIG: Final = {
     "font": "sans-serif",
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 320, "domain": False, "ticks": False},
     "view": {"stroke": None},
+    # Browsers set the labels in wider letters than the converter measures them with.
+    "padding": {"left": 48, "right": 24, "top": 8, "bottom": 8},
 }
 
 

@@ -35,6 +35,7 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
         "revision": facts["revision"],
         "standing": label.capitalize() if label.isupper() else label,
         "mood": mood,
+        "cards": _cards(report, open_now, label, mood),
         "basis": [
             ("Fiscal calendar", facts["calendar"]),
             ("Accounting dates in", facts["time_zone"]),
@@ -73,6 +74,38 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
         "base": _base(report),
         "content_sha256": text_hash(canonical(dict(content))),
     }
+
+
+def _cards(report: CloseReport, open_now: pl.DataFrame, label: str, mood: str) -> list[dict[str, str]]:
+    """The few figures a reader looks for first."""
+    loud = (
+        pl.concat([report.tables[name]["family_code"] for name in ("orders", "payments")])
+        .is_in(["error", "ambiguous"])
+        .sum()
+    )
+    proofs = report.tables["proofs"]
+    off = proofs.filter(pl.col("difference_minor") != 0).height
+    documents = open_now.filter(pl.col("kind_code") == "document")
+    ours = open_now.height - documents.height
+    return [
+        {
+            "figure": label.capitalize().split(":")[0],
+            "about": f"revision r{report.facts['revision']}",
+            "mood": mood,
+        },
+        {"figure": f"{loud:,}", "about": "errors and ambiguous rows", "mood": "bad" if loud else "good"},
+        {
+            "figure": f"{ours:,}",
+            "about": "open differences carried forward",
+            "mood": "bad" if ours else "good",
+        },
+        {"figure": f"{documents.height:,}", "about": "documents of open AR", "mood": ""},
+        {
+            "figure": f"{proofs.height - off:,} of {proofs.height:,}",
+            "about": "proofs that are 0",
+            "mood": "bad" if off else "good",
+        },
+    ]
 
 
 def _opening(chain: Mapping[str, Any]) -> str:

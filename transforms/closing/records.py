@@ -32,8 +32,8 @@ _STANDS: Final = {
 """Labels by which a document stands: an invoice that is paid after the lock has not moved. Whatever else a label says is kept as it is."""
 
 
-def records(inputs: Inputs, period: Period, entity: str) -> pl.DataFrame:
-    """Every record of one entity dated in the period, in the columns of `SCHEMA`, sorted by key."""
+def records(inputs: Inputs, period: Period, entity: str | None) -> pl.DataFrame:
+    """Every record of one entity (None: of all) dated in the period, in the columns of `SCHEMA`, sorted by key."""
     owed = inputs.take("owed").select(
         side=pl.lit("storefront"),
         kind_code="event_code",
@@ -71,7 +71,8 @@ def records(inputs: Inputs, period: Period, entity: str) -> pl.DataFrame:
             )
         )
     whole = pl.concat([part.select([pl.col(n).cast(t) for n, t in SCHEMA.items()]) for part in parts])
-    inside = (pl.col("entity_code") == entity) & period.holds("dated_on", "entity_code")
+    mine = pl.lit(True) if entity is None else pl.col("entity_code") == entity
+    inside = mine & period.holds("dated_on", "entity_code")
     return whole.filter(inside).unique(KEY, keep="first", maintain_order=True).sort(KEY)
 
 
@@ -103,6 +104,20 @@ def moved(before: pl.DataFrame, now: pl.DataFrame, elsewhere: pl.DataFrame | Non
         .select("change_code", *KEY, *(f"before_{n}" for n in compared), *(f"after_{n}" for n in compared))
         .sort(KEY)
     )
+
+
+def moved_back(known: pl.DataFrame, found: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:
+    """Records that were told as moved and are again as in the baseline: rows like those of `moved`, so that an acceptance covers them too."""
+    compared = [*COMPARED, "number", "order_number"]
+    gone = known.select(KEY).unique().join(found, on=KEY, how="anti")
+    as_was = gone.join(baseline, on=KEY, how="left")
+    was = pl.col("dated_on").is_not_null()
+    return as_was.select(
+        pl.when(was).then(pl.lit("changed")).otherwise(pl.lit("removed")).alias("change_code"),
+        *KEY,
+        *(pl.col(name).alias(f"before_{name}") for name in compared),
+        *(pl.col(name).alias(f"after_{name}") for name in compared),
+    ).sort(KEY)
 
 
 def overlaid(before: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
