@@ -57,6 +57,7 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         as_of, runs = _data_as_of(session)
         chain, last_register = last_close(house, session, entity, span)
         notes = session.fetch("ops.item_notes").sort("item_id", "note_no")
+        decisions = session.fetch("ops.decisions").sort("decided_at", "decision_id")
         held, waits, sources = held_rows(session), waiting_rows(session), sources_of(session)
     check_clock(now, house.clock())
     if now.state in ("locked", "suspended"):
@@ -120,7 +121,17 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         "standing": "closed" if is_new else now.state,
         "sign_offs": [closed] if is_new else packing.sign_offs(happened, revision),
     }
-    report = CloseReport(facts, {**tables, "held": held, "waiting": waits, "notes": notes})
+    report = CloseReport(
+        facts,
+        {
+            **tables,
+            "held": held,
+            "waiting": waits,
+            "notes": notes,
+            "decisions": _decided(decisions, entity),
+            "tolerated": kept.period.tolerated.filter(pl.col("entity_code") == entity),
+        },
+    )
     folder = house.reports / path
     write_pack(folder, report, inputs=inputs, texts=texts, say=house.say)
     if is_new:
@@ -140,6 +151,13 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         voided=now.state == "prepared" and is_new,
         chain=chain,
     )
+
+
+def _decided(decisions: pl.DataFrame, entity: str) -> pl.DataFrame:
+    """What people decided about rows of the entity, with the approvals and withdrawals, which name no entity of their own."""
+    mine = pl.col("entity_code").is_null() | (pl.col("entity_code") == entity)
+    kept = [name for name in decisions.columns if name != "run_id" and not decisions[name].is_null().all()]
+    return decisions.filter(mine).select(kept or decisions.columns)
 
 
 def _over(house: House, entity: str, span: Span) -> None:

@@ -129,7 +129,7 @@ def history(house: House, wanted: str) -> list[str]:
             f"{item}  {last['kind_code']} {_name(last)}, {last['entity_code']} {last['currency']}, open since {last['since_on'] or '–'}"
         )
         lines += [
-            f"  {one['period']} r{one['revision']}: {one['state_code']}, {show(one['opening_minor'], one['currency'])} → {show(one['closing_minor'], one['currency'])} {one['currency']}  {(one['outcome_code'] or 'open document').replace('_', ' ')}"
+            f"  {one['period']} r{one['revision']}: {one['state_code']}, {show(one['opening_minor'], one['currency'])} → {show(one['closing_minor'], one['currency'])} {one['currency']}  {_what(one)}"
             for one in block.iter_rows(named=True)
         ]
         lines.append(f"  {last['evidence']}")
@@ -139,6 +139,11 @@ def history(house: House, wanted: str) -> list[str]:
             for one in notes.filter(pl.col("item_id") == item).iter_rows(named=True)
         ]
     return lines
+
+
+def _what(one: dict[str, Any]) -> str:
+    """The outcome of a difference; of a document what it is."""
+    return str(one["outcome_code"] or f"open {one['subject_ref'].partition(':')[0]}").replace("_", " ")
 
 
 def _name(one: dict[str, Any]) -> str:
@@ -156,7 +161,7 @@ def listed(rows: pl.DataFrame, limit: int) -> list[str]:
         age = "" if one["days_no"] is None else str(one["days_no"])
         who = ", ".join(str(one[key]) for key in ("owner", "next_step") if one[key])
         amount = f"{show(one['closing_minor'], one['currency'])} {one['currency']}"
-        what = (one["outcome_code"] or "open document").replace("_", " ")
+        what = _what(one)
         lines.append(
             f"{one['item_id']:<13}{one['kind_code']:<9}{_name(one)[:19]:<20}{one['since_on'] or ''!s:<11}{age:>5}  {amount:>18}  {what:<24}{who}"
         )

@@ -118,7 +118,9 @@ def _item(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **one,
         "kind": words(one["kind_code"]),
-        "what": words(one["outcome_code"]) if one["outcome_code"] else "open document",
+        "what": words(one["outcome_code"])
+        if one["outcome_code"]
+        else f"open {words(one['subject_ref'].partition(':')[0])}",
         "closing": money(one["closing_minor"], one["currency"]),
         "name": one["order_number"] or one["documents"] or one["subject_ref"],
     }

@@ -417,8 +417,49 @@ def _tolerance(book: Book, report: CloseReport) -> None:
         row += 1
     if report.tables["absorbed"].is_empty():
         sheet.write_string(row, 0, "Nothing was accepted within a tolerance.", book.note)
+        row += 1
+    row += 1
+    book.heads(
+        sheet,
+        row,
+        [
+            "Tie-out",
+            "Account",
+            "Currency",
+            "Rows",
+            "Direction",
+            "Amount",
+            "Accepted in the currency",
+            "Cap",
+            "Rows the other way",
+            "Chance of so one-sided a split",
+        ],
+    )
+    for one in report.tables.get("tolerated", pl.DataFrame()).iter_rows(named=True):
+        row += 1
+        for col, text in (
+            (0, TIE_OUTS.get(one["tie_out"], one["tie_out"])),
+            (1, one["account_code"] or "not known"),
+            (2, one["currency"]),
+        ):
+            sheet.write_string(row, col, text, book.text)
+        sheet.write_number(row, 3, one["row_count"], book.count)
+        sheet.write_string(
+            row,
+            4,
+            "Intacct below the shop" if one["direction"] == "under" else "Intacct above the shop",
+            book.text,
+        )
+        book.amount(sheet, row, 5, one["amount_minor"], one["currency"])
+        book.amount(sheet, row, 6, one["currency_used_minor"], one["currency"])
+        book.amount(sheet, row, 7, one["cap_minor"], one["currency"])
+        sheet.write_number(row, 8, one["other_count"], book.count)
+        trend = ", a trend to look into" if one["is_trend"] else ""
+        sheet.write_string(
+            row, 9, f"{one['chance_ppm']:,} in a million{trend}", book.bad if one["is_trend"] else book.text
+        )
     sheet.set_column(0, 1, 30)
-    sheet.set_column(2, 6, 22)
+    sheet.set_column(2, 9, 24)
 
 
 def _decisions(book: Book, report: CloseReport) -> None:

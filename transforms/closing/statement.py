@@ -14,6 +14,8 @@ import polars as pl
 from transforms.closing import items, records, translation
 from transforms.reconcile import Inputs, Period, Policy, Result, proofs, reconcile
 
+_PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
+
 
 @dataclass(frozen=True)
 class Books:
@@ -77,16 +79,20 @@ def statement(
     )
     groups = pl.concat([orders["group_ref"], payments["group_ref"]]).unique().to_list()
     waterfall = _mine(now.waterfall, entity)
+    in_base = translation.translated(waterfall, rates, bases)
     return {
         "orders": orders,
         "payments": payments,
         "matches": now.matches.filter(pl.col("group_ref").is_in(groups)),
         "waterfall": waterfall,
-        "base_waterfall": translation.translated(waterfall, rates, bases),
+        "base_waterfall": in_base,
         "ageing": ageing,
-        "proofs": pl.concat([_mine(proofs(now), entity), rolled.select(proofs(now).columns)]).sort(
-            "name", "entity_code", "currency"
-        ),
+        "proofs": pl.concat(
+            [
+                part.select(_PROOF)
+                for part in (_mine(proofs(now), entity), rolled, translation.proofs(in_base))
+            ]
+        ).sort("name", "entity_code", "currency"),
         "register": register,
         "roll_forward": items.roll_forward(register),
         "absorbed": _mine(now.absorbed, entity),

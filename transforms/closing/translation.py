@@ -87,8 +87,22 @@ def _base(minor: int, currency: str, base: str | None, rate: dict[str, int] | No
     return convert_minor(minor, rate["base_total_minor"], rate["total_minor"])
 
 
-def foots(rows: pl.DataFrame) -> pl.DataFrame:
-    """Totals in base currency that are not the sum of the steps above them; none, or the translation is broken."""
+def proofs(rows: pl.DataFrame) -> pl.DataFrame:
+    """Each total in base currency against the steps above it (name, entity_code, currency, left_minor, right_minor, difference_minor)."""
+    return (
+        _running(rows)
+        .filter("is_total")
+        .group_by("tie_out", "step_code", "entity_code", currency="base_currency")
+        .agg(left_minor=pl.col("base_minor").sum(), right_minor=pl.col("running").sum())
+        .select(
+            pl.concat_str("tie_out", pl.lit(" waterfall in base currency foots to "), "step_code").alias("name"),
+            "entity_code", "currency", "left_minor", "right_minor", difference_minor=pl.col("left_minor") - pl.col("right_minor"),
+        )
+        .sort("name", "entity_code", "currency")
+    )  # fmt: skip
+
+
+def _running(rows: pl.DataFrame) -> pl.DataFrame:
     cell = ["tie_out", "entity_code", "store_ref", "currency"]
     first = pl.col("is_total") & (pl.col("step_no") == pl.col("step_no").min().over(cell))
     counts = ~pl.col("is_total") | first
@@ -96,6 +110,13 @@ def foots(rows: pl.DataFrame) -> pl.DataFrame:
         rows.sort(*cell, "step_no")
         .drop_nulls("base_minor")
         .with_columns(running=pl.when(counts).then("base_minor").otherwise(0).cum_sum().over(cell))
+    )
+
+
+def foots(rows: pl.DataFrame) -> pl.DataFrame:
+    """Totals in base currency that are not the sum of the steps above them; none, or the translation is broken."""
+    return (
+        _running(rows)
         .filter(pl.col("is_total") & (pl.col("running") != pl.col("base_minor")))
         .drop("running")
     )
