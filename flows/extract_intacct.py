@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from flows.describing import recall, remember
 from flows.exchange import Recorder
 from flows.taking import Tally, land, marks_of, table_of
 from flows.wiring import INTACCT_SUBJECTS, House
 from tieout.connectors.intacct.reading import Filter, Where, all_of
 from tieout.connectors.intacct.values import us_date
 from tieout.connectors.paging import Page, Record, Window
-from tieout.errors import ConnectorError, Incomplete, Refused
+from tieout.errors import ConnectorError, Incomplete, Refused, Rejected
 from tieout.settings import Intacct
 from tieout.warehouse.landing import LandingWriter
+
+log = logging.getLogger("tieout.extract")
 
 TOMBSTONE = "TIEOUT_DELETED"
 """Key of the payload that says a ledger record which was there is there no more."""
@@ -106,7 +110,8 @@ def condition_of(subject: str, ledger: Intacct) -> Filter | None:
 def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool) -> list[Tally]:
     """Read every object; one that fails is told and does not stop the others, refused credentials stop them all."""
     recorder = Recorder(house, run_id, purpose="query")
-    client = house.intacct(archive=recorder.archive, meter=recorder.meter)
+    described = recall(house)
+    client = house.intacct(archive=recorder.archive, meter=recorder.meter, described=described)
     marks = marks_of(house)
     look_back = timedelta(minutes=house.ledger.look_back_minutes)
     tallies = []
@@ -127,14 +132,18 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
                 land(house, run_id, tally, _once(pages), moves=window is None)
                 # The walk proved itself by Intacct's own count of the same filter.
                 tally.stated = tally.read
-                _deleted(house, run_id, tally, client)
+                _bury(house, run_id, tally, client, mark)
             except (ConnectorError, Refused) as fault:
                 tally.error, tally.exit_code = str(fault), fault.exit_code
                 if isinstance(fault, Refused):
                     break
         if not any(tally.error for tally in tallies):
             tallies.append(_stock(house, run_id, client))
+            client.learn_limits()
+        for note in client.notes:
+            house.say(note)
     finally:
+        remember(house, run_id, described)
         recorder.close()
         client.close()
     return tallies
@@ -149,44 +158,94 @@ def _once(pages: Iterator[Page]) -> Iterator[Page]:
         yield Page(fresh, page.page_no, page.bytes)
 
 
-def _present(house: House, subject: str) -> set[str]:
-    """Ids of the records we believe the ledger holds: landed and not known to be deleted."""
+_PARENTS = {
+    "ARINVOICEITEM": ("ARINVOICE", "RECORDKEY"),
+    "ARADJUSTMENTITEM": ("ARADJUSTMENT", "RECORDKEY"),
+    "ARPYMTDETAIL": ("ARPYMT", "PAYMENTKEY"),
+}
+"""What goes with its header: the audit trail names only headers."""
+_LOGGED = {"CUSTOMER": "CUSTOMERID", "ARINVOICE": "RECORDID", "ARADJUSTMENT": "RECORDID", "ARPYMT": None}
+"""Objects whose deletions the audit trail names, and the id it may name them by instead of the RECORDNO."""
+_DELETED_LOOK_BACK = timedelta(days=1)
+"""The zone of the audit trail's time is not documented; a day covers any."""
+
+
+def _landed(house: House, subject: str, columns: dict[str, str]) -> pl.DataFrame:
+    """Newest landed version of every record: `native_ref`, `is_gone`, and fields of the payload as text columns."""
+    names = {"native_ref": pl.String(), "is_gone": pl.Boolean(), **dict.fromkeys(columns, pl.String())}
+    parts = [pl.DataFrame(schema=names)]
     with house.warehouse.read() as session:
-        newest = session.raw_changed(table_of("intacct", subject))
-    kept = newest.filter(~pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True))
-    return set(kept["native_ref"].to_list())
+        # Chunk by chunk, as payloads are large and only keys are kept.
+        for chunk in session.raw_iter(table_of("intacct", subject)):
+            parts.append(
+                chunk.select(
+                    "native_ref",
+                    is_gone=pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True),
+                    **{
+                        name: pl.col("payload").str.json_path_match(f"$.{at}") for name, at in columns.items()
+                    },
+                )
+            )
+    return pl.concat(parts)
 
 
-def _deleted(house: House, run_id: str, tally: Tally, client: Any) -> None:
-    """If Intacct counts fewer records than we know, walk the ids and land a tombstone for each that is gone.
+def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime | None) -> None:
+    """Land a tombstone for each record we know that the ledger no longer has.
 
-    A count is one transaction; the walk is only made when the counts disagree.
+    The audit trail, where the user may read it, and deleted headers say which; counts then prove that they are all. Where counts
+    disagree, they are narrowed down until the ids show it.
     """
-    known = _present(house, tally.subject)
-    condition = condition_of(tally.subject, house.ledger)
-    if len(known) == client.count(tally.subject, condition=condition):
-        return
-    there: set[str] = set()
-    for page in client.read_range(tally.subject, fields=["RECORDNO"], condition=condition):
-        there.update(record.native_ref for record in page.records)
-    unseen = there - known
-    if unseen:
-        raise Incomplete(
-            f"Intacct holds {len(unseen)} {tally.subject} that were not read (for example RECORDNO {min(unseen)}); run `tieout run extract --full`."
-        )
-    gone = sorted(known - there)
+    subject, condition = tally.subject, condition_of(tally.subject, house.ledger)
+    id_field, parent = _LOGGED.get(subject), _PARENTS.get(subject)
+    wanted = {**({"id": id_field} if id_field else {}), **({"parent": parent[1]} if parent else {})}
+    landed = _landed(house, subject, wanted).filter(~pl.col("is_gone"))
+    known = set(landed["native_ref"].to_list())
+    told: set[str] = set()
+    if parent is not None:
+        graves = _landed(house, parent[0], {}).filter(pl.col("is_gone"))
+        told = set(landed.filter(pl.col("parent").is_in(graves["native_ref"].implode()))["native_ref"])
+    elif subject in _LOGGED and since is not None:
+        told = _told(landed, client, subject, since)
+    there = client.count(subject, condition=condition)
+    if there == len(known - told):
+        gone = told
+    else:
+        found = client.vanished(subject, (int(ref) for ref in known), condition=condition)
+        if found.unseen:
+            raise Incomplete(
+                f"Intacct holds {len(found.unseen)} {subject} that were not read (for example RECORDNO {found.unseen[0]}); run `tieout run extract --full`."
+            )
+        gone = {str(number) for number in found.gone}
+    if gone:
+        _land_tombstones(house, run_id, subject, sorted(gone, key=int))
+
+
+def _told(landed: pl.DataFrame, client: Any, subject: str, since: datetime) -> set[str]:
+    """RECORDNOs that the audit trail says were deleted; none where the user may not read it."""
+    try:
+        keys = [one.key for one in client.deletions(subject, since=since, look_back=_DELETED_LOOK_BACK)]
+    except (Refused, Rejected, Incomplete) as closed:
+        log.info("The audit trail of %s cannot be read, counts are compared instead: %s", subject, closed)
+        return set()
+    named = pl.col("native_ref").is_in(keys)
+    if "id" in landed.columns:
+        # Whether the trail names a record by number or by id differs by object; the count says afterwards if this was wrong.
+        named = named | pl.col("id").is_in(keys)
+    return set(landed.filter(named)["native_ref"])
+
+
+def _land_tombstones(house: House, run_id: str, subject: str, gone: list[str]) -> None:
     now = house.clock()
     stones = [
         Record(ref, None, now, json.dumps({TOMBSTONE: "true", "RECORDNO": ref}).encode()) for ref in gone
     ]
-    if stones:
-        with LandingWriter(
-            house.warehouse.landing_folder, "intacct", tally.subject, f"{run_id}-gone", clock=house.clock
-        ) as writer:
-            writer.write(stones)
-            landed = writer.finish()
-        with house.warehouse.write(run_id=run_id) as session:
-            session.ingest(landed, table=table_of("intacct", tally.subject))
+    with LandingWriter(
+        house.warehouse.landing_folder, "intacct", subject, f"{run_id}-gone", clock=house.clock
+    ) as writer:
+        writer.write(stones)
+        landed = writer.finish()
+    with house.warehouse.write(run_id=run_id) as session:
+        session.ingest(landed, table=table_of("intacct", subject))
 
 
 def _stock(house: House, run_id: str, client: Any) -> Tally:

@@ -9,6 +9,7 @@ from datetime import time
 from typing import Any
 
 from flows.building import CLASSES, build
+from flows.describing import recall
 from flows.exchange import Recorder
 from flows.reading_back import confirm_unknown
 from flows.wiring import House
@@ -55,7 +56,7 @@ def post(house: House, *, run_id: str) -> dict[str, Any]:
         drained.waiting_reason = reason
         return drained.summary()
     recorder = Recorder(house, run_id, purpose="post")
-    client = house.intacct(archive=recorder.archive, meter=recorder.meter)
+    client = house.intacct(archive=recorder.archive, meter=recorder.meter, described=recall(house))
     try:
         with house.warehouse.write(run_id=run_id) as session:
             outbox.expire_leases(session, now=house.clock(), run_id=run_id)

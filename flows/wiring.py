@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from tieout.errors import SettingsError
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
+    from tieout.connectors.intacct.described import Described
     from tieout.connectors.intacct.gateway import Intacct
     from tieout.warehouse.store import Warehouse
 
@@ -112,8 +113,14 @@ class House:
         """The courier of a storefront, of the class its kind has. Raises `SettingsError` as `kind` does."""
         return self.kind(name).courier(self, name, self.settings.storefronts[name])
 
-    def intacct(self, *, archive: Callable[[Any], None] | None = None, meter: Any = None) -> Intacct:
-        """A client of the company. Raises `SettingsError` if there is no [intacct] section or a secret is missing."""
+    def intacct(
+        self,
+        *,
+        archive: Callable[[Any], None] | None = None,
+        meter: Any = None,
+        described: Described | None = None,
+    ) -> Intacct:
+        """A client of the company, with what the company said of its objects before. Raises `SettingsError` if there is no [intacct] section or a secret is missing."""
         from tieout.connectors.intacct.gateway import Intacct
 
         ledger = self.ledger
@@ -129,6 +136,8 @@ class House:
             archive=archive,
             meter=meter,
             transaction=ledger.transaction,
+            zone=timezone(timedelta(minutes=ledger.gmt_offset_minutes)),
+            described=described,
             clock=self.clock,
         )
 

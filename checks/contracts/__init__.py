@@ -7,6 +7,7 @@ from checks.contracts import (
     core,
     deciding,
     general_ledger,
+    intacct_fields,
     ledger_tie_out,
     mappings,
     ops,
@@ -28,6 +29,7 @@ ALL: dict[str, Table] = {
         deciding,
         out,
         ops,
+        intacct_fields,
         closing,
         mappings,
     )

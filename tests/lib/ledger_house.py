@@ -106,10 +106,10 @@ class LedgerHouse:
 
 
 @contextmanager
-def ledger_house(folder: Path, **intacct: Any) -> Iterator[LedgerHouse]:
-    """A ledger house for the length of a block, with one customer, C1."""
+def ledger_house(folder: Path, *, company: Company | None = None, **intacct: Any) -> Iterator[LedgerHouse]:
+    """A ledger house for the length of a block, with one customer, C1; settings of [intacct] by name."""
     clock, board = Clock(), FaultBoard()
-    gateway = Gateway(Company.load(None), board, clock)
+    gateway = Gateway(company or Company.load(None), board, clock)
     gateway.books.create("CUSTOMER", {"CUSTOMERID": "C1", "NAME": "One"}, None)
     with Server(gateway, 0, board, 0) as server:
         yield LedgerHouse(folder, server.url + PATH, gateway, clock, **intacct)

@@ -29,10 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        ports = dict(_port(text) for text in options.port)
+        ports = dict(_port(text, options.only) for text in options.port)
         rehearsal = Rehearsal(
             options.seed, options.orders, only=options.only, ledger=options.ledger == "seeded",
-            company=options.company, ports=ports, latency_ms=options.latency_ms, say=_say,
+            company=options.company, state=options.state, ports=ports, latency_ms=options.latency_ms, say=_say,
         )  # fmt: skip
         for text in options.fault:
             rehearsal.board.add(_fault(text))
@@ -70,7 +70,17 @@ def _parser() -> argparse.ArgumentParser:
         "--company", type=Path, help="TOML file with the Intacct company, instead of the shipped one"
     )
     parser.add_argument(
-        "--port", action="append", default=[], metavar="NAME=N", help="a fixed port for one stand-in"
+        "--port",
+        action="append",
+        default=[],
+        metavar="[NAME=]N",
+        help="a fixed port for one stand-in; without a name for the only one that is started",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="file the Intacct books are kept in, so that they survive a restart; an existing one is taken up",
     )
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer of the stand-ins")
@@ -81,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(text: str) -> tuple[str, int]:
+def _port(text: str, parts: list[str]) -> tuple[str, int]:
+    if text.isascii() and text.isdigit() and len(parts) == 1 and parts != ["all"]:
+        text = f"{parts[0]}={text}"
     name, _, number = text.partition("=")
     if not (name and number.isascii() and number.isdigit() and int(number) <= 65_535):
         raise ValueError(f"--port is written NAME=N, for example intacct=8080; not {text}.")

@@ -27,10 +27,16 @@ class WorldClock:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
+        self._ahead = timedelta()
 
     def __call__(self) -> datetime:
-        elapsed = timedelta(seconds=time.monotonic() - self._started)
+        elapsed = timedelta(seconds=time.monotonic() - self._started) + self._ahead
         return datetime.fromtimestamp(NOW_MS / 1000, UTC) + elapsed
+
+    def not_before(self, at: datetime | None) -> None:
+        """Go on from an instant that lies ahead; one that is past changes nothing."""
+        if at is not None and at > self():
+            self._ahead += at - self()
 
     def ms(self) -> int:
         """The present in UTC milliseconds."""
@@ -58,6 +64,7 @@ class Rehearsal:
         only: str | Sequence[str] = DEFAULT_PARTS,
         ledger: bool = True,
         company: Path | None = None,
+        state: Path | None = None,
         ports: Mapping[str, int] = MappingProxyType({}),
         latency_ms: float = 0,
         say: Callable[[str], None] = lambda _: None,
@@ -67,6 +74,9 @@ class Rehearsal:
             if name not in self.parts:
                 raise ValueError(f"a port is given for {name}, which is not started")
         self.seed, self.size, self.company_file, self.say = seed, orders, company, say
+        self.state_file = state
+        if state is not None and "intacct" not in self.parts:
+            raise ValueError("a state file is kept by the intacct stand-in, which is not started")
         self.with_ledger = ledger and "intacct" in self.parts
         self.board = FaultBoard()
         self.clock = WorldClock()
@@ -100,7 +110,11 @@ class Rehearsal:
         from tieout.sandbox.intacct.company import Company
         from tieout.sandbox.intacct.gateway import Gateway
 
-        gateway = Gateway(Company.load(self.company_file), self.board, self.clock)
+        gateway = Gateway(Company.load(self.company_file), self.board, self.clock, self.state_file)
+        if gateway.restored:
+            # The books go on where they were: time does not run backwards in them.
+            self.clock.not_before(gateway.last_told)
+            return gateway
         books, written = gateway.books, 0
 
         def create(name: str, fields: dict[str, Any], entity: str | None, at_ms: int) -> int:
@@ -111,13 +125,14 @@ class Rehearsal:
             at = datetime.fromtimestamp(at_ms / 1000, UTC)
             return int(books.create(name, fields, entity, at=at, user="previous"))
 
-        for item, name in self.world.stock_items():
-            if item not in books.items:
-                books.create("ITEM", {"ITEMID": item, "NAME": name, "ITEMTYPE": "Inventory"}, None)
-        for shelf in self.world.shelves:
-            books.set_stock(shelf.sku, shelf.channel, shelf.on_hand, shelf.on_order, shelf.allocated)
-        if self.with_ledger:
-            self.world.post_ledger(create)
+        with gateway.seeding():
+            for item, name in self.world.stock_items():
+                if item not in books.items:
+                    books.create("ITEM", {"ITEMID": item, "NAME": name, "ITEMTYPE": "Inventory"}, None)
+            for shelf in self.world.shelves:
+                books.set_stock(shelf.sku, shelf.channel, shelf.on_hand, shelf.on_order, shelf.allocated)
+            if self.with_ledger:
+                self.world.post_ledger(create)
         return gateway
 
     def reset(self) -> None:
@@ -125,6 +140,8 @@ class Rehearsal:
         with self._lock:
             self.board.clear()
             self.clock = WorldClock()
+            if self.gateway is not None:
+                self.gateway.forget()
             self._build()
             for name, app in self._apps().items():
                 self.servers[name].app = app

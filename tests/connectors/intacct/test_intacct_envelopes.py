@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from tieout.connectors.intacct import documents, envelopes, limits, sequences
+from tieout.connectors.intacct import amendments, documents, envelopes, limits, sequences
 from tieout.connectors.intacct.envelopes import Control, Login, SessionId
 from tieout.errors import InputError
 
@@ -29,7 +29,9 @@ CONTROL = Control("mpp", "secret", "label")
 def _value(raw: Any) -> Any:
     if isinstance(raw, dict):
         values = {name: _value(value) for name, value in raw.items() if name != "_"}
-        return getattr(documents, raw["_"])(**values) if "_" in raw else values
+        if "_" not in raw:
+            return values
+        return (getattr(documents, raw["_"], None) or getattr(amendments, raw["_"]))(**values)
     if isinstance(raw, list):
         return tuple(_value(item) for item in raw)
     if isinstance(raw, str) and raw.startswith("date:"):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from tieout.connectors.intacct import documents
+from tieout.connectors.intacct import amendments, documents
 from tieout.connectors.intacct.documents import Application, CreditApplication, Journal, JournalLine, Line
 from tieout.connectors.intacct.limits import LENGTHS, Limits, check
 
@@ -105,4 +105,5 @@ def test_every_length_names_a_field_that_exists():
     for name in LENGTHS:
         kind, field = name.split(".")
         kind = "CreditMemo" if kind == "Memo" else kind
-        assert field in getattr(documents, kind).__struct_fields__, name
+        home = documents if hasattr(documents, kind) else amendments
+        assert field in getattr(home, kind).__struct_fields__, name

@@ -12,6 +12,13 @@ from decimal import Decimal
 import pytest
 
 from tieout.connectors.http import RetryPolicy
+from tieout.connectors.intacct.amendments import (
+    InvoiceChange,
+    LineChange,
+    ReceiptApplication,
+    SalesChange,
+    SalesLineChange,
+)
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.documents import (
     Application,
@@ -416,3 +423,77 @@ def test_journals_orders_and_stock_movements(world):
     stock = client.stock_totals(item_id="MUG")
     assert {(row["WAREHOUSEID"], row["TOTALNAME"]) for row in stock} >= {("wh-east", "ONHAND")}
     assert D(next(row["QUANTITY"] for row in stock if row["TOTALNAME"] == "ONHAND")) == 5
+
+
+def test_an_invoice_is_changed_line_by_line_and_lines_are_added(world):
+    client = _with_customer(world.connect(), entity=None)
+    key = _key(client.post([("inv", _invoice())]), "inv")
+    change = InvoiceChange(
+        key=key,
+        reference="ORD-2",
+        changed_lines=(LineChange(line_no=2, amount=D("7.00")),),
+        added_lines=(Line(amount=D("1.00"), account="4200", location="100"),),
+    )
+    assert client.post([("change", change)]).results["change"] == Accepted(str(key))
+    row = client.find("ARINVOICE", "RECORDID", ["SA-1"], fields=["TRX_TOTALENTERED", "DOCNUMBER"])["SA-1"][0]
+    assert (row["TRX_TOTALENTERED"], row["DOCNUMBER"]) == ("67.90", "ORD-2")
+    nowhere = InvoiceChange(key=key, changed_lines=(LineChange(line_no=9, amount=D(1)),))
+    assert isinstance(client.post([("nowhere", nowhere)]).results["nowhere"], RefusedByIntacct)
+    nothing = client.post([("nothing", InvoiceChange(key=key))]).results["nothing"]
+    assert "changes nothing" in nothing.sentence
+    assert not nothing.is_sent
+
+
+def test_money_on_account_is_applied_later_and_given_back_when_reversed(world):
+    client = _with_customer(world.connect(), entity=None)
+    key = _key(client.post([("inv", _invoice())]), "inv")
+    advance = Receipt(
+        customer_id="WEB-00001", received_on=date(2026, 10, 2), amount=D("80.00"), method="Credit Card",
+        financial_entity="CLR-CARD-US", reference="ch_1", overpayment_location="100",
+    )  # fmt: skip
+    held = _key(client.post([("adv", advance)], styles={Receipt: "legacy"}), "adv")
+    assert world.gateway.books.tables["ARPYMT"].get(held).recordtype == "rr"
+    applied = ReceiptApplication(
+        key=held,
+        applied_on=date(2026, 10, 3),
+        applications=(Application(amount=D("66.40"), invoice_key=key),),
+    )
+    assert isinstance(client.post([("app", applied)]).results["app"], Accepted)
+    invoice = world.gateway.books.tables["ARINVOICE"].get(key)
+    assert (invoice.state, world.gateway.books.tables["ARPYMT"].get(held).trx_unapplied) == ("Paid", 1360)
+    too_much = ReceiptApplication(
+        key=held, applied_on=date(2026, 10, 3), applications=(Application(amount=D("99"), invoice_key=key),)
+    )
+    assert isinstance(client.post([("much", too_much)]).results["much"], RefusedByIntacct)
+    back = Reversal(of="receipt", key=held, reversed_on=date(2026, 10, 5))
+    assert isinstance(client.post([("back", back)]).results["back"], Accepted)
+    assert invoice.state == "Posted"
+
+
+def test_an_order_is_sold_in_parts_and_an_edit_gives_a_new_receivable(world):
+    client = _with_customer(world.connect(), entity=None)
+    books = world.gateway.books
+    books.create("ITEM", {"ITEMID": "CARD", "NAME": "Card", "ITEMTYPE": "Non-Inventory"}, None)
+    line = SalesLine(item="CARD", quantity=D(3), price=D("4.50"), location="100")
+    terms = {"customer_id": "WEB-00001", "ordered_on": date(2026, 10, 1), "terms": "Net 30"}
+    order = SalesDocument(definition="Sales Order", number="O-1", lines=(line,), **terms)
+    posted = client.post([("order", order)]).results["order"]
+    assert posted == Accepted("Sales Order-O-1")
+    source = books.order_numbers["Sales Order-O-1"].lines[0].recordno
+    for number, quantity in (("I-1", 1), ("I-2", 2), ("I-3", 1)):
+        part = SalesLine(
+            item="CARD", quantity=D(quantity), price=D("4.50"), location="100", source_line_key=source
+        )
+        invoice = SalesDocument(
+            definition="Sales Invoice", number=number, created_from="Sales Order-O-1", lines=(part,), **terms
+        )
+        found = client.post([(number, invoice)]).results[number]
+        assert isinstance(found, Accepted) is (number != "I-3"), "one more than was ordered is refused"
+    rows = client.find("ARINVOICE", "RECORDID", ["I-1", "I-2"], fields=["TRX_TOTALENTERED"])
+    assert [rows[number][0]["TRX_TOTALENTERED"] for number in ("I-1", "I-2")] == ["4.50", "9.00"]
+    before = rows["I-1"][0]["RECORDNO"]
+    edit = SalesChange(key="Sales Invoice-I-1", changed_lines=(SalesLineChange(line_no=1, price=D("5.00")),))
+    assert isinstance(client.post([("edit", edit)]).results["edit"], Accepted)
+    after = client.find("ARINVOICE", "RECORDID", ["I-1"], fields=["TRX_TOTALENTERED"])["I-1"]
+    assert [(row["TRX_TOTALENTERED"], row["RECORDNO"] != before) for row in after] == [("5.00", True)]
+    assert [one.key for one in client.deletions("ARINVOICE", since=NOW - timedelta(days=1))] == [str(before)]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from tieout.connectors.intacct import generic, legacy
+from tieout.connectors.intacct.amendments import AMENDMENTS, Postable
 from tieout.connectors.intacct.documents import (
-    Document,
     Receipt,
     Reversal,
     SalesDocument,
@@ -31,7 +31,7 @@ MAX_CONTROL_ID = 256
 
 DEFAULT_STYLES: Mapping[type, Style] = {Receipt: "generic"}
 """Legacy everywhere, because it is what the manual documents, but ARPYMT, which only the generic family carries wholly."""
-_LEGACY_ONLY = (SalesDocument, StockTransaction, Reversal)
+_LEGACY_ONLY = (SalesDocument, StockTransaction, Reversal, *AMENDMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class SessionId:
     session_id: str = field(repr=False)
 
 
-def style_of(document: Document, styles: Mapping[type, Style] | None = None) -> Style:
+def style_of(document: Postable, styles: Mapping[type, Style] | None = None) -> Style:
     """The family of functions a document is posted with."""
     if isinstance(document, _LEGACY_ONLY):
         return "legacy"
@@ -94,7 +94,7 @@ class Envelope:
         self._content = _sub(operation, "content")
         self._ids: set[str] = set()
 
-    def add(self, document: Document, *, control_id: str, style: Style = "legacy") -> None:
+    def add(self, document: Postable, *, control_id: str, style: Style = "legacy") -> None:
         """Add the function of one document. Raises what `function` raises, and InputError for the 101st or a repeated id."""
         write_function(self.named(control_id), document, style)
 
@@ -118,7 +118,7 @@ class Envelope:
         return etree.tostring(self._root, xml_declaration=True, encoding="UTF-8")
 
 
-def function(document: Document, *, control_id: str, style: Style = "legacy") -> Element:
+def function(document: Postable, *, control_id: str, style: Style = "legacy") -> Element:
     """`<function controlid=…>` around exactly one object, so that results map to documents one to one.
 
     Raises InputError for a control id that is empty or longer than 256, for characters that XML cannot carry, and for what
@@ -129,7 +129,7 @@ def function(document: Document, *, control_id: str, style: Style = "legacy") ->
     return node
 
 
-def write_function(node: Element, document: Document, style: Style) -> None:
+def write_function(node: Element, document: Postable, style: Style) -> None:
     """Fill a `<function>` with one document. Raises InputError as `function` does."""
     with carried(node):
         (generic if style == "generic" else legacy).write(node, document)

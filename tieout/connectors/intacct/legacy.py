@@ -10,78 +10,26 @@ from typing import Any
 
 from lxml import etree
 
+from tieout.connectors.intacct.amendments import InvoiceChange, ReceiptApplication, SalesChange
 from tieout.connectors.intacct.documents import (
     Application,
     CreditMemo,
-    Custom,
     Customer,
     CustomerUpdate,
     DebitMemo,
     Invoice,
     Journal,
-    Line,
     Receipt,
     Reversal,
     SalesDocument,
     StockTransaction,
 )
-from tieout.connectors.intacct.values import Element, custom_text, money, put, put_date, put_some
+from tieout.connectors.intacct.legacy_amendments import invoice_change, receipt_application, sales_change
+from tieout.connectors.intacct.legacy_parts import ar_line, currency, custom, sales_line
+from tieout.connectors.intacct.values import Element, money, put, put_date, put_some
 from tieout.errors import InputError
 
 _sub = etree.SubElement
-
-
-def _custom(parent: Element, custom: Custom) -> None:
-    if custom:
-        node = _sub(parent, "customfields")
-        for name, value in custom.items():
-            entry = _sub(node, "customfield")
-            put(entry, "customfieldname", name)
-            put(entry, "customfieldvalue", custom_text(value))
-
-
-def _currency(parent: Element, doc: Any, *, base: bool = True) -> None:
-    # The published group: with a currency there must be a rate type (empty means the daily rate) or a rate.
-    if doc.currency is None:
-        return
-    if base:
-        put_some(parent, "basecurr", doc.base_currency)
-    put(parent, "currency", doc.currency)
-    if doc.rate is not None:
-        put(parent, "exchrate", money(doc.rate))
-    else:
-        put_date(parent, "exchratedate", doc.rate_on)
-        put(parent, "exchratetype", doc.rate_type or "")
-
-
-def _line(parent: Element, line: Line, sign: int) -> None:
-    node = _sub(parent, "lineitem")
-    if line.label is not None:
-        put(node, "accountlabel", line.label)
-    else:
-        put(node, "glaccountno", line.account or "")
-    put_some(node, "offsetglaccountno", line.offset_account)
-    put(node, "amount", money(line.amount if sign > 0 else -line.amount))
-    put_some(node, "memo", line.memo)
-    put_some(node, "locationid", line.location)
-    put_some(node, "departmentid", line.department)
-    if line.custom:
-        _custom(node, line.custom)
-    put_some(node, "projectid", line.project)
-    put_some(node, "customerid", line.customer)
-    put_some(node, "vendorid", line.vendor)
-    put_some(node, "employeeid", line.employee)
-    put_some(node, "itemid", line.item)
-    put_some(node, "classid", line.class_)
-    put_some(node, "contractid", line.contract)
-    put_some(node, "warehouseid", line.warehouse)
-    if line.tax_entries:
-        entries = _sub(node, "taxentries")
-        for entry in line.tax_entries:
-            tax = _sub(entries, "taxentry")
-            put(tax, "detailid", entry.detail_id)
-            if entry.amount is not None:
-                put(tax, "trx_tax", money(entry.amount if sign > 0 else -entry.amount))
 
 
 def _contact(parent: Element, doc: Customer | CustomerUpdate) -> None:
@@ -135,7 +83,7 @@ def _customer(node: Element, doc: Customer | CustomerUpdate) -> None:
         put(node, "status", "active" if doc.active else "inactive")
     put_some(node, "currency", doc.currency)
     _contact(node, doc)
-    _custom(node, doc.custom)
+    custom(node, doc.custom)
 
 
 def _invoice(node: Element, doc: Invoice) -> None:
@@ -153,13 +101,13 @@ def _invoice(node: Element, doc: Invoice) -> None:
         put(_sub(node, "billto"), "contactname", doc.bill_to)
     if doc.ship_to is not None:
         put(_sub(node, "shipto"), "contactname", doc.ship_to)
-    _currency(node, doc)
+    currency(node, doc)
     put_some(node, "supdocid", doc.attachment)
     put_some(node, "taxsolutionid", doc.tax_solution)
-    _custom(node, doc.custom)
+    custom(node, doc.custom)
     items = _sub(node, "invoiceitems")
     for line in doc.lines:
-        _line(items, line, 1)
+        ar_line(items, line, 1)
 
 
 def _memo(node: Element, doc: CreditMemo | DebitMemo) -> None:
@@ -171,12 +119,12 @@ def _memo(node: Element, doc: CreditMemo | DebitMemo) -> None:
     put_some(node, "action", doc.action)
     put_some(node, "invoiceno", doc.reference)
     put_some(node, "description", doc.description)
-    _currency(node, doc)
+    currency(node, doc)
     put_some(node, "taxsolutionid", doc.tax_solution)
     items = _sub(node, "aradjustmentitems")
     sign = -1 if isinstance(doc, CreditMemo) else 1
     for line in doc.lines:
-        _line(items, line, sign)
+        ar_line(items, line, sign)
 
 
 def _receipt(node: Element, doc: Receipt) -> None:
@@ -192,7 +140,7 @@ def _receipt(node: Element, doc: Receipt) -> None:
     put_some(node, "overpaydeptid", doc.overpayment_department)
     put_date(node, "datereceived", doc.received_on)
     put(node, "paymentmethod", doc.method)
-    _currency(node, doc)
+    currency(node, doc)
     for applied in doc.applications:
         if (
             not isinstance(applied, Application)
@@ -233,7 +181,7 @@ def _journal(node: Element, doc: Journal) -> None:
         put_some(entry, "classid", line.class_)
         put_some(entry, "contractid", line.contract)
         put_some(entry, "warehouseid", line.warehouse)
-        _currency(entry, line, base=False)
+        currency(entry, line, base=False)
 
 
 def _sales(node: Element, doc: SalesDocument) -> None:
@@ -248,30 +196,13 @@ def _sales(node: Element, doc: SalesDocument) -> None:
     put_date(node, "datedue", doc.due_on)
     put_some(node, "message", doc.message)
     put_some(node, "shippingmethod", doc.shipping_method)
-    _currency(node, doc)
-    _custom(node, doc.custom)
+    currency(node, doc)
+    custom(node, doc.custom)
     put_some(node, "state", doc.state)
     put_some(node, "projectid", doc.project)
     items = _sub(node, "sotransitems")
     for line in doc.lines:
-        item = _sub(items, "sotransitem")
-        put(item, "itemid", line.item)
-        put_some(item, "itemdesc", line.description)
-        put_some(item, "warehouseid", line.warehouse)
-        put(item, "quantity", money(line.quantity))
-        put_some(item, "unit", line.unit)
-        if line.discount_percent is not None:
-            put(item, "discountpercent", money(line.discount_percent))
-        if line.price is not None:
-            put(item, "price", money(line.price))
-        if line.source_line_key is not None:
-            put(item, "sourcelinekey", str(line.source_line_key))
-        put_some(item, "locationid", line.location)
-        put_some(item, "departmentid", line.department)
-        put_some(item, "memo", line.memo)
-        _custom(item, line.custom)
-        put_some(item, "projectid", line.project)
-        put_some(item, "classid", line.class_)
+        sales_line(items, line)
     if doc.subtotals:
         totals = _sub(node, "subtotals")
         for subtotal in doc.subtotals:
@@ -317,6 +248,9 @@ _WRITERS: dict[type, tuple[str, Callable[[Element, Any], None]]] = {
     Journal: ("create_gltransaction", _journal),
     SalesDocument: ("create_sotransaction", _sales),
     StockTransaction: ("create_ictransaction", _stock),
+    InvoiceChange: ("update_invoice", invoice_change),
+    SalesChange: ("update_sotransaction", sales_change),
+    ReceiptApplication: ("apply_arpayment", receipt_application),
 }
 
 

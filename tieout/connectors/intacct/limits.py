@@ -17,6 +17,13 @@ from typing import Any
 
 import msgspec
 
+from tieout.connectors.intacct.amendments import (
+    InvoiceChange,
+    LineChange,
+    ReceiptApplication,
+    SalesChange,
+    SalesLineChange,
+)
 from tieout.connectors.intacct.documents import (
     Application,
     CreditApplication,
@@ -31,60 +38,7 @@ from tieout.connectors.intacct.documents import (
     StockTransaction,
     Style,
 )
-
-LENGTHS: Mapping[str, int] = {
-    "Customer.customer_id": 20, "Customer.name": 100, "Customer.print_as": 200, "Customer.email": 200, "Customer.first_name": 40,
-    "Customer.last_name": 40, "Customer.company_name": 100, "Customer.phone": 30, "Customer.cell_phone": 30,
-    "Customer.customer_type": 80, "Customer.parent_id": 20, "Customer.terms": 40, "Customer.currency": 3, "Customer.tax_id": 20,
-    "Customer.comments": 500,
-    "Address.line1": 80, "Address.line2": 80, "Address.city": 80, "Address.state": 40, "Address.zip": 30, "Address.country": 60,
-    "Address.country_code": 2,
-    "Invoice.number": 30, "Invoice.customer_id": 20, "Invoice.reference": 20, "Invoice.description": 1000, "Invoice.terms": 40,
-    "Invoice.currency": 3, "Invoice.base_currency": 3, "Invoice.attachment": 20,
-    "Memo.number": 30, "Memo.customer_id": 20, "Memo.reference": 30, "Memo.description": 1000, "Memo.currency": 3,
-    "Memo.base_currency": 3,
-    "Line.account": 24, "Line.label": 80, "Line.offset_account": 24, "Line.memo": 500, "Line.location": 20, "Line.department": 20,
-    "Line.item": 30, "Line.project": 30, "Line.class_": 30, "Line.customer": 20, "Line.vendor": 20, "Line.employee": 20,
-    "Line.contract": 100, "Line.warehouse": 40,
-    "Receipt.customer_id": 20, "Receipt.description": 1000, "Receipt.currency": 3,
-    "Receipt.base_currency": 3, "Receipt.undeposited_account": 24,
-    "Journal.journal": 4, "Journal.title": 80, "Journal.reference": 20,
-    "JournalLine.account": 24, "JournalLine.memo": 500, "JournalLine.document": 30, "JournalLine.location": 20,
-    "JournalLine.department": 20, "JournalLine.currency": 3,
-    "SalesDocument.definition": 30, "SalesDocument.customer_id": 20, "SalesDocument.number": 20, "SalesDocument.reference": 20,
-    "SalesDocument.terms": 40, "SalesDocument.message": 4000, "SalesDocument.currency": 3, "SalesDocument.created_from": 60,
-    "SalesLine.item": 30, "SalesLine.description": 200, "SalesLine.unit": 30, "SalesLine.warehouse": 40, "SalesLine.memo": 500,
-    "StockTransaction.definition": 30, "StockTransaction.number": 20, "StockTransaction.reference": 20,
-    "StockLine.item": 30, "StockLine.warehouse": 40, "StockLine.unit": 30,
-    "Reversal.description": 1000,
-}  # fmt: skip
-"""Most characters per field. E-mail is nominally 40, which real addresses exceed and today's companies take; 200 until `inspect` answers.
-
-A receipt's reference has a nominal length (20) in the legacy function only; the generic one has none until `inspect` answers.
-"""
-
-_INSPECTED: Mapping[str, Mapping[str, str]] = {
-    "CUSTOMER": {
-        "CUSTOMERID": "Customer.customer_id", "NAME": "Customer.name", "DISPLAYCONTACT.PRINTAS": "Customer.print_as",
-        "DISPLAYCONTACT.EMAIL1": "Customer.email", "DISPLAYCONTACT.PHONE1": "Customer.phone", "TERMNAME": "Customer.terms",
-        "DISPLAYCONTACT.FIRSTNAME": "Customer.first_name", "DISPLAYCONTACT.LASTNAME": "Customer.last_name",
-        "DISPLAYCONTACT.COMPANYNAME": "Customer.company_name", "COMMENTS": "Customer.comments", "TAXID": "Customer.tax_id",
-        "DISPLAYCONTACT.MAILADDRESS.ADDRESS1": "Address.line1", "DISPLAYCONTACT.MAILADDRESS.ADDRESS2": "Address.line2",
-        "DISPLAYCONTACT.MAILADDRESS.CITY": "Address.city", "DISPLAYCONTACT.MAILADDRESS.STATE": "Address.state",
-        "DISPLAYCONTACT.MAILADDRESS.ZIP": "Address.zip", "DISPLAYCONTACT.MAILADDRESS.COUNTRY": "Address.country",
-    },
-    "ARINVOICE": {
-        "RECORDID": "Invoice.number", "CUSTOMERID": "Invoice.customer_id", "DOCNUMBER": "Invoice.reference",
-        "DESCRIPTION": "Invoice.description", "TERMNAME": "Invoice.terms",
-    },
-    "ARINVOICEITEM": {"ENTRYDESCRIPTION": "Line.memo", "ACCOUNTNO": "Line.account", "ITEMID": "Line.item"},
-    "ARADJUSTMENT": {
-        "RECORDID": "Memo.number", "CUSTOMERID": "Memo.customer_id", "DOCNUMBER": "Memo.reference", "DESCRIPTION": "Memo.description",
-    },
-    "ARPYMT": {"CUSTOMERID": "Receipt.customer_id", "DOCNUMBER": "Receipt.reference", "DESCRIPTION": "Receipt.description"},
-}  # fmt: skip
-LEGACY_REFERENCE = 20
-INSPECTABLE = tuple(_INSPECTED)
+from tieout.connectors.intacct.field_lengths import INSPECTED, LEGACY_REFERENCE, LENGTHS
 
 _NUMBER_FORBIDDEN = "&<>#?'\""
 _XML_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -110,7 +64,7 @@ class Limits:
 
     def learned(self, object_name: str, max_lengths: Mapping[str, int]) -> Limits:
         """These limits with the lengths that the company reports for one object (`inspect` with detail, `maxLength`)."""
-        known = _INSPECTED.get(object_name.upper(), {})
+        known = INSPECTED.get(object_name.upper(), {})
         found = {known[name]: most for name, most in max_lengths.items() if name in known and most > 0}
         return Limits({**self.lengths, **found}, self.location_required)
 
@@ -158,10 +112,19 @@ def check(document: Any, limits: Limits | None = None, style: Style | None = Non
     return (limits or Limits()).check(document, style)
 
 
+_KINDS: Mapping[type, str] = {
+    CreditMemo: "Memo",
+    DebitMemo: "Memo",
+    CustomerUpdate: "Customer",
+    InvoiceChange: "Invoice",
+    LineChange: "Line",
+    SalesChange: "SalesDocument",
+    SalesLineChange: "SalesLine",
+}
+
+
 def _kind(value: Any) -> str:
-    if isinstance(value, CreditMemo | DebitMemo):
-        return "Memo"
-    return "Customer" if isinstance(value, CustomerUpdate) else type(value).__name__
+    return _KINDS.get(type(value)) or type(value).__name__
 
 
 def _label(document: Any) -> str:
@@ -363,6 +326,43 @@ def _stock(doc: StockTransaction) -> list[str]:
     return _has_lines(doc.lines, _label(doc))
 
 
+def _invoice_change(doc: InvoiceChange) -> list[str]:
+    where = _label(doc)
+    found = [*_number(doc.number, where)] if doc.number is not None else []
+    return found + _currency(doc, where) + _changed_lines(doc, where)
+
+
+def _sales_change(doc: SalesChange) -> list[str]:
+    where = _label(doc)
+    found = (
+        []
+        if "-" in doc.key
+        else [f"{where}: its key is written definition-number, such as Sales Invoice-SI-7."]
+    )
+    return found + _currency(doc, where) + _changed_lines(doc, where)
+
+
+def _changed_lines(doc: InvoiceChange | SalesChange, where: str) -> list[str]:
+    numbers = [line.line_no for line in doc.changed_lines]
+    found = [
+        f"{where}: line {number} does not exist; lines count from 1." for number in numbers if number < 1
+    ]
+    if len(set(numbers)) != len(numbers):
+        found.append(f"{where}: a line is changed twice.")
+    if all(not getattr(doc, name) for name in doc.__struct_fields__ if name != "key"):
+        found.append(f"{where}: it changes nothing.")
+    return found
+
+
+def _receipt_application(doc: ReceiptApplication) -> list[str]:
+    where = f"application of receipt {doc.key}"
+    if not doc.applications:
+        return [f"{where}: it names no invoice."]
+    if any(not part.amount.is_finite() or part.amount <= 0 for part in doc.applications):
+        return [f"{where}: every amount must be above zero."]
+    return []
+
+
 def _has_lines(lines: Iterable[Any], where: str) -> list[str]:
     return [] if tuple(lines) else [f"{where}: it has no line."]
 
@@ -377,4 +377,7 @@ _RULES: dict[type, Any] = {
     Journal: _journal,
     SalesDocument: _sales,
     StockTransaction: _stock,
+    InvoiceChange: _invoice_change,
+    SalesChange: _sales_change,
+    ReceiptApplication: _receipt_application,
 }

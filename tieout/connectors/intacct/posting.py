@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tieout.connectors.intacct import envelopes
+from tieout.connectors.intacct.amendments import AMENDMENTS, Postable
 from tieout.connectors.intacct.calls import Calls
 from tieout.connectors.intacct.classify import ErrorKind, classify
-from tieout.connectors.intacct.documents import CustomerUpdate, Document, Reversal, Style
+from tieout.connectors.intacct.documents import CustomerUpdate, Reversal, Style
 from tieout.connectors.intacct.limits import Limits
 from tieout.connectors.intacct.outcomes import (
     Accepted,
@@ -25,9 +26,9 @@ from tieout.connectors.intacct.outcomes import (
 from tieout.connectors.intacct.replies import FunctionResult, Response
 from tieout.errors import InputError, MalformedReply, OutcomeUnknown, Rejected, TieoutError
 
-_KEYLESS = (CustomerUpdate, Reversal)
+_KEYLESS = (CustomerUpdate, Reversal, *AMENDMENTS)
 _ROLLED_BACK = "XL03000009"
-Item = tuple[str, Document]
+Item = tuple[str, Postable]
 
 
 class Posting:
@@ -86,7 +87,7 @@ class Posting:
 
     # ── before sending ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _may_leave(self, control_id: str, document: Document) -> bool:
+    def _may_leave(self, control_id: str, document: Postable) -> bool:
         problems = self._limits.check(document, envelopes.style_of(document, self._styles))
         if not problems:
             # Only to learn whether it can be written at all; the request writes it when it is sent.
@@ -214,7 +215,7 @@ class Posting:
             )
         return []
 
-    def _outcome(self, control_id: str, document: Document, result: FunctionResult) -> Outcome | None:
+    def _outcome(self, control_id: str, document: Postable, result: FunctionResult) -> Outcome | None:
         """The outcome of one result; None when it is to be sent once more."""
         if result.status == "missing":
             return Unknown("Intacct's answer leaves this function out; it may have been done.")

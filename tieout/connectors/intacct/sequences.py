@@ -36,10 +36,17 @@ def _sequence(text: str) -> tuple[Child, ...]:
 _CURRENCY = "basecurr currency exchratedate exchratetype|exchrate"
 _DIMENSIONS = "customerid vendorid employeeid"
 
-_AR_LINE = _sequence(
+_AR_LINE_TEXT = (
     "accountlabel|glaccountno! offsetglaccountno amount! allocationid memo locationid departmentid item1099 form1099type "
     "form1099box key totalpaid totaldue customfields revrectemplate defrevaccount revrecstartdate revrecenddate projectid "
     f"taskid costtypeid {_DIMENSIONS} itemid classid contractid warehouseid billable taxentries"
+)
+_SALES_LINE_TEXT = (
+    "bundlenumber itemid! itemaliasid itemdesc taxable warehouseid quantity! unit linelevelsimpletaxtype discountpercent price "
+    "conversiontype sourcelinekey discsurchargememo locationid linesubtotals departmentid memo itemdetails customfields "
+    f"revrectemplate revrecstartdate revrecenddate renewalmacro projectid taskid costtypeid {_DIMENSIONS} classid contractid "
+    "fulfillmentstatus taskno billingtemplate dropship shipto needbydate shipby donotshipbeforedate donotshipafterdate "
+    "datepickticketprinted cancelafterdate shippeddate"
 )
 _CUSTOMER_BODY = (
     "parentid termname custrepid shippingmethod custtype taxid creditlimit territoryid resaleno deliveryoptions accountlabel "
@@ -66,9 +73,15 @@ SEQUENCES: dict[str, tuple[Child, ...]] = {
         f"shipto {_CURRENCY} nogl supdocid taxsolutionid customfields invoiceitems!"
     ),
     "invoiceitems": _sequence("lineitem+"),
-    "lineitem": _AR_LINE,
+    "lineitem": _sequence(_AR_LINE_TEXT),
     "taxentries": _sequence("taxentry+"),
     "taxentry": _sequence("detailid! trx_tax"),
+    "update_invoice": _sequence(
+        "customerid datecreated dateposted datedue termname action invoiceno ponumber description payto returnto currency "
+        "exchratedate exchratetype|exchrate supdocid customfields updateinvoiceitems"
+    ),
+    "updateinvoiceitems": _sequence("lineitem|updatelineitem*"),
+    "updatelineitem": _sequence(_AR_LINE_TEXT.replace("!", "")),
     "reverse_invoice": _sequence("datereversed! description"),
     "create_aradjustment": _sequence(
         "customerid! datecreated! dateposted batchkey adjustmentno action invoiceno description externalid "
@@ -80,6 +93,10 @@ SEQUENCES: dict[str, tuple[Child, ...]] = {
         f"datereceived paymentmethod {_CURRENCY} cctype authcode arpaymentitem* onlinecardpayment|onlineachpayment*"
     ),
     "arpaymentitem": _sequence("invoicekey! amount!"),
+    "apply_arpayment": _sequence(
+        "arpaymentkey! paymentdate! batchkey memo overpaylocid overpaydeptid arpaymentitems*"
+    ),
+    "arpaymentitems": _sequence("arpaymentitem*"),
     "reverse_arpayment": _sequence("datereversed! description nsfclosedaccount"),
     "create_gltransaction": _sequence(
         "journalid! datecreated! reversedate description! referenceno sourceentity customfields gltransactionentries!"
@@ -96,13 +113,13 @@ SEQUENCES: dict[str, tuple[Child, ...]] = {
         "customerponumber taxsolutionid sotransitems! subtotals"
     ),
     "sotransitems": _sequence("sotransitem+"),
-    "sotransitem": _sequence(
-        "bundlenumber itemid! itemaliasid itemdesc taxable warehouseid quantity! unit linelevelsimpletaxtype discountpercent price "
-        "conversiontype sourcelinekey discsurchargememo locationid linesubtotals departmentid memo itemdetails customfields "
-        f"revrectemplate revrecstartdate revrecenddate renewalmacro projectid taskid costtypeid {_DIMENSIONS} classid contractid "
-        "fulfillmentstatus taskno billingtemplate dropship shipto needbydate shipby donotshipbeforedate donotshipafterdate "
-        "datepickticketprinted cancelafterdate shippeddate"
+    "sotransitem": _sequence(_SALES_LINE_TEXT),
+    "update_sotransaction": _sequence(
+        "datecreated dateposted referenceno termname datedue origdocdate message shippingmethod shipto billto supdocid externalid "
+        f"{_CURRENCY} vsoepricelist customfields state projectid updatesotransitems updatesubtotals"
     ),
+    "updatesotransitems": _sequence("updatesotransitem|sotransitem*"),
+    "updatesotransitem": _sequence(_SALES_LINE_TEXT.replace("!", "")),
     "subtotals": _sequence("subtotal+"),
     "subtotal": _sequence(
         f"description! total! absval percentval locationid departmentid projectid {_DIMENSIONS} classid itemid contractid customfields"
@@ -123,6 +140,7 @@ SEQUENCES: dict[str, tuple[Child, ...]] = {
             "datedue",
             "datereceived",
             "datereversed",
+            "paymentdate",
             "reversedate",
             "exchratedate",
         ),

@@ -196,7 +196,7 @@ def build(company: Company) -> dict[str, ObjectType]:
         ObjectType("GLENTRY", entry_fields(), "GLENTRY", owner=entity, created=attribute("modified_at")),
         ObjectType(
             "GLDETAIL",
-            detail_fields(),
+            detail_fields(company),
             "GLENTRY",
             keep=lambda r: r.batch.state == "Posted",
             owner=entity,

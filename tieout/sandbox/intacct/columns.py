@@ -305,8 +305,9 @@ def entry_fields() -> dict[str, Field]:
     )
 
 
-def detail_fields() -> dict[str, Field]:
-    """GLDETAIL: posted entries with the document they come from, amounts signed."""
+def detail_fields(company: Company) -> dict[str, Field]:
+    """GLDETAIL: posted entries with the document they come from, amounts signed or absolute by knob."""
+    shown = abs if company.knobs.gl_detail_amounts == "absolute" else int
     return columns(
         ("RECORDNO", "INTEGER", attribute("recordno")),
         ("BOOKID", "TEXT", lambda r: "ACCRUAL"),
@@ -320,8 +321,8 @@ def detail_fields() -> dict[str, Field]:
         ("SYMBOL", "TEXT", attribute("batch.journal")),
         ("ACCOUNTNO", "TEXT", attribute("account")),
         ("TR_TYPE", "INTEGER", lambda r: 1 if (r.amount or r.trx_amount) >= 0 else -1),
-        ("AMOUNT", "CURRENCY", attribute("amount")),
-        ("TRX_AMOUNT", "CURRENCY", attribute("trx_amount")),
+        ("AMOUNT", "CURRENCY", lambda r: shown(r.amount)),
+        ("TRX_AMOUNT", "CURRENCY", lambda r: shown(r.trx_amount)),
         ("DEBITAMOUNT", "CURRENCY", lambda r: max(r.amount, 0)),
         ("CREDITAMOUNT", "CURRENCY", lambda r: max(-r.amount, 0)),
         ("TRX_DEBITAMOUNT", "CURRENCY", lambda r: max(r.trx_amount, 0)),

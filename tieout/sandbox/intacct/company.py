@@ -126,6 +126,15 @@ class Knobs:
     result_id_minutes: float = 60
     support_id: bool = False
     monthly_transactions: int = 100_000
+    unqueryable_fields: str = ""
+    gl_detail_amounts: str = "signed"
+    generic_receivables: bool = True
+    invalid_errorno: str = "BL01001973"
+    unbalanced_errorno: str = "BL01001973"
+    too_large_errorno: str = "XL03000003"
+    replay_scope: str = "sender"
+    result_id_scope: str = "user"
+    delete_audit_key: str = "record"
 
 
 @dataclass(slots=True)

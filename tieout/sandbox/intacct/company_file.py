@@ -38,6 +38,10 @@ _CHOICES = {
     "numbering": ("sequence", "required"),
     "customer_numbering": ("sequence", "required"),
     "lengths": ("refuse", "truncate", "off"),
+    "gl_detail_amounts": ("signed", "absolute"),
+    "replay_scope": ("sender", "user", "entity"),
+    "result_id_scope": ("user", "session", "any"),
+    "delete_audit_key": ("record", "suffixed", "id"),
 }
 
 

@@ -61,8 +61,11 @@ class Desk:
         )
 
     def audit_key(self, record: Any) -> str:
-        """The OBJECTKEY of the audit history."""
-        return str(record.recordno)
+        """The OBJECTKEY of the audit history; how it names a record differs by object, so it is a knob."""
+        shape = self.knobs.delete_audit_key
+        if shape == "id" and getattr(record, "recordid", None):
+            return str(record.recordid)
+        return f"{record.recordno}--1" if shape == "suffixed" else str(record.recordno)
 
     def create(self, fields: dict[str, Any], actor: Actor) -> Any:
         raise self.cannot("created")

@@ -9,7 +9,8 @@ Sources: Sage Intacct Web Services documentation, Requests, Responses, Error han
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ class Gateway:
         self._busy = 0
         self._busy_lock = threading.Lock()
         self._state = StateFile(state_file) if state_file is not None else None
+        self.last_told: datetime | None = None
         self.restored = bool(self._state and self._state.events)
         if self._state is not None:
             self._restore(self._state)
@@ -144,6 +146,26 @@ class Gateway:
         """A fault of this gateway that strikes now."""
         return self.board.take(self.name, kind, text) if self.board else None
 
+    @contextmanager
+    def seeding(self) -> Iterator[None]:
+        """Many writes from outside requests that become final together: one write of the state file instead of one each."""
+        if self._state is None:
+            yield
+            return
+        self.books.keep_journal = True
+        try:
+            yield
+        finally:
+            self.books.journal.commit()
+            self.books.keep_journal = False
+            self.flush()
+
+    def forget(self) -> None:
+        """Close the state file and remove it: the next gateway starts afresh."""
+        if self._state is not None:
+            self._state.close()
+            self._state.path.unlink(missing_ok=True)
+
     def flush(self) -> None:
         """Make finished events final."""
         if self._state is not None:
@@ -159,8 +181,9 @@ class Gateway:
             refusal = BookError(UNUSABLE, "Invalid Request", "Send a request with control and credentials.")
             return Response(400, self._control_failure(Control(), [refusal]), dict(_HEADERS))
         if intake.faults:
+            number = self.company.knobs.too_large_errorno if intake.too_large else SCHEMA
             return self._reply(
-                self._control_failure(control, [BookError(SCHEMA, text) for text in intake.faults])
+                self._control_failure(control, [BookError(number, text) for text in intake.faults])
             )
         refusal_or_none = self._sender(control) or self._too_many(intake)
         if refusal_or_none is not None:
@@ -196,7 +219,9 @@ class Gateway:
         count = sum(len(operation.findall("content/function")) for operation in intake.operations)
         if limit and count > limit:
             return BookError(
-                SCHEMA, f"The request has {count} functions; at most {limit} are allowed.", "Send fewer."
+                self.company.knobs.too_large_errorno,
+                f"The request has {count} functions; at most {limit} are allowed.",
+                "Send fewer.",
             )
         return None
 
@@ -281,6 +306,9 @@ class Gateway:
 
     def _restore(self, state: StateFile) -> None:
         for event in state.events:
+            if "at" in event:
+                at = datetime.fromisoformat(event["at"])
+                self.last_told = at if self.last_told is None else max(self.last_told, at)
             if event["op"] == "done":
                 self.completed[(event["sender"], event["id"])] = datetime.fromisoformat(event["at"])
             elif event["op"] == "meter":

@@ -47,6 +47,7 @@ class Intake:
     operations: list[Any] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     unusable: bool = False
+    too_large: bool = False
 
 
 def take_in(body: bytes, knobs: Knobs) -> Intake:
@@ -56,6 +57,7 @@ def take_in(body: bytes, knobs: Knobs) -> Intake:
         intake.unusable = True
         return intake
     if len(body) > knobs.max_request_bytes:
+        intake.too_large = True
         intake.faults.append(
             f"XML Parse schema error: the request is larger than {knobs.max_request_bytes} bytes."
         )

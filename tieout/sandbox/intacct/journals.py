@@ -181,7 +181,7 @@ class JournalDesk(Desk):
         if uneven:
             listed = ", ".join(f"{entity} by {money(amount)}" for entity, amount in sorted(uneven.items()))
             raise BookError(
-                BUSINESS,
+                self.knobs.unbalanced_errorno,
                 f"The journal entry does not balance: {listed}.",
                 "Make debits and credits equal in each entity.",
             )

@@ -37,6 +37,7 @@ _ID_FIELDS = {
     "ARADJUSTMENT": ("RECORDID", "recordid"),
     "SODOCUMENT": ("DOCID", "docid"),
 }
+_LEGACY_ONLY = frozenset({"ARINVOICE", "ARADJUSTMENT"})
 _WRITES = frozenset({"create", "update", "delete", *legacy.FUNCTIONS})
 
 
@@ -150,7 +151,7 @@ class Operation:
                 self._open_session(call, result)
             elif call.tag in self.gateway.reading.names:
                 self.gateway.meter("reads")
-                result.inside = self.gateway.reading.call(call, self.viewer, self.session.user.id)
+                result.inside = self.gateway.reading.call(call, self.viewer, self._reader())
             elif "write" not in self.session.user.permissions:
                 raise BookError(
                     NO_PERMISSION,
@@ -163,8 +164,14 @@ class Operation:
                 self._generic(call, result)
         except BookError as refusal:
             result.status = "failure"
-            result.refusals.append(refusal)
+            result.refusals.append(self._numbered(refusal))
         return result
+
+    def _numbered(self, refusal: BookError) -> BookError:
+        """The refusal under the number this company's knobs give it, where none is published."""
+        if refusal.details.get("category") == "Invalid Reference" and refusal.errorno == BUSINESS:
+            refusal.errorno = self.knobs.invalid_errorno
+        return refusal
 
     def _sabotage(self, call: Any, result: Result) -> None:
         if self.gateway.board and (
@@ -247,13 +254,19 @@ class Operation:
                 result.writes += 1
             except BookError as refusal:
                 result.status = "failure"
-                result.refusals.append(refusal)
+                result.refusals.append(self._numbered(refusal))
         if not made and not result.refusals:
             raise missing("object")
         result.inside = markup.parent("data", made, listtype="objects", count=str(len(made)))
 
     def _write_one(self, verb: str, name: str, fields: dict[str, Any]) -> str:
         id_name, attribute = _ID_FIELDS.get(name, ("", ""))
+        if name in _LEGACY_ONLY and verb == "create" and not self.knobs.generic_receivables:
+            raise BookError(
+                BUSINESS,
+                f"Create is not available for {name}.",
+                "Use the function made for this transaction.",
+            )
         if verb == "create":
             recordno = self.books.create(name, fields, **self._who())
         else:
@@ -295,12 +308,26 @@ class Operation:
         shape: Fault | None = self._shape
         return shape.options.get(name, default) if shape is not None else default
 
+    def _reader(self) -> str:
+        """Who a resultId belongs to."""
+        scope = self.knobs.result_id_scope
+        return "" if scope == "any" else self.session.id if scope == "session" else self.session.user.id
+
+    def _remembered(self, controlid: str) -> tuple[str, str]:
+        """Under what a completed function is remembered: the sender, and by knob the user or the entity too."""
+        scope = self.knobs.replay_scope
+        within = {"user": self.session.user.id, "entity": self.session.entity}.get(scope, "")
+        return (
+            f"{self.control.senderid}|{within}" if scope != "sender" else self.control.senderid,
+            controlid,
+        )
+
     def _is_replay(self, controlid: str) -> bool:
         if not self.control.uniqueid:
             return False
         if controlid in self._done_here:
             return True
-        done = self.gateway.completed.get((self.control.senderid, controlid))
+        done = self.gateway.completed.get(self._remembered(controlid))
         if done is None:
             return False
         hours = self.knobs.replay_hours
@@ -318,12 +345,13 @@ class Operation:
             gateway.meter("writes", result.writes)
         if result.status == "success" or self.knobs.failed_id_is_burnt:
             now = gateway.clock()
-            gateway.completed[(self.control.senderid, result.controlid)] = now
+            sender, _ = remembered = self._remembered(result.controlid)
+            gateway.completed[remembered] = now
             if self.books.on_event is not None:
                 gateway.pending.append(
                     {
                         "op": "done",
-                        "sender": self.control.senderid,
+                        "sender": sender,
                         "id": result.controlid,
                         "at": now.isoformat(),
                     }

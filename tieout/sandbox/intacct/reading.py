@@ -16,7 +16,7 @@ from tieout.sandbox.intacct.columns import Field, render
 from tieout.sandbox.intacct.describing import Describing, text_of_child
 from tieout.sandbox.intacct.markup import element, escape, parent
 from tieout.sandbox.intacct.query import AGGREGATES, MAX_PAGE, Reader, Viewer
-from tieout.sandbox.intacct.refusals import PROCESSING, BookError, illegal
+from tieout.sandbox.intacct.refusals import GENERIC_XML, PROCESSING, BookError, illegal
 from tieout.sandbox.intacct.where import Node, bad, from_element, from_text
 
 MAX_READ_PAGE = 1000
@@ -74,12 +74,14 @@ class Reading(Describing):
         options = call.find("options")
         if text_of_child(options, "returnformat").lower() not in ("", "xml"):
             raise bad("Only the xml return format is available.")
-        fields = self.reader.resolve(kind, [*names, *(name for _, name in aggregates)])
+        order, chosen_fields = _order(call), [*names, *(name for _, name in aggregates)]
+        self._queryable(kind, [*chosen_fields, *(name for name, _ in order)])
+        fields = self.reader.resolve(kind, chosen_fields)
         groups, measured = fields[: len(names)], fields[len(names) :]
         rows = self.reader.select(
             kind,
             _filter(call),
-            _order(call),
+            order,
             viewer,
             private=text_of_child(options, "showprivate").lower() == "true",
             ignore_case=text_of_child(options, "caseinsensitive").lower() == "true",
@@ -101,6 +103,17 @@ class Reading(Describing):
             count=str(len(inside)),
             numremaining=str(max(total - offset - len(inside), 0)),
         )
+
+    def _queryable(self, kind: ObjectType, names: list[str]) -> None:
+        """Fields that lookup lists and query refuses: one of them refuses the whole query."""
+        listed = {part.strip() for part in self.company.knobs.unqueryable_fields.split(",")}
+        barred = [name for name in names if f"{kind.name}.{name}" in listed]
+        if barred:
+            raise BookError(
+                GENERIC_XML,
+                f"The following fields cannot be queried on {kind.name}: {', '.join(barred)}",
+                "Remove these fields.",
+            )
 
     # ---- readByQuery and its kin -----------------------------------------------------------------------------
 
