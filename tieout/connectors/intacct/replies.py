@@ -198,7 +198,15 @@ def _name(node: etree._Element) -> str:
     return tag if isinstance(tag, str) else repr(tag)
 
 
+def _said_once(node: etree._Element, what: str) -> None:
+    """Raises MalformedReply when a block says a status, a control id or a key twice: which of them counts nobody can know."""
+    for tag in ("status", "controlid", "key"):
+        if len(node.findall(tag)) > 1:
+            raise _malformed(f"says the {tag} of a {what} twice")
+
+
 def _block(node: etree._Element, errors: tuple[Fault, ...]) -> Block:
+    _said_once(node, "block")
     echo = {str(child.tag): child.text or "" for child in node.iterchildren() if not len(child)}
     return Block((node.findtext("status") or "").strip(), echo, errors)
 
@@ -256,6 +264,8 @@ def _attributes(node: etree._Element) -> list[tuple[str, str]]:
 
 def _result(node: etree._Element, mask: Mask) -> FunctionResult:
     parts = {child.tag: child for child in node}
+    if len(parts) < len(node):
+        _said_once(node, "result")
     word = _text(parts.get("status")).strip()
     status: Status = word if word in ("success", "aborted") else "failure"  # type: ignore[assignment]
     data = parts.get("data")
