@@ -179,7 +179,7 @@ _SQL = re.compile(
 SQL_ALLOWED = re.compile(
     # One-line statements that administer the file and take a quoted name; and counts of our own temporary tables.
     r"CREATE SCHEMA IF NOT EXISTS \w*"
-    r"|CREATE TABLE |ALTER TABLE |DROP TABLE IF EXISTS \w*|CREATE OR REPLACE VIEW |DESCRIBE |ATTACH "
+    r"|CREATE TABLE |ALTER TABLE |DROP TABLE IF EXISTS \w*|CREATE OR REPLACE VIEW |DESCRIBE |ATTACH |DETACH "
     r"|SELECT count\(\*\) FROM (tieout_\w+|information_schema\.tables)"
 )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import duckdb
 
-from tieout.warehouse.statements import quoted_table
+from tieout.warehouse.instances import CATALOG
+from tieout.warehouse.statements import quoted, quoted_table
 
 
 class Connection:
@@ -64,5 +65,5 @@ class Connection:
 
 
 def _described(raw: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    rows = raw.execute(f"DESCRIBE {quoted_table(table)}").fetchall()
+    rows = raw.execute(f"DESCRIBE {quoted(CATALOG)}.{quoted_table(table)}").fetchall()
     return {str(row[0]): str(row[1]) for row in rows}

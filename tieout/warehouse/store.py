@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tieout.warehouse import landing, outbox
 from tieout.warehouse.connection import Connection
 from tieout.warehouse.faults import explained
 from tieout.warehouse.ingesting import OWN_TABLES
+from tieout.warehouse.instances import CATALOG, attached
 from tieout.warehouse.locking import AdvisoryLock
 from tieout.warehouse.session import Session
 from tieout.warehouse.statements import literal, quoted
@@ -124,7 +125,9 @@ class Warehouse:
             if not self.path.exists():
                 raise WarehouseError(f"There is no warehouse at {self.path} yet; run an extract first.")
             with self._opened(read_only=False) as con:
-                con.execute("CHECKPOINT")  # a copy beside a filled write-ahead log would miss what is in it
+                con.execute(
+                    f"CHECKPOINT {quoted(CATALOG)}"
+                )  # a copy beside a filled write-ahead log would miss what is in it
             try:
                 shutil.copyfile(self.path, fresh)
                 _flush(fresh)
@@ -184,14 +187,8 @@ class Warehouse:
             config["memory_limit"] = self._memory_limit
         return config
 
-    @contextmanager
-    def _opened(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        con = duckdb.connect(str(self.path), read_only=read_only, config=self._config())
-        try:
-            con.execute("SET TimeZone = 'UTC'")
-            yield con
-        finally:
-            con.close()
+    def _opened(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return attached(self.path, read_only=read_only, config=self._config())
 
 
 def _flush(path: Path) -> None:
