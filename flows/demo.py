@@ -143,18 +143,24 @@ def run_demo(*, orders: int, seed: int, folder: Path, plain: bool) -> int:
     sandbox = Sandbox(folder, orders=orders, seed=seed)
     try:
         os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
+        api = None
         if not plain:
+            # The slowest imports are done while the stand-ins and Prefect's API start, each a process of its own.
             stages.quiet_prefect()
-            # The slowest imports are done while the stand-ins start.
-            import pandera.polars  # noqa: F401
-
+            api = stages.start_prefect()
             import flows.scheduled  # noqa: F401
+        import checks.contracts  # noqa: F401
+        from checks.expectations import warm_up
+
+        warm_up()
         config = prepare(folder, sandbox.addresses)
         os.environ.update(WORLD_SECRETS)
         house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))
         house.progress = progress_bar()
         _line("storefront", f"{sandbox.addresses['commercetools']['api_url']} (OAuth2, keyset pages of 500)")
         _line("ledger", f"{sandbox.addresses['intacct']['url']} (XML gateway, 2 entities)")
+        if api is not None:
+            api.join()
         first = _night(house, config, "First night", plain=plain)
         second = _night(house, config, "Second night", plain=plain)
         closes = _close(house)

@@ -133,16 +133,15 @@ def _files(house: House, run_id: str, source: str) -> list[Tally]:
 
 
 def _controls(house: House, run_id: str, tallies: list[Tally]) -> None:
+    rows = [
+        {
+            "source": tally.source,
+            "subject": tally.subject,
+            "source_count": tally.stated,
+            "read_count": tally.read,
+            "new_count": tally.new,
+        }
+        for tally in tallies
+    ]
     with house.warehouse.write(run_id=run_id) as session:
-        for tally in tallies:
-            runs.record_control(
-                session,
-                run_id=run_id,
-                source=tally.source,
-                subject=tally.subject,
-                stage="extract",
-                source_count=tally.stated,
-                read_count=tally.read,
-                new_count=tally.new,
-                now=house.clock(),
-            )
+        runs.record_controls(session, rows, run_id=run_id, stage="extract", now=house.clock())

@@ -223,17 +223,16 @@ def _flag(session: Any, subject: str, gone: pl.DataFrame) -> int:
 
 
 def _controls(house: House, run_id: str, counts: list[Count]) -> None:
+    rows = [
+        {
+            "source": one.source,
+            "subject": one.subject,
+            "read_count": one.read,
+            "new_count": one.read,
+            "good_count": one.good,
+            "held_count": one.problems,
+        }
+        for one in counts
+    ]
     with house.warehouse.write(run_id=run_id) as session:
-        for one in counts:
-            runs.record_control(
-                session,
-                run_id=run_id,
-                source=one.source,
-                subject=one.subject,
-                stage="stage",
-                read_count=one.read,
-                new_count=one.read,
-                good_count=one.good,
-                held_count=one.problems,
-                now=house.clock(),
-            )
+        runs.record_controls(session, rows, run_id=run_id, stage="stage", now=house.clock())

@@ -161,6 +161,12 @@ def _refunds(frame: pl.DataFrame, limits: Thresholds) -> _Suite:
     )  # fmt: skip
 
 
+def warm_up() -> None:
+    """Import Great Expectations now, for a caller who has to wait for something else anyway."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations  # noqa: F401
+
+
 def _validate(suites: list[_Suite], out: Path) -> list[dict[str, Any]]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx

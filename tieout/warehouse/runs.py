@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -178,18 +178,29 @@ def record_control(
 ) -> None:
     """Keep the control totals of one stage for one source and subject; the same run overwrites its own."""
     row = {
-        "run_id": run_id,
         "source": source,
         "subject": subject,
-        "stage": stage,
         "source_count": source_count,
         "read_count": read_count,
         "new_count": new_count,
         "good_count": good_count,
         "held_count": held_count,
-        "at": now,
     }
-    frame = pl.DataFrame([row], schema=_CONTROL_COLUMNS)
+    record_controls(session, [row], run_id=run_id, stage=stage, now=now)
+
+
+def record_controls(
+    session: Session, rows: Sequence[Mapping[str, Any]], *, run_id: str, stage: str, now: datetime
+) -> None:
+    """Keep the control totals of one stage for all its subjects at once; the same run overwrites its own.
+
+    rows  source, subject, read_count, new_count, and where known source_count, good_count, held_count
+    """
+    whole = [
+        {**dict.fromkeys(_CONTROL_COLUMNS), **row, "run_id": run_id, "stage": stage, "at": now}
+        for row in rows
+    ]
+    frame = pl.DataFrame(whole, schema=_CONTROL_COLUMNS)
     session.publish("ops.controls", frame, key=["run_id", "source", "subject", "stage"], mode="merge")
 
 
