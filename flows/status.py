@@ -75,7 +75,11 @@ def as_text(found: dict[str, Any]) -> str:
         lines.append(
             f"  {one['severity']:<5} {one['rule_code']:<30} {one['count']:>5}  e.g. {one['example']}"
         )
-    lines.append("\nSources, last good read")
+    lines.append(
+        "\nSources, last good read"
+        if found["sources"]
+        else "\nSources: none has been read yet; run `tieout run extract`"
+    )
     for one in found["sources"]:
         lines.append(
             f"  {one['source']:<12} {one['subject']:<18} {_age(one['age_seconds'])} ago, {one['read_count']:,} read"

@@ -214,8 +214,16 @@ OUTCOMES: Final = MappingProxyType(
             "A receipt in scope belongs to no payment the storefront knows.",
             "Find its payment, or reverse it.",
         ),
-        "short_paid": ("error", "The receipt is less than the money that moved.", "Correct the receipt."),
-        "over_paid": ("error", "The receipt is more than the money that moved.", "Correct the receipt."),
+        "short_paid": (
+            "error",
+            "The receipt is less than the money that moved or, without a ledger, the payments are less than the order.",
+            "Correct the receipt, or collect the rest.",
+        ),
+        "over_paid": (
+            "error",
+            "The receipt is more than the money that moved or, without a ledger, the payments are more than the order.",
+            "Correct the receipt, or give the rest back.",
+        ),
         "unapplied": (
             "error",
             "The receipt is on account while its invoice is open.",
