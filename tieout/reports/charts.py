@@ -31,7 +31,7 @@ _CONFIG: Final = {
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 320, "domain": False, "ticks": False},
     "view": {"stroke": None},
     # Browsers set the labels in wider letters than the converter measures them with.
-    "padding": {"left": 48, "right": 24, "top": 8, "bottom": 8},
+    "padding": {"left": 48, "right": 40, "top": 8, "bottom": 8},
 }
 
 
