@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -46,6 +47,12 @@ class Installation(Section):
     memory_limit: str | None = None
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Every IANA zone; the list is read from hundreds of files, so it is read once."""
+    return frozenset(available_timezones())
+
+
 class Entity(Section):
     """One Intacct entity: its base currency and the time zone its accounting dates are derived in."""
 
@@ -58,7 +65,7 @@ class Entity(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _zones():
             raise ValueError(f"'{value}' is not an IANA time zone such as Europe/Berlin")
         return value
 
