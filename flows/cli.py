@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_close, cli_mappings, cli_matching, cli_stock
+from flows import cli_close, cli_mappings, cli_matching, cli_posting, cli_stock
 from tieout import __version__
 from tieout.errors import EXIT_DEFECT, EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
 
@@ -107,6 +107,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="plan: print the plan and the XML, store nothing.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="post, nightly: post beyond the month's API quota.")
+    ] = False,
     as_of: AsOf = None,
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect: the bare functions.")] = False,
 ) -> None:
@@ -121,6 +124,7 @@ def run(
         "full": full or None,
         "period": period,
         "dry_run": dry_run or None,
+        "force": force or None,
     }
     summary = run_named(
         house,
@@ -239,27 +243,8 @@ def status(
     raise typer.Exit(found["exit_code"])
 
 
-@app.command()
-def outbox(
-    action: Annotated[str, typer.Argument(help="list, show, hold, release, cancel or replay.")] = "list",
-    documents: Annotated[list[str] | None, typer.Argument(help="Document ids or numbers.")] = None,
-    config: Config = Path("tieout.toml"),
-    reason: Annotated[str, typer.Option(help="Why; kept beside the document.")] = "",
-    author: Annotated[
-        str, typer.Option(help="Your name; kept beside the document.", envvar="TIEOUT_AUTHOR")
-    ] = "",
-    state: Annotated[str | None, typer.Option(help="list: only this state.")] = None,
-) -> None:
-    """List what waits to be posted, show one document's history, or hold, release, cancel or replay it with a reason."""
-    from flows.waiting import act
-
-    for line in act(
-        _house(config, quiet=True), action, documents or [], reason=reason, author=author, state=state
-    ):
-        typer.echo(line)
-
-
 cli_mappings.register(app)
+cli_posting.register(app)
 cli_stock.register(app)
 
 

@@ -1,4 +1,4 @@
-"""Doctor: looks at everything a night needs, and says what to fix. It changes nothing."""
+"""Doctor: looks at everything a night needs, and says what to fix. It changes nothing, but for taking back a halt once sign-in works."""
 
 from __future__ import annotations
 
@@ -53,13 +53,14 @@ def _storefront(house: House, name: str) -> list[Finding]:
 
 def _intacct(house: House) -> list[Finding]:
     try:
-        client = house.intacct()
+        client = house.intacct(although_halted=True)
     except TieoutError as fault:
         return [Finding("Intacct", ok=False, sentence=str(fault))]
     try:
         problems = client.ping()
         if problems:
             return [Finding("Intacct", ok=False, sentence=one) for one in problems]
+        house.resume("intacct")
         found = [Finding("Intacct", ok=True, sentence="signs in and may read what is needed")]
         for entity in house.settings.entities:
             found.append(_books(house, client, entity.code))

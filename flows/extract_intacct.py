@@ -111,7 +111,10 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
     """Read every object; one that fails is told and does not stop the others, refused credentials stop them all."""
     recorder = Recorder(house, run_id, purpose="query")
     described = recall(house)
-    client = house.intacct(archive=recorder.archive, meter=recorder.meter, described=described)
+    try:
+        client = house.intacct(archive=recorder.archive, meter=recorder.meter, described=described)
+    except Refused as fault:
+        return [Tally("intacct", INTACCT_SUBJECTS[0], error=str(fault), exit_code=fault.exit_code)]
     marks = marks_of(house)
     look_back = timedelta(minutes=house.ledger.look_back_minutes)
     tallies = []
@@ -136,6 +139,7 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
             except (ConnectorError, Refused) as fault:
                 tally.error, tally.exit_code = str(fault), fault.exit_code
                 if isinstance(fault, Refused):
+                    house.halt("intacct", fault, run_id=run_id)
                     break
         if not any(tally.error for tally in tallies):
             tallies.append(_stock(house, run_id, client))

@@ -35,7 +35,12 @@ STAGES: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def nightly(
-    house: House, *, run: Runner = run_stage, period: str | None = None, parent_run_id: str | None = None
+    house: House,
+    *,
+    run: Runner = run_stage,
+    period: str | None = None,
+    parent_run_id: str | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
     """One night. A shut gate or a system that is down stops what depends on it; the rest goes on and the night says so.
 
@@ -60,9 +65,10 @@ def nightly(
         )
     elif house.settings.intacct is not None:
         try:
-            step("post")
+            step("post", **({"force": True} if force else {}))
             problems += [
                 *done["post"]["problems"],
+                *done["post"]["alerts"],
                 *([done["post"]["halted"]] if done["post"].get("halted") else []),
             ]
             code = max(code, done["post"]["exit_code"])

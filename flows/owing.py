@@ -112,4 +112,5 @@ def existing(session: Session) -> Existing:
         receipts=session.fetch("core.ar_receipts"),
         customers=intacct.intacct_customers(session.raw_changed("raw.intacct__customer")),
         orders=orders,
+        edits=session.fetch("ops.edits"),
     )

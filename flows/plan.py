@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import owing
+from flows import owing, quota
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
@@ -50,6 +50,8 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         _hold(house, session, run_id, held)
         for name, frame in (("ops.unplanned", made.unplanned), ("ops.found", made.found)):
             session.publish(name, ALL[name].checked(frame, at="when planning"), key=(), mode="replace")
+        cost = quota.forecast(house, session)
+        quota.keep(house, session, cost, run_id=run_id)
         told = pl.concat([findings, planned.findings.select(findings.columns)])
         if told.height:
             table = ALL["ops.findings"]
@@ -60,6 +62,10 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         "planned": planned.new,
         "replaced": planned.replaced,
         "unplanned": made.unplanned.height,
+        "cost": cost.sentence(),
+        "problems": []
+        if cost.fits_now
+        else [f"{cost.sentence()}; posting is refused unless forced (`tieout run post --force`)."],
         "by_kind": dict(sorted(documents.group_by("kind_code").len().iter_rows())),
         "reasons": dict(sorted(made.unplanned.group_by("reason_code").len().iter_rows())),
         "stops": findings.filter(pl.col("severity") == "stop").height,
@@ -109,7 +115,8 @@ def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame) -> None:
         .last()
         .filter((pl.col("actor") == "tieout") & (pl.col("from_state") == "planned"))
     )
-    free = mine.filter((pl.col("state_code") == "held") & pl.col("hold_reason").is_null()).join(
+    closed = pl.col("error_kind").eq_missing(pl.lit(outbox.CLOSED_PERIOD))
+    free = mine.filter((pl.col("state_code") == "held") & pl.col("hold_reason").is_null() & ~closed).join(
         by_rule.select("document_id"), on="document_id"
     )
     if free.height:

@@ -5,12 +5,12 @@ is touched; what came back is settled before the next batch; what is unknown is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
 from typing import Any
 
 from flows.building import CLASSES, build
 from flows.describing import recall
 from flows.exchange import Recorder
+from flows.holding_back import closed_books, maintenance_reason, within_quota
 from flows.reading_back import confirm_unknown
 from flows.wiring import House
 from tieout.connectors.intacct.classify import ErrorKind
@@ -18,8 +18,10 @@ from tieout.connectors.intacct.gateway import Intacct
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, NotSent, RefusedByIntacct, Unknown
 from tieout.errors import ConnectorError, OutcomeUnknown, Refused, Stopped, TieoutError
 from tieout.vocabulary import DOCUMENT_KINDS
-from tieout.warehouse import outbox, runs
-from tieout.warehouse.outbox import Claim, Result
+from tieout.warehouse import alerts, outbox
+from tieout.warehouse.company_lock import company_slot
+from tieout.warehouse.outbox import Claim, Result, Settled
+from tieout.warehouse.session import Session
 
 LEASE_MARGIN_SECONDS = 60
 UNANSWERED_LIMIT = 3
@@ -34,10 +36,14 @@ class Drained:
     accepted: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     dead: int = 0
+    held: int = 0
+    released: int = 0
     unknown: int = 0
     found: int = 0
     absent: int = 0
     problems: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    quota: str = ""
     waiting_reason: str | None = None
     halted: str | None = None
     exit_code: int = 0
@@ -47,14 +53,30 @@ class Drained:
         return {**self.__dict__, "posted": sum(self.accepted.values())}
 
 
-def post(house: House, *, run_id: str) -> dict[str, Any]:
-    """Resolve what is unknown, then send what is planned. Raises `Stopped` if the last check shut the gate, `Refused` for bad credentials."""
+def post(house: House, *, run_id: str, force: bool = False) -> dict[str, Any]:
+    """Resolve what is unknown, then send what is planned.
+
+    Waits, without failing, in a maintenance window and while other runs hold all places of the company. `force` posts beyond the month's
+    quota. Raises `Stopped` if the last check shut the gate or the quota would be passed, `Refused` for bad credentials: then nothing talks to
+    Intacct until `tieout doctor` has signed in again.
+    """
     gate(house)
     drained = Drained()
-    reason = _maintenance(house)
-    if reason:
-        drained.waiting_reason = reason
+    drained.waiting_reason = maintenance_reason(house)
+    if drained.waiting_reason:
         return drained.summary()
+    ledger = house.ledger
+    with company_slot(
+        house.locks, f"{ledger.endpoint}|{ledger.company_id}", workers=ledger.workers, run_id=run_id
+    ) as holder:
+        if holder is not None:
+            drained.waiting_reason = f"{holder} is posting for this company; documents wait for the next run"
+            return drained.summary()
+        _post(house, run_id, drained, force=force)
+    return drained.summary()
+
+
+def _post(house: House, run_id: str, drained: Drained, *, force: bool) -> None:
     recorder = Recorder(house, run_id, purpose="post")
     client = house.intacct(archive=recorder.archive, meter=recorder.meter, described=recall(house))
     try:
@@ -62,21 +84,35 @@ def post(house: House, *, run_id: str) -> dict[str, Any]:
             outbox.expire_leases(session, now=house.clock(), run_id=run_id)
             outbox.retry_refused(session, now=house.clock(), run_id=run_id)
         confirm_unknown(house, client, recorder, run_id, drained)
-        _within_quota(house, drained)
+        drained.held, drained.released, told = closed_books(house, client, run_id=run_id)
+        drained.problems += told
+        drained.quota = within_quota(house, run_id=run_id, force=force)
+        ready = _ready(house)
         for kind in DOCUMENT_KINDS:
-            _drain(house, client, recorder, run_id, kind, drained)
-            # What depends on these documents may only go once it is certain that they are there.
-            confirm_unknown(house, client, recorder, run_id, drained)
-            if drained.halted:
+            lost, sent_again = drained.unknown, drained.absent
+            _drain(house, client, recorder, run_id, kind, drained, ready)
+            if drained.unknown > lost:
+                # What depends on these documents may only go once it is certain that they are there.
+                confirm_unknown(house, client, recorder, run_id, drained)
+                ready = _ready(house) if drained.absent > sent_again else ready
+            if drained.halted or drained.waiting_reason:
                 break
-    except Refused:
+    except Refused as fault:
+        house.halt("intacct", fault, run_id=run_id)
         raise
     except ConnectorError as fault:
         drained.halted, drained.exit_code = str(fault), fault.exit_code
     finally:
         recorder.close()
         client.close()
-    return drained.summary()
+
+
+def _ready(house: House) -> set[tuple[str, str]]:
+    """Kinds and entities that have planned documents at all: asking for each of the others would open the warehouse for nothing."""
+    with house.warehouse.read() as session:
+        planned = session.fetch("ops.outbox", where={"state_code": "planned"}, columns=["document_id"])
+        found = session.fetch("out.documents", where=planned, columns=["kind_code", "entity_code"])
+    return set(found.unique().iter_rows())
 
 
 def gate(house: House) -> None:
@@ -97,43 +133,16 @@ def gate(house: House) -> None:
         raise Stopped(f"The gate is shut and nothing was posted: {reasons}{more}.")
 
 
-def _maintenance(house: House) -> str | None:
-    window = house.ledger.maintenance
-    if window is None:
-        return None
-    now = house.clock().time().replace(tzinfo=None)
-    inside = _inside(now, window.start, window.end)
-    return (
-        f"maintenance window of the company until {window.end:%H:%M} UTC; documents wait" if inside else None
-    )
-
-
-def _inside(now: time, start: time, end: time) -> bool:
-    return start <= now < end if start <= end else now >= start or now < end
-
-
-def _within_quota(house: House, drained: Drained) -> None:
-    quota = house.ledger.quota_per_month
-    if not quota:
-        return
-    month = f"{house.clock():%Y-%m}"
-    with house.warehouse.read() as session:
-        used = runs.used(session, month=month)
-        planned = session.fetch("ops.outbox", where={"state_code": "planned"}, columns=["document_id"]).height
-    if used + planned > quota:
-        drained.waiting_reason = (
-            f"{planned} documents would bring {month} to {used + planned} of {quota} API transactions"
-        )
-        raise Stopped(
-            f"Posting {planned} documents would use {used + planned} of this month's {quota} API transactions; nothing was sent. "
-            "Raise quota_per_month in tieout.toml if Sage's overage is acceptable, or wait for the next month."
-        )
-
-
 def _drain(
-    house: House, client: Intacct, recorder: Recorder, run_id: str, kind: str, drained: Drained
+    house: House,
+    client: Intacct,
+    recorder: Recorder,
+    run_id: str,
+    kind: str,
+    drained: Drained,
+    ready: set[tuple[str, str]],
 ) -> None:
-    for entity in _entities(house, kind):
+    for entity in sorted(code for one, code in ready if one == kind):
         claim, unanswered = _turn(house, recorder, run_id, kind, entity, None, None, drained), 0
         while claim is not None:
             recorder.batch_id = claim.batch_id
@@ -146,6 +155,8 @@ def _drain(
             if halted is not None:
                 drained.halted, drained.exit_code = str(halted), halted.exit_code
                 return
+        if drained.waiting_reason:
+            return
 
 
 def _halted(outcome: BatchOutcome | TieoutError, unanswered: int) -> tuple[TieoutError | None, int]:
@@ -174,8 +185,11 @@ def _turn(
                 session, sent.batch_id, _results(sent, outcome), now=house.clock(), run_id=run_id
             )
             recorder.flush(session)
+            told = _alerts(session, sent, settled, outcome, house, run_id)
         claim = None
-        if entity is not None:
+        # A window that opened meanwhile is respected at the next batch, not at the next night.
+        waits = maintenance_reason(house, session) if entity is not None else None
+        if entity is not None and waits is None:
             claim = outbox.claim(
                 session,
                 kind=kind,
@@ -186,6 +200,7 @@ def _turn(
                 now=house.clock(),
                 run_id=run_id,
             )
+    drained.waiting_reason = waits or drained.waiting_reason
     # Counted only once it is committed.
     if sent is not None and outcome is not None:
         drained.batches += 1
@@ -193,6 +208,8 @@ def _turn(
         drained.refused += settled.refused
         drained.dead += settled.dead
         drained.unknown += settled.unknown
+        drained.held += settled.held
+        drained.alerts += told
         drained.problems += [
             f"An answer for document {identity} came when it was {state} already; look at it with `tieout outbox show {identity}`."
             for identity, state in settled.stale
@@ -201,8 +218,45 @@ def _turn(
     return claim
 
 
-def _entities(house: House, kind: str) -> list[str]:
-    return [""] if kind == "customer" else [entity.code for entity in house.settings.entities]
+def _alerts(
+    session: Session,
+    sent: Claim,
+    settled: Settled,
+    outcome: BatchOutcome | TieoutError,
+    house: House,
+    run_id: str,
+) -> list[str]:
+    """Raise alerts for documents that are dead now, and for acceptances of documents that Intacct already has under another key."""
+    dead = session.fetch(
+        "ops.outbox",
+        where={"document_id": sent.documents["document_id"].to_list(), "state_code": "dead"},
+        columns=["document_id", "reason"],
+    ).join(sent.documents.select("document_id", "kind_code", "number"), on="document_id")
+    buried = [
+        (
+            row["document_id"],
+            f"{row['kind_code'].replace('_', ' ').capitalize()} {row['number']} was refused for the third time and is not tried again: {row['reason']} "
+            f"Correct it (`tieout outbox edit`) and replay it, or cancel it.",
+        )
+        for row in dead.iter_rows(named=True)
+    ]
+    accepted = (
+        {key for key, one in outcome.results.items() if isinstance(one, Accepted)}
+        if isinstance(outcome, BatchOutcome)
+        else set()
+    )
+    ids = dict(zip(sent.documents["document_id"], sent.documents["control_id"], strict=True))
+    twice = [
+        (
+            identity,
+            f"Intacct accepted document {identity} although it was {state} already: it may stand there twice. Look at it with `tieout outbox show {identity}`.",
+        )
+        for identity, state in settled.stale
+        if ids[identity] in accepted
+    ]
+    for kind, told in (("dead_document", buried), ("double_acceptance", twice)):
+        alerts.raise_alerts(session, kind, told, now=house.clock(), run_id=run_id)
+    return [sentence for _, sentence in (*buried, *twice)]
 
 
 def _send(house: House, client: Intacct, claim: Claim, entity: str) -> BatchOutcome | TieoutError:

@@ -101,9 +101,9 @@ def plan(config: str = "tieout.toml") -> dict[str, Any]:
 
 
 @flow(name="post")
-def post(config: str = "tieout.toml") -> dict[str, Any]:
-    """Drain the outbox."""
-    return _one("post", config)
+def post(config: str = "tieout.toml", force: bool = False) -> dict[str, Any]:
+    """Drain the outbox; `force` posts beyond the month's quota."""
+    return _one("post", config, **({"force": True} if force else {}))
 
 
 @flow(name="confirm")
@@ -131,9 +131,9 @@ def report(config: str = "tieout.toml", period: str | None = None) -> dict[str, 
 
 
 @flow(name="nightly")
-def nightly(config: str = "tieout.toml", period: str | None = None) -> dict[str, Any]:
-    """The whole night."""
-    summary = whole_night(_house(config), run=_runner(config), period=period)
+def nightly(config: str = "tieout.toml", period: str | None = None, force: bool = False) -> dict[str, Any]:
+    """The whole night; `force` posts beyond the month's quota."""
+    summary = whole_night(_house(config), run=_runner(config), period=period, force=force)
     for name, part in summary["stages"].items():
         _artifact(config, name, part)
     return _ended(config, summary)

@@ -20,7 +20,8 @@ _TAKES = {
     "plan": {"dry_run"},
     "reconcile": {"period"},
     "report": {"period"},
-    "nightly": {"period"},
+    "post": {"force"},
+    "nightly": {"period", "force"},
 }
 
 

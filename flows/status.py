@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows import quota
 from tieout.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.money import show
-from tieout.warehouse import outbox, runs
+from tieout.warehouse import alerts, maintenance, outbox, runs
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -27,6 +28,9 @@ def look(house: House) -> dict[str, Any]:
         last = checks["run_id"].max() if checks.height else ""
         held = session.fetch("ops.findings", where={"run_id": str(last)})
         dead = session.fetch("ops.outbox", where={"state_code": ["dead", "held"]})
+        stands = alerts.standing(session)
+        window = maintenance.open_window(session, now=now)
+        ahead = quota.forecast(house, session)
     holds = (
         held.filter(pl.col("severity").is_in(["hold", "stop"]))
         .group_by("severity", "rule_code")
@@ -39,16 +43,20 @@ def look(house: House) -> dict[str, Any]:
         holds.height
         or (failed.head(1).height and _newest_failed(recent))
         or dead.filter(pl.col("state_code") == "dead").height
+        or dead.filter(pl.col("error_kind") == outbox.CLOSED_PERIOD).height
+        or stands.height
     )
-    quota = house.settings.intacct.quota_per_month if house.settings.intacct else 0
     return {
         "as_of": now,
         "outbox": waits.to_dicts(),
         "blocked": blocked.height,
+        "closed_period": dead.filter(pl.col("error_kind") == outbox.CLOSED_PERIOD).height,
+        "alerts": stands.select("alert_id", "kind_code", "subject_ref", "sentence", "raised_at").to_dicts(),
+        "maintenance": window,
         "holds": holds.to_dicts(),
         "sources": fresh.to_dicts(),
         "failed_runs": failed.select("run_id", "stage", "started_at", "error").to_dicts(),
-        "quota": {"used": used, "of": quota},
+        "quota": {"used": used, "of": ahead.limit, "planned": ahead.planned, "forecast": ahead.total},
         "exit_code": EXIT_DIFFERENCES if needs_person else EXIT_OK,
     }
 
@@ -62,6 +70,13 @@ def _newest_failed(recent: pl.DataFrame) -> bool:
 def as_text(found: dict[str, Any]) -> str:
     """The same for a terminal."""
     lines = [f"As of {found['as_of']:%Y-%m-%d %H:%M} UTC"]
+    for one in found["alerts"]:
+        lines.append(f"\n! {one['alert_id']} {one['kind_code'].replace('_', ' ')}: {one['sentence']}")
+    if found["maintenance"]:
+        one = found["maintenance"]
+        lines.append(
+            f"\nMaintenance until {one['until_at']:%Y-%m-%d %H:%M} UTC: {one['reason']} ({one['author']})"
+        )
     lines.append("\nOutbox" if found["outbox"] else "\nOutbox: empty, nothing waits")
     for one in found["outbox"]:
         amount = f"{show(one['total_minor'], one['currency'])} {one['currency']}" if one["currency"] else ""
@@ -70,6 +85,10 @@ def as_text(found: dict[str, Any]) -> str:
         )
     if found["blocked"]:
         lines.append(f"  {found['blocked']} planned documents wait for another document")
+    if found["closed_period"]:
+        lines.append(
+            f"  {found['closed_period']} documents wait because their period is closed; see `tieout outbox closed`"
+        )
     lines.append("\nHeld orders" if found["holds"] else "\nHeld orders: none")
     for one in found["holds"]:
         lines.append(
@@ -86,10 +105,12 @@ def as_text(found: dict[str, Any]) -> str:
         )
     for one in found["failed_runs"]:
         lines.append(f"\n! {one['stage']} failed at {one['started_at']:%Y-%m-%d %H:%M}: {one['error']}")
-    quota = found["quota"]
-    if quota["of"]:
-        share = 100 * quota["used"] / quota["of"]
-        lines.append(f"\nAPI transactions this month: {quota['used']:,} of {quota['of']:,} ({share:.1f} %)")
+    spent = found["quota"]
+    if spent["of"]:
+        share = 100 * spent["used"] / spent["of"]
+        lines.append(
+            f"\nAPI transactions this month: {spent['used']:,} of {spent['of']:,} ({share:.1f} %), forecast {spent['forecast']:,}"
+        )
     return "\n".join(lines)
 
 

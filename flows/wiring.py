@@ -16,7 +16,7 @@ import polars as pl
 from checks.contracts import ALL, Table, landing
 from flows.storefronts import KINDS, Kind
 from tieout import settings as configuration
-from tieout.errors import SettingsError
+from tieout.errors import Refused, SettingsError
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
@@ -119,10 +119,15 @@ class House:
         archive: Callable[[Any], None] | None = None,
         meter: Any = None,
         described: Described | None = None,
+        although_halted: bool = False,
     ) -> Intacct:
-        """A client of the company, with what the company said of its objects before. Raises `SettingsError` if there is no [intacct] section or a secret is missing."""
+        """A client of the company, with what the company said of its objects before. Raises `SettingsError` if there is no [intacct] section
+        or a secret is missing, and `Refused` while an alert stands that its credentials were refused: repeated tries lock accounts.
+        """
         from tieout.connectors.intacct.gateway import Intacct
 
+        if not although_halted:
+            self._not_halted("intacct")
         ledger = self.ledger
         return Intacct(
             endpoint=ledger.endpoint,
@@ -140,6 +145,48 @@ class House:
             described=described,
             clock=self.clock,
         )
+
+    @property
+    def locks(self) -> Path:
+        """Where runs that post to the same company find each other."""
+        found = self.settings.path(self.settings.installation.locks or self.settings.installation.state)
+        found.mkdir(parents=True, exist_ok=True)
+        return found
+
+    def halt(self, system: str, fault: Refused, *, run_id: str) -> None:
+        """After refused credentials, keep everything that talks to a system from trying again. Refused rights to one thing halt nothing."""
+        from tieout.warehouse import alerts
+
+        if not fault.context.get("sign_in"):
+            return
+        with self.warehouse.write(run_id=run_id) as session:
+            alerts.raise_alerts(
+                session, "credentials", [(system, str(fault))], now=self.clock(), run_id=run_id
+            )
+
+    def resume(self, system: str) -> None:
+        """Sign-in works again: take back the halt."""
+        from tieout.warehouse import alerts
+
+        with self.warehouse.read() as session:
+            if alerts.standing(session, kind="credentials", subject=system).is_empty():
+                return
+        with self.warehouse.write(run_id="doctor") as session:
+            alerts.settle_subjects(
+                session, "credentials", [system], reason="sign-in works again", now=self.clock()
+            )
+
+    def _not_halted(self, system: str) -> None:
+        from tieout.warehouse import alerts
+
+        with self.warehouse.read() as session:
+            found = alerts.standing(session, kind="credentials", subject=system)
+        if found.height:
+            at, said = found.select("raised_at", "sentence").row(0)
+            raise Refused(
+                f"Credentials of {system} were refused at {at:%Y-%m-%d %H:%M} UTC and nothing has been tried since: {said} "
+                "Mend them and run `tieout doctor`; it takes this halt back once sign-in works."
+            )
 
     @property
     def ledger(self) -> configuration.Intacct:

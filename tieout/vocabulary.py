@@ -53,6 +53,9 @@ DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt", "journ
 
 OUTBOX_STATES: Final = ("planned", "held", "sending", "accepted", "refused", "unknown", "dead", "cancelled")
 
+ALERT_KINDS: Final = ("dead_document", "credentials", "double_acceptance")
+"""What a person is told of at once, see `ops.alerts`."""
+
 # --- findings ---------------------------------------------------------------------------------------------------
 SEVERITIES: Final = ("stop", "hold", "warn")
 """`stop` shuts the gate for the whole batch, `hold` keeps one order back, `warn` is told and nothing else."""

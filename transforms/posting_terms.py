@@ -58,6 +58,14 @@ ORDERS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "currency": pl.String(),
     "amount_minor": pl.Int64(),
 }
+EDITS_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "edit_id": pl.String(),
+    "subject_code": pl.String(),
+    "subject_ref": pl.String(),
+    "line_no": pl.Int64(),
+    "field": pl.String(),
+    "after": pl.String(),
+}
 UNPLANNED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "document_id": pl.String(),
     "kind_code": pl.String(),
@@ -166,7 +174,8 @@ class Mappings(NamedTuple):
 
 class Existing(NamedTuple):
     """What is there already. `documents`: all documents ever planned here (out.documents) with `state_code` and `intacct_key` of the
-    outbox; `lines`: their out.document_lines; `orders`: their out.document_orders. The others are what Intacct was last read to hold: core.ar_invoices,
+    outbox; `lines`: their out.document_lines; `orders`: their out.document_orders; `edits`:
+    what people changed on them (ops.edits). The others are what Intacct was last read to hold: core.ar_invoices,
     core.ar_adjustments, core.ar_receipts, and `customers` with a column `customer_id`.
     """
 
@@ -177,6 +186,7 @@ class Existing(NamedTuple):
     receipts: pl.DataFrame
     customers: pl.DataFrame
     orders: pl.DataFrame = pl.DataFrame(schema=ORDERS_SCHEMA)
+    edits: pl.DataFrame = pl.DataFrame(schema=EDITS_SCHEMA)
 
 
 class Plan(NamedTuple):

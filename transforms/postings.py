@@ -13,14 +13,12 @@ import polars as pl
 from tieout.money import known_currencies
 from transforms.accounts import most_specific
 from transforms.applications import apply_receipts
-from transforms.identity import content_hashes, fitted, joined_rows, minted
+from transforms.identity import fitted, minted
+from transforms.posting_content import finished, parts_by_order
 from transforms.posting_customers import customer_documents, with_customer_ids
 from transforms.posting_lines import document_lines
 from transforms.posting_terms import (
-    DOCUMENTS_SCHEMA,
     FOUND_SCHEMA,
-    LINES_SCHEMA,
-    ORDERS_SCHEMA,
     ROUNDED_SCHEMA,
     SENTENCES,
     UNPLANNED_SCHEMA,
@@ -34,7 +32,6 @@ from transforms.shares import rounded_to
 
 __all__ = ["Existing", "Mappings", "Plan", "PostingPolicy", "plan"]
 
-_INSTANT: Final = pl.Datetime("us", "UTC")
 _KIND_OF_EVENT: Final = {"sale": "invoice", "credit": "credit_memo", "receipt": "receipt"}
 
 
@@ -86,7 +83,7 @@ def plan(
     documents = pl.concat(
         [customer_documents(drafts, customers, existing, policy), _documents(drafts, policy)], how="diagonal"
     )
-    documents, lines = _finished(documents, lines, run_id, planned_at)
+    documents, lines = finished(documents, lines, existing.edits, run_id, planned_at)
     same = documents.join(
         existing.documents.select("document_id", "content_sha256"), on=["document_id", "content_sha256"]
     )
@@ -99,7 +96,7 @@ def plan(
         _unplanned(events),
         _rounded_away(events, documents),
         _found(events),
-        _orders(drafts, documents),
+        parts_by_order(drafts, documents),
     )
 
 
@@ -304,57 +301,6 @@ def _documents(drafts: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
         pl.col("planned_minor").alias("total_minor"),
         "account_ref", "method",
         (pl.lit(policy.description) + pl.coalesce("order_number", "order_ref")).alias("description"),
-    )  # fmt: skip
-
-
-def _finished(
-    documents: pl.DataFrame, lines: pl.DataFrame, run_id: str, planned_at: datetime
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Both frames in their contracts' shape, sorted, with the hash of all that would be sent."""
-    schema = {name: dtype for name, dtype in LINES_SCHEMA.items() if name not in lines.columns}
-    lines = (
-        lines.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items())
-        .select(*LINES_SCHEMA)
-        .cast(LINES_SCHEMA)  # type: ignore[arg-type]
-        .sort("document_id", "line_no")
-    )
-    sent = [name for name in LINES_SCHEMA if name != "document_id"]
-    texts = lines.group_by("document_id", maintain_order=True).agg(joined_rows(sent))
-    missing = {name: dtype for name, dtype in DOCUMENTS_SCHEMA.items() if name not in documents.columns}
-    documents = documents.with_columns(
-        pl.lit(None, dtype=dtype).alias(name) for name, dtype in missing.items()
-    ).join(texts, on="document_id", how="left")
-    hashed = [
-        n for n in DOCUMENTS_SCHEMA if n not in ("content_sha256", "planned_at", "run_id", "document_id")
-    ]
-    return (
-        documents.with_columns(
-            content_hashes(documents, [*hashed, "lines_text"]),
-            planned_at=pl.lit(planned_at, dtype=_INSTANT),
-            run_id=pl.lit(run_id),
-        )
-        .select(*DOCUMENTS_SCHEMA)
-        .cast(DOCUMENTS_SCHEMA)  # type: ignore[arg-type]
-        .sort(
-            pl.col("kind_code").replace_strict({"customer": 0, "invoice": 1, "credit_memo": 2, "receipt": 3}),
-            "document_on",
-            "number",
-            "document_id",
-        ),
-        lines,
-    )
-
-
-def _orders(drafts: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
-    """The order behind each document, for all of it."""
-    return (
-        drafts.join(documents.select("document_id"), on="document_id", how="semi")
-        .select(
-            "document_id", "storefront", "order_ref", "order_number", "event_code", "event_ref", "currency",
-            pl.col("planned_minor").alias("amount_minor"),
-        )
-        .cast(ORDERS_SCHEMA)  # type: ignore[arg-type]
-        .sort("document_id", "storefront", "order_ref", "event_code", "event_ref")
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from checks.contracts import (
     mappings,
     ops,
     out,
+    posting,
     recon,
     settling,
 )
@@ -29,6 +30,7 @@ ALL: dict[str, Table] = {
         deciding,
         out,
         ops,
+        posting,
         intacct_fields,
         closing,
         mappings,

@@ -247,7 +247,7 @@ def test_sql_that_pages_show_runs_on_the_snapshot(page: str, text: str, snapshot
 def test_python_that_pages_show_uses_what_exists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Path
 ) -> None:
-    """Whole programs are run; the runbook's must get as far as asking for a document that is not there."""
+    """Whole programs are run."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tieout.toml").write_text('[installation]\nstate = "state"\n', encoding="utf-8")
     (tmp_path / "state").mkdir()
@@ -258,10 +258,8 @@ def test_python_that_pages_show_uses_what_exists(
         for text in blocks(page, "python")
         if text.startswith(("import", "from"))
     }
-    assert set(programs) == {"runbook.md", "how-to-analyst.md"}
+    assert set(programs) == {"how-to-analyst.md"}
     exec(programs["how-to-analyst.md"], {})
-    with pytest.raises(errors.InputError, match="There is no document DOCUMENT ID"):
-        exec(programs["runbook.md"], {})
 
 
 def test_configuration_that_pages_show_is_valid() -> None:

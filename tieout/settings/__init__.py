@@ -43,6 +43,7 @@ class Installation(Section):
     state: Path = Path("state")
     reports: Path = Path("reports")
     mappings: Path = Path("data/mappings")
+    locks: Path | None = None
     lock_seconds: Annotated[float, Field(gt=0, le=3600)] = 120
     memory_limit: str | None = None
 
@@ -96,6 +97,7 @@ class Intacct(Section):
     posting_starts_on: date | None = None
     batch_size: Annotated[int, Field(ge=1, le=99)] = 90
     transaction: bool = False
+    workers: Annotated[int, Field(ge=1, le=10)] = 1
     styles: Mapping[
         Literal["customer", "invoice", "credit_memo", "receipt", "journal"], Literal["legacy", "generic"]
     ] = {}

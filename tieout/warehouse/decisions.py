@@ -10,7 +10,7 @@ import polars as pl
 from tieout.errors import InputError
 from tieout.warehouse.moves import LEGAL, move
 from tieout.warehouse.session import Session
-from tieout.warehouse.settling import NO_LEASE
+from tieout.warehouse.settling import CLOSED_PERIOD, NO_LEASE
 
 
 def hold(
@@ -20,11 +20,20 @@ def hold(
     return _ask(session, document_ids, ("planned", "unknown", "refused"), "held", reason, actor, now, run_id)
 
 
+def hold_closed(
+    session: Session, document_ids: Sequence[str], *, reason: str, actor: str, now: datetime, run_id: str
+) -> int:
+    """Keep planned documents back because their period is closed; they stand on the list of closed periods."""
+    kind = {"error_kind": pl.lit(CLOSED_PERIOD)}
+    return _ask(session, document_ids, ("planned",), "held", reason, actor, now, run_id, kind)
+
+
 def release(
     session: Session, document_ids: Sequence[str], *, reason: str, actor: str, now: datetime, run_id: str
 ) -> int:
     """Let held documents go again. Raises `InputError` for any that is not held."""
-    return _ask(session, document_ids, ("held",), "planned", reason, actor, now, run_id)
+    clean = {"error_kind": pl.lit(None, dtype=pl.String)}
+    return _ask(session, document_ids, ("held",), "planned", reason, actor, now, run_id, clean)
 
 
 def cancel(

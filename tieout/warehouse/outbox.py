@@ -16,10 +16,11 @@ from typing import Final
 import polars as pl
 
 from tieout.errors import WarehouseError
-from tieout.warehouse.decisions import cancel, hold, release, replay
+from tieout.warehouse.decisions import cancel, hold, hold_closed, release, replay
 from tieout.warehouse.moves import CONTENT_MAY_CHANGE, OUTBOX_SCHEMA, move
 from tieout.warehouse.session import Session
 from tieout.warehouse.settling import (
+    CLOSED_PERIOD,
     LAST_FAILURE,
     Outcome,
     ReadBack,
@@ -326,6 +327,7 @@ def _batch_id(rows: pl.DataFrame, *, kind: str, entity: str, run_id: str) -> str
 
 
 __all__ = [
+    "CLOSED_PERIOD",
     "LAST_FAILURE",
     "Claim",
     "Outcome",
@@ -341,6 +343,7 @@ __all__ = [
     "depth",
     "expire_leases",
     "hold",
+    "hold_closed",
     "plan",
     "release",
     "replay",

@@ -17,6 +17,9 @@ _INSTANT = pl.Datetime("us", "UTC")
 LAST_FAILURE: Final = 3
 """The refusal that makes a document dead: only a person brings it back."""
 
+CLOSED_PERIOD: Final = "closed_period"
+"""Error kind of a document whose accounting date lies in closed books: it is held until finance decides, or reopens them."""
+
 Outcome = Literal["accepted", "refused", "unknown", "not_done"]
 
 
@@ -71,7 +74,7 @@ def settle(
 ) -> Settled:
     """Record what came back for a batch. Settling the same results again changes nothing.
 
-    The third refusal makes a document dead. An acceptance without a key counts as unknown: without it nothing could be found again. A result that
+    The third refusal makes a document dead; one for a closed period is held at once, on a list of its own. An acceptance without a key counts as unknown: without it nothing could be found again. A result that
     arrives late still settles its document where that is safe; what could not be applied is returned as stale. An acceptance
     among the stale ones, with a key other than the one already known, means that Intacct may hold the document twice: tell a person.
     """
@@ -113,13 +116,15 @@ def settle(
     planned = _step(session, again, "not_done", "planned", tell, NO_LEASE)
     # A refusal that comes after the lease ran out: the document is surely absent, and a person should see it before it goes again.
     held = _step(session, late, "refused", "held", tell, _REFUSE)
-    dead = _bury(session, in_time.filter(pl.col("outcome") == "refused"), tell)
+    refusals = in_time.filter(pl.col("outcome") == "refused")
+    shelved = _shelve(session, refusals, tell)
+    dead = _bury(session, refusals, tell)
     return Settled(
         accepted=accepted,
-        refused=refused - dead,
+        refused=refused - dead - shelved,
         unknown=unknown,
         dead=dead,
-        held=held,
+        held=held + shelved,
         planned=planned,
         stale=tuple(stale.select("document_id", "state_code").sort("document_id").iter_rows()),
     )
@@ -241,6 +246,16 @@ def _step(
         to_state=pl.lit(to_state), why="new_reason"
     )
     return move(session, going, changes=changes, **tell)  # type: ignore[arg-type]
+
+
+def _shelve(session: Session, refused: pl.DataFrame, tell: Mapping[str, object]) -> int:
+    """Documents refused because their period is closed wait for finance: sending them again would change nothing."""
+    if refused.is_empty():
+        return 0
+    rows = session.fetch("ops.outbox", where=refused.select("document_id"))
+    closed = rows.filter((pl.col("state_code") == "refused") & (pl.col("error_kind") == CLOSED_PERIOD))
+    waits = closed.with_columns(to_state=pl.lit("held"), why=pl.col("reason"))
+    return move(session, waits, **tell)  # type: ignore[arg-type]
 
 
 def _bury(session: Session, refused: pl.DataFrame, tell: Mapping[str, object]) -> int:

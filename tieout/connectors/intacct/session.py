@@ -143,7 +143,8 @@ class Sessions:
         if result.status != "success":
             # A session that is refused after the sign-in itself was accepted is a matter of rights, such as the entity.
             raise Refused(
-                f"{classify(result.errors).sentence} No session was given for {entity or 'the top level'}."
+                f"{classify(result.errors).sentence} No session was given for {entity or 'the top level'}.",
+                sign_in=True,
             )
         api = result.data.find("api") if result.data is not None else None
         session_id = (api.findtext("sessionid") or "").strip() if api is not None else ""
@@ -167,7 +168,8 @@ def read(reply: Reply, mask: replies.Mask = str) -> Response:
         if reply.status in (401, 403):
             raise Refused(
                 f"Intacct answered HTTP {reply.status}: credentials or rights were refused before the request was read; "
-                "check sender, company and user with 'tieout doctor'."
+                "check sender, company and user with 'tieout doctor'.",
+                sign_in=True,
             ) from None
         if 400 <= reply.status < 500:
             raise Rejected(
@@ -197,5 +199,5 @@ def raise_for_envelope(response: Response) -> None:
         if verdict.kind is ErrorKind.TRANSPORT:
             raise Throttled(verdict.sentence)
         if verdict.kind in (ErrorKind.CONFIG, ErrorKind.PERMISSION) or block is response.authentication:
-            raise Refused(verdict.sentence)
+            raise Refused(verdict.sentence, sign_in=True)
         raise Rejected(verdict.sentence, code=verdict.number or None)

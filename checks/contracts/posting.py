@@ -1,0 +1,77 @@
+"""ops: what surrounds posting: alerts, maintenance windows, edits by people, the month's forecast of API transactions."""
+
+from __future__ import annotations
+
+from checks.contracts.table import INSTANT, TEXT, WHOLE, Column, Table
+from tieout.vocabulary import ALERT_KINDS
+
+ALERTS = Table(
+    "ops.alerts",
+    ("alert_id",),
+    "What a person must look at now. An alert stands until it is cleared, by what it is about or by a person.",
+    (
+        Column("alert_id", TEXT, "Minted from kind, subject and the run that raised it.", longest=20),
+        Column("kind_code", TEXT, "What kind of trouble.", words=ALERT_KINDS),
+        Column("subject_ref", TEXT, "The document, or the system, it is about."),
+        Column("sentence", TEXT, "What happened and what to do next."),
+        Column("raised_at", INSTANT, "When."),
+        Column("run_id", TEXT, "The run that raised it."),
+        Column("cleared_at", INSTANT, "When it was cleared; null while it stands.", null=True),
+        Column("cleared_by", TEXT, "`tieout`, or the person who cleared it.", null=True),
+        Column("cleared_reason", TEXT, "Why.", null=True),
+    ),
+)
+
+MAINTENANCE = Table(
+    "ops.maintenance",
+    ("window_id",),
+    "Maintenance windows of the company that a person announced; documents wait while one is open.",
+    (
+        Column("window_id", TEXT, "Minted.", longest=20),
+        Column("starts_at", INSTANT, "From."),
+        Column("until_at", INSTANT, "Until; cut short when it is stopped earlier."),
+        Column("reason", TEXT, "Why."),
+        Column("author", TEXT, "Who announced it."),
+        Column("stopped_by", TEXT, "Who ended it early, if somebody did.", null=True),
+        Column("run_id", TEXT, "Run of the announcement."),
+    ),
+)
+
+EDITS = Table(
+    "ops.edits",
+    ("edit_id",),
+    "What people changed by hand: fields of planned documents, rows of mappings. Append-only; the newest edit of a field counts.",
+    (
+        Column("edit_id", TEXT, "Minted; sorts by time."),
+        Column(
+            "subject_code", TEXT, "`document`, `line` or `mapping`.", words=("document", "line", "mapping")
+        ),
+        Column("subject_ref", TEXT, "The document id, or the mapping's name."),
+        Column("line_no", WHOLE, "The line, for an edit of a line.", null=True),
+        Column("field", TEXT, "The column; of a mapping, the key of its row."),
+        Column("before", TEXT, "Value before.", null=True),
+        Column("after", TEXT, "Value after.", null=True),
+        Column("author", TEXT, "Who."),
+        Column("reason", TEXT, "Why."),
+        Column("at", INSTANT, "When."),
+        Column("run_id", TEXT, "Run."),
+    ),
+)
+
+QUOTA_FORECAST = Table(
+    "ops.quota_forecast",
+    ("month",),
+    "What the month will come to in API transactions, as of the newest plan or post.",
+    (
+        Column("month", TEXT, "YYYY-MM."),
+        Column("used_no", WHOLE, "Used so far."),
+        Column("planned_no", WHOLE, "One for each document that is planned."),
+        Column("pace_no", WHOLE, "What the days left will use at this month's pace so far."),
+        Column("forecast_no", WHOLE, "Their sum: the month's total."),
+        Column("limit_no", WHOLE, "What the contract includes; 0 if it is not watched."),
+        Column("at", INSTANT, "As of."),
+        Column("run_id", TEXT, "Run."),
+    ),
+)
+
+TABLES = (ALERTS, MAINTENANCE, EDITS, QUOTA_FORECAST)
