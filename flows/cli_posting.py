@@ -1,4 +1,4 @@
-"""Commands around posting: the outbox, alerts, maintenance windows, single rows of mappings."""
+"""Commands around posting: the outbox, alerts, maintenance windows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command()(outbox)
     app.command()(alerts)
     app.command()(maintenance)
-    app.command()(mapping)
 
 
 def outbox(
@@ -154,26 +153,6 @@ def maintenance(
         typer.echo(f"{count} window(s) ended; documents go with the next run.")
     else:
         raise InputError(f"There is no action '{action}'; choose show, start or stop.")
-
-
-def mapping(
-    name: Annotated[str, typer.Argument(help="The mapping: stores, items, accounts, taxes, tenders …")],
-    values: Annotated[list[str], typer.Argument(help="column=value …; the key columns say which row.")],
-    config: Config = Path("tieout.toml"),
-    reason: Reason = "",
-    author: Author = "",
-) -> None:
-    """Add a row to a mapping's file, or replace the row of the same key; the change is kept with a name and a reason."""
-    from flows.editing import add_mapping
-
-    if not author.strip() or not reason.strip():
-        raise InputError("`tieout mapping` needs --author and --reason; both are kept in ops.edits.")
-    pairs = [one.partition("=") for one in values]
-    if any(not sign for _, sign, _ in pairs):
-        raise InputError("Write values as column=value, e.g. sku=MUG-1 mode=map item_ref=MUG-1.")
-    given = {column.strip(): value.strip() for column, _, value in pairs}
-    for line in add_mapping(_house(config, None), name, given, author=author, reason=reason):
-        typer.echo(line)
 
 
 def _house(config: Path, as_of: str | None) -> Any:

@@ -1,11 +1,7 @@
-"""Changes a person makes to planned documents and to mappings: validated, kept with author and reason in `ops.edits`, hashed anew."""
+"""Changes a person makes to planned documents: validated, kept with author and reason in `ops.edits`, hashed anew."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import random
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows.mappings import load_mappings
-from tieout.errors import InputError, SettingsError
-from tieout.warehouse import outbox, runs
+from tieout.errors import InputError
+from tieout.warehouse import outbox
 from tieout.warehouse.moves import CONTENT_MAY_CHANGE
 from transforms.posting_content import EDITABLE, edited, rehashed
 
@@ -143,78 +138,6 @@ def keep(
         schema=table.polars_schema,
     )
     session.publish(table.name, table.checked(frame, at="of an edit"), key=table.key, mode="append")
-
-
-def add_mapping(house: House, name: str, values: Mapping[str, str], *, author: str, reason: str) -> list[str]:
-    """Add a row to a mapping's CSV file, or replace the row of the same key; the whole file must keep its contract, or nothing is written.
-
-    The change is kept in ops.edits. Raises `InputError` for an unknown mapping or column, `SettingsError` if the file would be broken.
-    """
-    table = ALL.get(f"mappings.{name}")
-    if table is None:
-        known = ", ".join(sorted(one.removeprefix("mappings.") for one in ALL if one.startswith("mappings.")))
-        raise InputError(f"There is no mapping '{name}'; choose one of {known}.")
-    strange = sorted(set(values) - set(table.polars_schema))
-    if strange:
-        raise InputError(f"{name}.csv has no column {strange[0]}; it has {', '.join(table.polars_schema)}.")
-    lacking = [one for one in table.key if one not in values]
-    if lacking:
-        raise InputError(
-            f"Say which row: {name}.csv is keyed by {', '.join(table.key)}; {lacking[0]} is missing."
-        )
-    folder = house.settings.path(house.settings.installation.mappings)
-    path = folder / f"{name}.csv"
-    before = path.read_text(encoding="utf-8-sig") if path.exists() else ",".join(table.polars_schema) + "\n"
-    reader = csv.DictReader(io.StringIO(before))
-    header = [*(reader.fieldnames or ()), *(one for one in values if one not in (reader.fieldnames or ()))]
-    rows = list(reader)
-    key = {one: values[one] for one in table.key}
-    old = next((row for row in rows if all((row.get(one) or "") == text for one, text in key.items())), None)
-    told = {one: (old or {}).get(one) or None for one in values if one not in table.key}
-    if old is None:
-        rows.append(dict(values))
-    else:
-        old.update(values)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, header, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    _write_sound(folder, path, out.getvalue(), before if path.exists() else None)
-    run_id = runs.new_run_id(now=house.clock(), rng=random.SystemRandom())
-    label = ", ".join(f"{one}={text}" for one, text in key.items())
-    edits = [
-        {"subject_ref": name, "line_no": None, "field": f"{label}: {one}", "before": was, "after": values[one] or None}
-        for one, was in told.items()
-        if (was or "") != values[one]
-    ]  # fmt: skip
-    if not edits:
-        return [f"{name}.csv has this row already; nothing was changed."]
-    with house.warehouse.write(run_id=run_id) as session:
-        keep(house, session, "mapping", edits, author=author, reason=reason, run_id=run_id)
-    verb = "replaced" if old is not None else "added"
-    return [f"{name}.csv: row {label} {verb}, by {author}: {reason}. The next plan uses it."]
-
-
-def _write_sound(folder: Any, path: Any, text: str, before: str | None) -> None:
-    """Write beside and rename; put the old text back if the mappings are no longer sound with it."""
-    _replace(path, text)
-    try:
-        load_mappings(folder)
-    except SettingsError:
-        if before is None:
-            path.unlink()
-        else:
-            _replace(path, before)
-        raise
-
-
-def _replace(path: Any, text: str) -> None:
-    beside = path.with_suffix(".csv.new")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _fits(subject: str, field: str, value: str) -> None:

@@ -40,15 +40,13 @@ MAINTENANCE = Table(
 EDITS = Table(
     "ops.edits",
     ("edit_id",),
-    "What people changed by hand: fields of planned documents, rows of mappings. Append-only; the newest edit of a field counts.",
+    "What people changed by hand on planned documents. Append-only; the newest edit of a field counts.",
     (
         Column("edit_id", TEXT, "Minted; sorts by time."),
-        Column(
-            "subject_code", TEXT, "`document`, `line` or `mapping`.", words=("document", "line", "mapping")
-        ),
-        Column("subject_ref", TEXT, "The document id, or the mapping's name."),
+        Column("subject_code", TEXT, "`document` or `line`.", words=("document", "line")),
+        Column("subject_ref", TEXT, "The document id."),
         Column("line_no", WHOLE, "The line, for an edit of a line.", null=True),
-        Column("field", TEXT, "The column; of a mapping, the key of its row."),
+        Column("field", TEXT, "The column."),
         Column("before", TEXT, "Value before.", null=True),
         Column("after", TEXT, "Value after.", null=True),
         Column("author", TEXT, "Who."),

@@ -1,9 +1,8 @@
-"""What a person does with waiting documents: look, explain, edit, decide, and change a row of a mapping; always on record."""
+"""What a person does with waiting documents: look, explain, edit, decide; always on record."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,13 @@ from typer.testing import CliRunner
 
 from flows import cli_posting
 from flows.cli import app
-from flows.editing import add_mapping
-from flows.mappings import load_mappings
 from flows.post import post
 from flows.waiting import Order, act, found
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import RefusedByIntacct, Unknown
-from tieout.errors import InputError, SettingsError
+from tieout.errors import InputError
 from tieout.warehouse import outbox
 
-ROOT = Path(__file__).resolve().parents[2]
 WHO = {"author": "Ada", "reason": "told by finance"}
 
 
@@ -161,34 +157,3 @@ def test_an_edit_that_cannot_be_is_refused_and_leaves_nothing(
     with pytest.raises(InputError, match="needs --author and --reason"):
         act(house, Order("edit", ["D1"], changes=["description=x"]))
     assert table(house, "ops.edits") == []
-
-
-# --- mappings ---------------------------------------------------------------------------------------------------
-def test_a_row_of_a_mapping_is_added_or_replaced_and_the_file_stays_sound(house: DeskHouse) -> None:
-    folder = house.settings.path(house.settings.installation.mappings)
-    shutil.copytree(ROOT / "data" / "mappings", folder)
-    rows = load_mappings(folder)["items"].height
-    add_mapping(
-        house, "items", {"storefront": "shop", "sku": "HAT-*", "mode": "map", "item_ref": "HAT"}, **WHO
-    )
-    add_mapping(
-        house, "items", {"storefront": "shop", "sku": "HAT-*", "mode": "map", "item_ref": "CAP"}, **WHO
-    )
-    items = load_mappings(folder)["items"]
-    assert items.height == rows + 1
-    hats = items.filter(items["sku"] == "HAT-*").row(0, named=True)
-    assert hats["item_ref"] == "CAP"
-    edits = [
-        (one["subject_ref"], one["field"], one["before"], one["after"]) for one in table(house, "ops.edits")
-    ]
-    assert edits[-1] == ("items", "storefront=shop, sku=HAT-*: item_ref", "HAT", "CAP")
-    before = (folder / "items.csv").read_bytes()
-    with pytest.raises(SettingsError):
-        add_mapping(house, "items", {"storefront": "shop", "sku": "BAD", "mode": "perhaps"}, **WHO)
-    with pytest.raises(InputError, match="no column"):
-        add_mapping(house, "items", {"storefront": "shop", "sku": "BAD", "colour": "red"}, **WHO)
-    with pytest.raises(InputError, match="keyed by"):
-        add_mapping(house, "items", {"sku": "BAD", "mode": "map"}, **WHO)
-    with pytest.raises(InputError, match="no mapping"):
-        add_mapping(house, "colours", {"sku": "BAD"}, **WHO)
-    assert (folder / "items.csv").read_bytes() == before
