@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from transforms import intacct, mapping
-from transforms.postings import Existing, Mappings, PostingPolicy
+from transforms.accounts import most_specific
+from transforms.postings import NO_CHANGES, Existing, Mappings, PostingPolicy
 from transforms.recognition import Owed, RecognitionPolicy, owed
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ def zones(house: House) -> Mapping[str, str]:
     return {entity.code: entity.time_zone for entity in house.settings.entities}
 
 
+def changes(house: House, orders: pl.DataFrame) -> pl.DataFrame:
+    """When each order last changed, as a date in its entity's zone, and whether it is cancelled."""
+    zone = pl.col("entity_code").replace_strict(dict(zones(house)), default="UTC", return_dtype=pl.String)
+    orders = most_specific(orders, house.mappings["stores"], ["storefront", "store_ref"], ["entity_code"])
+    parts = [
+        block.select(
+            "storefront",
+            "order_ref",
+            changed_on=pl.col("changed_at").dt.convert_time_zone(str(name)).dt.date(),
+            is_cancelled=pl.col("status_code") == "cancelled",
+        )
+        for (name,), block in orders.with_columns(zone=zone).group_by("zone", maintain_order=True)
+    ]
+    return pl.concat(parts) if parts else NO_CHANGES
+
+
 def posting_policy(house: House) -> PostingPolicy:
     """How documents are made, from the [intacct] section."""
     ledger = house.ledger
@@ -91,6 +108,8 @@ def posting_policy(house: House) -> PostingPolicy:
         due_days=ledger.terms_days,
         decimals=ledger.ledger_digits,
         number_longest=max(ledger.number_length, 8),
+        change_after_posting=ledger.change_after_posting,
+        summary_orders=ledger.summary_orders,
     )
 
 

@@ -33,6 +33,7 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         owing.posting_policy(house),
         run_id=run_id,
         planned_at=house.clock(),
+        changes=owing.changes(house, trade.orders),
     )
     documents = ALL["out.documents"].checked(made.documents, at="when planning")
     lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
@@ -47,7 +48,7 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         session.publish("recon.owed_lines", owed_lines, key=ALL["recon.owed_lines"].key, mode="replace")
         outbox.complete_orders(session)
         planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
-        _hold(house, session, run_id, held)
+        _hold(house, session, run_id, held, made.alive)
         for name, frame in (("ops.unplanned", made.unplanned), ("ops.found", made.found)):
             session.publish(name, ALL[name].checked(frame, at="when planning"), key=(), mode="replace")
         cost = quota.forecast(house, session)
@@ -86,12 +87,30 @@ def held_orders(session: Any) -> pl.DataFrame:
     )
 
 
-def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame) -> None:
-    """Documents planned on an earlier night for an order that is now held wait with it; they go again when it is released."""
+NO_LONGER_OWED = "no longer owed: its order was cancelled, changed or moved to another document; it goes again only if it is owed again"
+
+
+def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame, alive: pl.DataFrame) -> None:
+    """Documents planned on an earlier night for an order that is now held wait with it, and so does what is owed no more; they go again when
+    the order is released, or the document owed again. What did not come from a plan, such as an approved draft, is left alone."""
     waiting = session.fetch("ops.outbox", where={"state_code": ["planned", "held"]})
-    owners = session.fetch("out.documents", columns=["document_id", "storefront", "order_ref"])
-    mine = waiting.join(owners, on="document_id").join(
-        held.rename({"reason": "hold_reason"}), on=["storefront", "order_ref"], how="left"
+    owners = session.fetch(
+        "out.documents", columns=["document_id", "storefront", "order_ref", "kind_code", "run_id"]
+    ).rename({"run_id": "planned_by"})
+    plans = session.fetch("ops.runs", where={"stage": "plan"}, columns=["run_id"])["run_id"]
+    mine = (
+        waiting.join(owners, on="document_id")
+        .join(held.rename({"reason": "hold_reason"}), on=["storefront", "order_ref"], how="left")
+        .join(alive.with_columns(is_owed=pl.lit(value=True)), on="document_id", how="left")
+        .with_columns(
+            hold_reason=pl.when(
+                pl.col("is_owed").is_null()
+                & pl.col("kind_code").is_in(["invoice", "credit_memo", "receipt"])
+                & pl.col("planned_by").is_in(plans.implode())
+            )
+            .then(pl.lit(NO_LONGER_OWED))
+            .otherwise("hold_reason")
+        )
     )
     keep = mine.filter((pl.col("state_code") == "planned") & pl.col("hold_reason").is_not_null())
     for (reason,), block in keep.group_by("hold_reason"):

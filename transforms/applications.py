@@ -29,12 +29,7 @@ def apply_receipts(
     frame has `document_id`, `account_ref`, `method`, `received_on`; the second lines with `applies_to_id` (ours) or
     `applies_to_ref` (RECORDNO), and without either for money on account.
     """
-    receipts = most_specific(
-        receipts,
-        tenders.rename({"mode": "tender_mode"}),
-        ["storefront", "entity_code", "tender_code"],
-        ["tender_mode", "account_ref", "method"],
-    )
+    receipts = receipts.join(tendered(receipts, tenders), on="document_id", how="left", maintain_order="left")
     pool = _open_invoices(invoice_events, planned, existing)
     per_order = pool.group_by(_ORDER).agg(
         due=pl.col("due").sum(),
@@ -83,6 +78,16 @@ def apply_receipts(
             "document_id", pl.col("refusal").alias("reason_code")
         ),
     )
+
+
+def tendered(receipts: pl.DataFrame, tenders: pl.DataFrame) -> pl.DataFrame:
+    """`document_id`, `tender_mode`, `account_ref`, `method` of each receipt, by the mapping row that fits its tender best."""
+    return most_specific(
+        receipts,
+        tenders.rename({"mode": "tender_mode"}),
+        ["storefront", "entity_code", "tender_code"],
+        ["tender_mode", "account_ref", "method"],
+    ).select("document_id", "tender_mode", "account_ref", "method")
 
 
 def _refuse(receipts: pl.DataFrame, those: pl.DataFrame, code: str) -> pl.DataFrame:

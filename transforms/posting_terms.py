@@ -106,7 +106,7 @@ FOUND_SCHEMA: Final[dict[str, pl.DataType]] = {
 SENTENCES: Final[Mapping[str, str]] = {
     "already_in_intacct": "Intacct has it under this number; nothing to do.",
     "already_planned": "It is in the outbox already; look at its state there.",
-    "changed_after_posting": "What is owed changed after it was sent; correct the document in Intacct, or post the difference by hand.",
+    "changed_after_posting": "What is owed changed after it was sent, and the difference is not posted by itself; correct the document in Intacct, or post the difference by hand.",
     "cancelled_by_hand": "A person cancelled this document in the outbox; it is not planned again.",
     "before_go_live": "Dated before posting starts; it belongs to what was there before.",
     "held": "A row rule holds the order back; mend what its finding says, then run again.",
@@ -141,6 +141,8 @@ class PostingPolicy:
     exceeds open invoices by is held, or put on account. `item_dimension`: lines carry the Intacct item.
     `customer_number` is a regular expression whose first group is the part of a customer's number that makes the id, after
     `customer_prefix` (`customer_prefixes` per storefront); numbers it does not fit are taken whole.
+    What changed after it was posted is posted as a `difference`, or told and left to a person (`hold`). A summary answers at most
+    `summary_orders` events.
     """
 
     namespace: str = "tieout"
@@ -160,6 +162,8 @@ class PostingPolicy:
     customer_longest: int = 20
     customer_number: str = r"^(?:C-?)?(\d+)$"
     description: str = "Web order "
+    change_after_posting: Literal["difference", "hold"] = "difference"
+    summary_orders: int = 500
 
 
 class Mappings(NamedTuple):
@@ -192,7 +196,8 @@ class Existing(NamedTuple):
 class Plan(NamedTuple):
     """`documents` and `lines` (out.documents, out.document_lines) that are new or changed; `unplanned` events with reason_code;
         `rounded`: what Intacct's decimals took away per document; `found`: what Intacct holds already, with its key, for the crosswalk; `orders`
-    (out.document_orders): the orders each document answers, and for how much.
+    (out.document_orders): the orders each document answers, and for how much; `alive`: ids (`document_id`) of all documents that are owed, planned
+    before or now. A document that waits and is not among them is owed no more.
     """
 
     documents: pl.DataFrame
@@ -201,3 +206,4 @@ class Plan(NamedTuple):
     rounded: pl.DataFrame
     found: pl.DataFrame
     orders: pl.DataFrame
+    alive: pl.DataFrame

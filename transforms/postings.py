@@ -12,7 +12,7 @@ import polars as pl
 
 from tieout.money import known_currencies
 from transforms.accounts import most_specific
-from transforms.applications import apply_receipts
+from transforms.applications import apply_receipts, tendered
 from transforms.identity import fitted, minted
 from transforms.posting_content import finished, parts_by_order
 from transforms.posting_customers import customer_documents, with_customer_ids
@@ -27,11 +27,21 @@ from transforms.posting_terms import (
     Plan,
     PostingPolicy,
 )
+from transforms.revisions import cancelled_sales, difference_lines, posted, with_differences
 from transforms.running import running
 from transforms.shares import rounded_to
+from transforms.summaries import assigned, folded_documents, folded_lines, summary_receipts, with_summaries
 
 __all__ = ["Existing", "Mappings", "Plan", "PostingPolicy", "plan"]
 
+NO_CHANGES: Final = pl.DataFrame(
+    schema={
+        "storefront": pl.String,
+        "order_ref": pl.String,
+        "changed_on": pl.Date,
+        "is_cancelled": pl.Boolean,
+    }
+)
 _KIND_OF_EVENT: Final = {"sale": "invoice", "credit": "credit_memo", "receipt": "receipt"}
 
 
@@ -46,50 +56,84 @@ def plan(
     *,
     run_id: str,
     planned_at: datetime,
+    changes: pl.DataFrame = NO_CHANGES,
 ) -> Plan:
     """The difference between what Intacct is owed and what it has, or is about to be sent, as documents.
 
-    `held_orders` has `storefront`, `order_ref` and, if wished, `reason`. Customers are planned only for documents of this plan.
+    `held_orders` has `storefront`, `order_ref` and, if wished, `reason`; `changes` says of orders when they last changed (`changed_on`) and
+    whether they are cancelled (`is_cancelled`). Customers are planned only for documents of this plan.
     Pure: the same arguments give the same plan, whatever the order of their rows.
     """
+    gone = cancelled_sales(existing, owed, changes, dict(owed.schema))
+    owed = pl.concat([owed.with_columns(kept_customer_id=pl.lit(None, dtype=pl.String)), gone])
     events = _named(owed, mappings.stores, existing, policy)
-    events = with_customer_ids(events, customers, existing, policy)
+    events = with_customer_ids(events, customers, existing, policy).with_columns(
+        customer_id=pl.when("is_summary")
+        .then("guest_customer_id")
+        .otherwise(pl.coalesce("kept_customer_id", "customer_id"))
+    )
     events = _rounded(events, policy)
     events = _judged(events, existing, held_orders, policy)
+    events = with_differences(events, existing, changes, policy)
+    papers = events.filter((pl.col("kind_code") != "receipt") & pl.col("reason_code").is_null())
     lines, unmapped = document_lines(
-        events.filter((pl.col("kind_code") != "receipt") & pl.col("reason_code").is_null()),
+        papers.with_columns(planned_minor=pl.coalesce("full_minor", "planned_minor")),
         owed_lines,
         mappings,
         item_dimension=policy.item_dimension,
     )
     events = _with_reason(events, unmapped)
-    invoices = events.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
-    money = events.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())
+    lines = difference_lines(lines, papers, existing)
+    singly = events.filter(~pl.col("is_summary"))
+    invoices = singly.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
+    money = singly.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())
     # A receipt that is planned afresh no longer pays what it paid before.
-    existing = existing._replace(lines=existing.lines.join(money, on="document_id", how="anti"))
+    standing = existing._replace(lines=existing.lines.join(money, on="document_id", how="anti"))
     receipts, applications, refused = apply_receipts(
         money,
-        events.filter(pl.col("kind_code") == "invoice"),
+        singly.filter(pl.col("kind_code") == "invoice"),
         invoices,
-        existing,
+        standing,
         mappings.tenders,
         policy,
     )
-    events = _with_reason(events, refused).join(receipts, on="document_id", how="left", maintain_order="left")
+    together, pays, turned_down = summary_receipts(
+        events, tendered(events.filter(pl.col("is_summary") & (pl.col("kind_code") == "receipt")), mappings.tenders), policy
+    )  # fmt: skip
+    events = _with_reason(events, pl.concat([refused, turned_down]))
+    events = events.join(pl.concat([receipts, together]), on="document_id", how="left", maintain_order="left")
+    events = assigned(events, existing, policy)
     drafts = events.filter(pl.col("reason_code").is_null())
-    lines = pl.concat([lines, applications], how="diagonal").join(
-        drafts.select("document_id"), on="document_id", how="semi"
+    pays = pays.join(
+        events.select(pl.col("document_id").alias("pays_id"), pl.col("target_id").alias("applies_to_id")),
+        on="pays_id",
     )
+    alone = drafts.filter(~pl.col("is_summary"))
+    own = pl.concat([lines, applications], how="diagonal").join(
+        alone.select("document_id"), on="document_id", how="semi"
+    )
+    lines = pl.concat([own, folded_lines(lines, pays, drafts)], how="diagonal")
     documents = pl.concat(
-        [customer_documents(drafts, customers, existing, policy), _documents(drafts, policy)], how="diagonal"
+        [
+            customer_documents(drafts, customers, existing, policy),
+            _documents(alone, policy),
+            folded_documents(drafts, existing, policy),
+        ],
+        how="diagonal",
     )
     documents, lines = finished(documents, lines, existing.edits, run_id, planned_at)
+    alive = pl.concat(
+        [documents.select("document_id"), events.filter(~pl.col("is_summary")).select("document_id")]
+    )
     same = documents.join(
         existing.documents.select("document_id", "content_sha256"), on=["document_id", "content_sha256"]
     )
-    events = _with_reason(events, same.select("document_id", pl.lit("already_planned").alias("reason_code")))
+    known = drafts.join(same.select(target_id="document_id"), on="target_id", how="semi")
+    events = _with_reason(events, known.select("document_id", pl.lit("already_planned").alias("reason_code")))
     documents = documents.join(same, on="document_id", how="anti")
     lines = lines.join(same, on="document_id", how="anti")
+    drafts = drafts.with_columns(document_id="target_id")
+    events = events.with_columns(document_id="target_id")
     return Plan(
         documents,
         lines,
@@ -97,6 +141,7 @@ def plan(
         _rounded_away(events, documents),
         _found(events),
         parts_by_order(drafts, documents),
+        alive.unique(maintain_order=True),
     )
 
 
@@ -126,7 +171,7 @@ def _named(
         events,
         stores,
         ["storefront", "store_ref"],
-        ["location_code", "department_code", "invoice_prefix", "guest_customer_id"],
+        ["location_code", "department_code", "invoice_prefix", "guest_customer_id", "posting_code"],
     )
     known = existing.documents.select(
         "document_id",
@@ -137,8 +182,18 @@ def _named(
         pl.col("content_sha256").alias("known_sha256"),
     )
     events = events.join(known, on="document_id", how="left", maintain_order="left")
-    return pl.concat([_numbered(events, policy), _referenced(events, policy)], how="diagonal").sort(
-        "storefront", "order_ref", "kind_code", "owed_at", "event_ref"
+    events = with_summaries(events, existing).join(
+        posted(existing), on=["storefront", "order_ref", "event_code", "event_ref"], how="left", maintain_order="left"
+    )  # fmt: skip
+    events = events.with_columns(
+        posted_minor=pl.when("is_summary").then("known_minor").otherwise(pl.coalesce("posted_minor", "known_minor")),
+        full_minor=pl.lit(None, dtype=pl.Int64),
+    )  # fmt: skip
+    # A summary has a number of its own; until then its events must not take one from the orders.
+    return (
+        pl.concat([_numbered(events, policy), _referenced(events, policy)], how="diagonal")
+        .with_columns(number=pl.when("is_summary").then("document_id").otherwise("number"))
+        .sort("storefront", "order_ref", "kind_code", "owed_at", "event_ref")
     )
 
 
@@ -243,7 +298,7 @@ def _judged(
     paper = pl.col("kind_code") != "receipt"
     early = paper & (pl.col("owed_on") < pl.lit(policy.posting_starts_on, dtype=pl.Date))
     state = pl.col("state_code")
-    alters = pl.col("known_minor") != pl.col("planned_minor")
+    alters = pl.col("posted_minor") != pl.col("planned_minor")
     sent = state.is_in(["accepted", "sending", "unknown"])
     twins = (
         pl.struct("kind_code", "number").is_duplicated() & state.is_null() & pl.col("number").is_not_null()
@@ -253,7 +308,7 @@ def _judged(
         (sent & alters, "changed_after_posting"),
         (state == "accepted", "already_in_intacct"),
         (sent, "already_planned"),
-        (~paper & state.is_not_null() & ~alters, "already_planned"),
+        (~paper & state.is_not_null() & ~alters & ~pl.col("is_summary"), "already_planned"),
         (pl.col("found_key").is_not_null(), "already_in_intacct"),
         (early, "before_go_live"),
         (pl.col("is_held").fill_null(value=False), "held"),
@@ -308,7 +363,9 @@ def _unplanned(events: pl.DataFrame) -> pl.DataFrame:
     return (
         events.filter(pl.col("reason_code").is_not_null())
         .with_columns(
-            amount_minor=pl.col("total_minor"), sentence=pl.col("reason_code").replace_strict(dict(SENTENCES))
+            amount_minor=pl.col("total_minor"),
+            kind_code=pl.col("event_code").replace_strict(_KIND_OF_EVENT),
+            sentence=pl.col("reason_code").replace_strict(dict(SENTENCES)),
         )
         .select(*UNPLANNED_SCHEMA)
         .cast(UNPLANNED_SCHEMA)  # type: ignore[arg-type]
@@ -321,7 +378,9 @@ def _rounded_away(events: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame
         events.join(documents.select("document_id"), on="document_id", how="semi")
         .filter(pl.col("total_minor") != pl.col("planned_minor"))
         .with_columns(
-            owed_minor=pl.col("total_minor"), rounded_minor=pl.col("total_minor") - pl.col("planned_minor")
+            owed_minor=pl.col("total_minor"),
+            kind_code=pl.col("event_code").replace_strict(_KIND_OF_EVENT),
+            rounded_minor=pl.col("total_minor") - pl.col("planned_minor"),
         )
         .select(*ROUNDED_SCHEMA)
         .cast(ROUNDED_SCHEMA)  # type: ignore[arg-type]

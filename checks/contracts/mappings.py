@@ -29,7 +29,20 @@ STORES = Table(
         Column("location_code", TEXT, "Intacct location for lines.", null=True),
         Column("department_code", TEXT, "Intacct department for lines.", null=True),
         Column("invoice_prefix", TEXT, "Prefix of invoice numbers.", null=True),
-        Column("guest_customer_id", TEXT, "Customer for guests.", null=True, longest=20),
+        Column(
+            "guest_customer_id",
+            TEXT,
+            "Customer for guests, and for summary documents.",
+            null=True,
+            longest=20,
+        ),
+        Column(
+            "posting_code",
+            TEXT,
+            "`order` (also when empty): one document per order and event; `summary`: one per store, day, currency and tender.",
+            null=True,
+            words=("order", "summary"),
+        ),
         _NOTE,
     ),
 )

@@ -97,6 +97,8 @@ class Intacct(Section):
     posting_starts_on: date | None = None
     batch_size: Annotated[int, Field(ge=1, le=99)] = 90
     transaction: bool = False
+    change_after_posting: Literal["difference", "hold"] = "difference"
+    summary_orders: Annotated[int, Field(ge=1, le=5000)] = 500
     workers: Annotated[int, Field(ge=1, le=10)] = 1
     styles: Mapping[
         Literal["customer", "invoice", "credit_memo", "receipt", "journal"], Literal["legacy", "generic"]
