@@ -37,7 +37,7 @@ demo: $(READY)  ## A seeded shop's night twice and a month's close, against stan
 	@$(BIN)/tieout demo --orders $(ORDERS)
 
 test: check  ## Everything CI runs: lint, types, floor plan, all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## Lint, types and the floor plan
 	@$(BIN)/ruff check .

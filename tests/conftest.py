@@ -1,0 +1,29 @@
+"""The order of files in a whole run: the longest begin first, so that no worker waits for one that began last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+LONG = (
+    "prefect",
+    "nightly",
+    "closing",
+    "writeback",
+    "posting",
+    "soak",
+    "extract",
+    "bench",
+    "files",
+    "stock",
+    "sandbox",
+)
+"""Folders by how long their longest file takes; all others are short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files stay together and in their own order: some of them tell a story from test to test."""
+    places = {folder: at for at, folder in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(HERE).parts[0], len(LONG)))
