@@ -122,6 +122,16 @@ def test_a_write_off_drafts_a_journal_that_somebody_else_approves(house: House) 
     with pytest.raises(InputError, match="another person approves it"):
         deciding.approve(house, draft, reason="seen", author="ann")
     deciding.approve(house, draft, reason="seen", author="bob")
+    with house.warehouse.read() as session:
+        (planned,) = session.fetch("out.documents").to_dicts()
+        lines = (
+            session.fetch("out.document_lines").sort("line_no").select("account_code", "amount_minor").rows()
+        )
+        states = session.fetch("ops.outbox").select("document_id", "state_code").rows()
+    assert (planned["kind_code"], planned["account_ref"], planned["entity_code"]) == ("journal", "GJ", "E100")
+    assert (planned["document_id"], planned["number"], planned["document_on"]) == (draft, draft, NOW.date())
+    assert lines == [("6900", -100), ("1200", 100)]
+    assert states == [(draft, "planned")]
     again = publish()
     assert again.select("draft_id", "state_code").rows() == [(draft, "approved")], (
         "approval changes no draft's name"
