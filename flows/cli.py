@@ -94,7 +94,9 @@ def doctor(config: Config = Path("tieout.toml"), as_of: AsOf = None) -> None:
 def run(
     stage: Annotated[
         str,
-        typer.Argument(help="extract, stage, check, plan, post, confirm, stock, reconcile, report, nightly."),
+        typer.Argument(
+            help="extract, stage, check, plan, post, confirm, stock, writeback, reconcile, report, nightly."
+        ),
     ],
     config: Config = Path("tieout.toml"),
     source: Annotated[list[str] | None, typer.Option("--source", help="extract: only this source.")] = None,

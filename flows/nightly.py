@@ -16,6 +16,7 @@ from flows.running import run_stage
 from flows.stage import stage
 from flows.stock import publish_stock
 from flows.wiring import House
+from flows.writeback import write_back
 from tieout.errors import Refused, Stopped
 
 Runner = Callable[..., dict[str, Any]]
@@ -28,6 +29,7 @@ STAGES: dict[str, Callable[..., dict[str, Any]]] = {
     "post": post,
     "confirm": confirm,
     "stock": publish_stock,
+    "writeback": write_back,
     "reconcile": reconcile,
     "report": report,
 }
@@ -79,6 +81,9 @@ def nightly(
             code = max(code, fault.exit_code)
     step("stock")
     problems += done["stock"].get("errors", [])
+    step("writeback")
+    problems += done["writeback"]["errors"]
+    code = max(code, done["writeback"]["exit_code"])
     step("reconcile", period=period)
     step("report", period=period)
     house.warehouse.publish_snapshot()

@@ -118,6 +118,12 @@ def stock(config: str = "tieout.toml") -> dict[str, Any]:
     return _one("stock", config)
 
 
+@flow(name="writeback")
+def writeback(config: str = "tieout.toml") -> dict[str, Any]:
+    """Tell the storefronts what the ledger owns, by change."""
+    return _one("writeback", config)
+
+
 @flow(name="reconcile")
 def reconcile(config: str = "tieout.toml", period: str | None = None) -> dict[str, Any]:
     """Compare both sides and prove the footing."""
@@ -206,6 +212,7 @@ FLOWS: dict[str, Any] = {
     "post": post,
     "confirm": confirm,
     "stock": stock,
+    "writeback": writeback,
     "reconcile": reconcile,
     "report": report,
     "nightly": nightly,

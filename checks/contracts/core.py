@@ -276,6 +276,21 @@ _LEDGER = (
     Column("base_currency", TEXT, "Base currency of the entity.", null=True, longest=3),
 )
 
+PRICES = Table(
+    "core.prices",
+    ("price_list_ref", "item_ref"),
+    "Prices the ledger keeps, by price list and item. The currency of a list is told by price_lists.csv.",
+    (
+        Column("price_list_ref", TEXT, "Price list; `BASE` for the base price of the item itself."),
+        Column("item_ref", TEXT, "ITEMID."),
+        Column("amount", PRICE, "Price of one unit, in major units."),
+        Column("is_active", FLAG, "Whether the item is active."),
+        Column("changed_at", INSTANT, "WHENMODIFIED.", null=True),
+        PAYLOAD,
+        RUN,
+    ),
+)
+
 AR_INVOICES = Table(
     "core.ar_invoices",
     ("invoice_ref",),
@@ -406,6 +421,7 @@ TABLES = (
     REDUCTIONS,
     CUSTOMERS,
     STOCK,
+    PRICES,
     AR_INVOICES,
     AR_LINES,
     AR_ADJUSTMENTS,

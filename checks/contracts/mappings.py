@@ -169,6 +169,21 @@ KITS = Table(
         _NOTE,
     ),
 )
+PRICE_LISTS = Table(
+    "mappings.price_lists",
+    ("storefront", "price_list_ref"),
+    "Which price list of the ledger a storefront sells by, in which currency and to which customers.",
+    (
+        _STOREFRONT,
+        Column("price_list_ref", TEXT, "Price list; `BASE` for the base price of items."),
+        _MODE,
+        Column("currency", TEXT, "ISO 4217 code its prices are in.", longest=3),
+        Column(
+            "level", TEXT, "The storefront's customer group that pays it; empty for everybody.", null=True
+        ),
+        _NOTE,
+    ),
+)
 STOCK_SHARES = Table(
     "mappings.stock_shares",
     ("warehouse_ref", "storefront"),
@@ -221,5 +236,6 @@ TABLES = (
     BUFFERS,
     KITS,
     STOCK_SHARES,
+    PRICE_LISTS,
     CORRECTIONS,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.contracts.table import FLAG, INSTANT, MINOR, TEXT, WHOLE, Column, Table
-from tieout.vocabulary import OUTBOX_STATES, SEVERITIES
+from tieout.vocabulary import OUTBOX_STATES, OWNED_FIELDS, SEVERITIES, WRITE_OUTCOMES
 
 RUNS = Table(
     "ops.runs",
@@ -183,6 +183,27 @@ STOCK_CHECKS = Table(
     ),
 )
 
+WRITES = Table(
+    "ops.writes",
+    ("run_id", "storefront", "field", "key"),
+    "Every value written back to a storefront, or refused, or that the storefront has no place for. Append-only.",
+    (
+        Column("run_id", TEXT, "Run."),
+        Column("storefront", TEXT, "Storefront."),
+        Column("field", TEXT, "What was written.", words=tuple(OWNED_FIELDS)),
+        Column("key", TEXT, "Names the value for ever: what makes a repeat a repeat.", longest=60),
+        Column("subject_ref", TEXT, "The storefront's record: order, customer or SKU."),
+        Column("order_number", TEXT, "The order's number, for fields of orders.", null=True),
+        Column("value", TEXT, "The value, as JSON."),
+        Column("content_sha256", TEXT, "Its hash; the same value is not written twice.", longest=64),
+        Column("outcome", TEXT, "What became of it.", words=WRITE_OUTCOMES),
+        Column("before", TEXT, "What the storefront showed before.", null=True),
+        Column("after", TEXT, "What it shows now.", null=True),
+        Column("detail", TEXT, "Why, if refused or unsupported.", null=True),
+        Column("at", INSTANT, "When."),
+    ),
+)
+
 MAPPING_CHANGES = Table(
     "ops.mapping_changes",
     ("run_id", "mapping", "code"),
@@ -289,5 +310,6 @@ TABLES = (
     STOCK_WRITES,
     STOCK_CHECKS,
     MAPPING_CHANGES,
+    WRITES,
     CLOSES,
 )

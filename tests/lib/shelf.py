@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from checks.contracts import ALL
+from checks.contracts import ALL, landing
 from flows.wiring import House
 from tieout.connectors.writes import (
     REFUSED,
@@ -103,6 +104,21 @@ class ShelfHouse(House):
                 table, contract.checked(contract.shaped(frame), at="in a test"), key=contract.key, mode=mode
             )  # type: ignore[arg-type]
 
+    def customers(self, *ids: str, inactive: tuple[str, ...] = ()) -> None:
+        """Customers the ledger was last read to hold."""
+        rows = [
+            {
+                "source": "intacct", "subject": "CUSTOMER", "native_ref": one, "version_no": None, "updated_at": NOW,
+                "payload": json.dumps({"RECORDNO": one, "CUSTOMERID": one, "NAME": one, "STATUS": "inactive" if one in inactive else "active"}),
+                "payload_sha256": one, "problem": None, "fetched_at": NOW, "run_id": "test", "landing_no": 1,
+            }
+            for one in ids
+        ]  # fmt: skip
+        contract = landing("intacct", "CUSTOMER")
+        frame = contract.checked(pl.DataFrame(rows, schema=contract.polars_schema), at="in a test")
+        with self.warehouse.write(run_id="test") as session:
+            session.publish(contract.name, frame, key=contract.key, mode="append")
+
     def table(self, name: str) -> pl.DataFrame:
         """What the warehouse holds."""
         with self.warehouse.read() as session:
@@ -113,15 +129,17 @@ def shelf_house(
     folder: Path,
     *,
     fronts: tuple[str, ...] = ("shop",),
+    front: Mapping[str, Any] | None = None,
     mappings: Mapping[str, pl.DataFrame] | None = None,
     **sections: Any,
 ) -> ShelfHouse:
     """An empty house with storefronts of memory that take stock; `mappings` replace empty ones, `sections` are parts of tieout.toml."""
-    front = {
+    given = {
         "kind": "commercetools", "api_url": "https://api.example", "auth_url": "https://auth.example", "project_key": "p",
         "client_id": "c", "client_secret": "env:SECRET", "writes_stock": True,
+        **(front or {}),
     }  # fmt: skip
-    settings = parse({"storefronts": dict.fromkeys(fronts, front), **sections}, folder=folder)
+    settings = parse({"storefronts": dict.fromkeys(fronts, given), **sections}, folder=folder)
     moments = iter(NOW + timedelta(milliseconds=n) for n in range(1_000_000))
     house = ShelfHouse(settings=settings, environment={}, clock=lambda: next(moments))
     house.fronts = {name: Memory() for name in fronts}

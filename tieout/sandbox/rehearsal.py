@@ -126,9 +126,10 @@ class Rehearsal:
             return int(books.create(name, fields, entity, at=at, user="previous"))
 
         with gateway.seeding():
-            for item, name in self.world.stock_items():
+            for item, name, price in self.world.stock_items():
                 if item not in books.items:
-                    books.create("ITEM", {"ITEMID": item, "NAME": name, "ITEMTYPE": "Inventory"}, None)
+                    fields = {"ITEMID": item, "NAME": name, "ITEMTYPE": "Inventory", "BASEPRICE": price}
+                    books.create("ITEM", fields, None)
             for shelf in self.world.shelves:
                 books.set_stock(shelf.sku, shelf.channel, shelf.on_hand, shelf.on_order, shelf.allocated)
             if self.with_ledger:

@@ -29,6 +29,7 @@ from tieout.settings.calendars import Calendar
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.storefronts import Storefront
+from tieout.settings.writing import Ownership
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 
@@ -146,6 +147,7 @@ class Settings(Section):
     storefronts: Mapping[Name, Storefront] = {}
     reconciliation: Reconciliation = Reconciliation()
     stock: Stock = Stock()
+    ownership: Ownership = Ownership()
     checks: Checks = Checks()
     folder: Path = Path()
 
@@ -160,6 +162,14 @@ class Settings(Section):
             raise ValueError(f"no calendar '{lost[0]}' in [calendars]; add it, or use month")
         if "intacct" in self.storefronts:
             raise ValueError("a storefront cannot be called 'intacct'; that is the ledger's name")
+        for name, front in self.storefronts.items():
+            asked = [*front.writes_back, *(["stock"] if front.writes_stock else [])]
+            against = [field for field in asked if self.ownership.of(field) != "intacct"]
+            if against:
+                raise ValueError(
+                    f"{against[0]} belongs to the storefront by [ownership], so it is not written to {name}; take it out of "
+                    "what is written there, or give it to intacct"
+                )
         return self
 
     def path(self, part: Path) -> Path:

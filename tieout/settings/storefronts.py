@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tieout.settings.section import Basis, Section
+from tieout.settings.writing import Field as OwnedField
 
 
 class CommonStorefront(Section):
@@ -28,6 +29,7 @@ class CommonStorefront(Section):
     cutoff: Basis = "shipped"
     lag_minutes: Annotated[int, Field(ge=0, le=10_080)] = 5
     writes_stock: bool = False
+    writes_back: tuple[OwnedField, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> CommonStorefront:

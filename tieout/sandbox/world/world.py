@@ -292,9 +292,9 @@ class World:
         contact = {"PRINTAS": name, "EMAIL1": email}
         return {"CUSTOMERID": customer_id, "NAME": name, "DISPLAYCONTACT": contact}
 
-    def stock_items(self) -> list[tuple[str, str]]:
-        """(item id, name) of everything kept in stock."""
-        return [(item.sku, item.name) for item in stock.ITEMS]
+    def stock_items(self) -> list[tuple[str, str, str]]:
+        """(item id, name, base price in dollars) of everything kept in stock."""
+        return [(item.sku, item.name, f"{item.cents // 100}.{item.cents % 100:02d}") for item in stock.ITEMS]
 
     # ---- the answer key --------------------------------------------------------------------------------------
 

@@ -1,0 +1,28 @@
+"""What may be written to storefronts: the table of which side owns which field."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tieout.settings.section import Section
+
+Owner = Literal["intacct", "storefront"]
+Field = Literal[
+    "price", "order.document", "order.paid_state", "order.status", "order.shipment", "customer.account"
+]
+
+
+class Ownership(Section):
+    """The table of record: which side owns a field that both sides have. Only what Intacct owns may be written to a storefront."""
+
+    stock: Owner = "intacct"
+    price: Owner = "intacct"
+    order_document: Owner = "intacct"
+    order_paid_state: Owner = "intacct"
+    order_status: Owner = "storefront"
+    order_shipment: Owner = "storefront"
+    customer_account: Owner = "intacct"
+
+    def of(self, field: str) -> str:
+        """The owner of a field of `vocabulary.OWNED_FIELDS`."""
+        return str(getattr(self, field.replace(".", "_")))
