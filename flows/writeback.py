@@ -56,7 +56,7 @@ def wanted_fields(house: House) -> dict[str, tuple[str, ...]]:
 
 def refuse_unless_owned(house: House, name: str, field: str) -> None:
     """Raises `InputError` unless [ownership] gives the field to Intacct."""
-    owner = house.settings.ownership.of(field)
+    owner = house.settings.owner(field)
     if owner != "intacct":
         raise InputError(
             f"{field} belongs to the storefront by [ownership], so nothing is written to it at {name}; "

@@ -164,13 +164,26 @@ class Settings(Section):
             raise ValueError("a storefront cannot be called 'intacct'; that is the ledger's name")
         for name, front in self.storefronts.items():
             asked = [*front.writes_back, *(["stock"] if front.writes_stock else [])]
-            against = [field for field in asked if self.ownership.of(field) != "intacct"]
+            against = [field for field in asked if self.owner(field) != "intacct"]
             if against:
                 raise ValueError(
                     f"{against[0]} belongs to the storefront by [ownership], so it is not written to {name}; take it out of "
                     "what is written there, or give it to intacct"
                 )
         return self
+
+    def owner(self, field: str) -> str:
+        """Which side owns a field of `vocabulary.OWNED_FIELDS`. Raises `KeyError` for any other."""
+        table = self.ownership
+        return {
+            "stock": table.stock,
+            "price": table.price,
+            "order.document": table.order_document,
+            "order.paid_state": table.order_paid_state,
+            "order.status": table.order_status,
+            "order.shipment": table.order_shipment,
+            "customer.account": table.customer_account,
+        }[field]
 
     def path(self, part: Path) -> Path:
         """A path of the file, relative to the folder the file stands in."""

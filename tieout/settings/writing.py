@@ -22,7 +22,3 @@ class Ownership(Section):
     order_status: Owner = "storefront"
     order_shipment: Owner = "storefront"
     customer_account: Owner = "intacct"
-
-    def of(self, field: str) -> str:
-        """The owner of a field of `vocabulary.OWNED_FIELDS`."""
-        return str(getattr(self, field.replace(".", "_")))
