@@ -87,12 +87,19 @@ FIELDS: dict[str, list[str]] = {
         "WHENMODIFIED",
     ],
     "GLDETAIL": _ENTRY.split(),
+    "ITEM": ["RECORDNO", "ITEMID", "NAME", "STATUS", "BASEPRICE", "WHENMODIFIED"],
 }
 
 
-def subjects_of(ledger: Intacct) -> tuple[str, ...]:
-    """The objects that are read, headers before what hangs on them."""
-    return tuple(name for name in INTACCT_SUBJECTS if name != "GLDETAIL" or ledger.reads_general_ledger)
+def subjects_of(ledger: Intacct, *, prices: bool = False) -> tuple[str, ...]:
+    """The objects that are read, headers before what hangs on them; each page costs an API transaction, so items are read only where
+    their prices are written back."""
+    left_out = {"GLDETAIL": not ledger.reads_general_ledger, "ITEM": not prices}
+    return tuple(name for name in INTACCT_SUBJECTS if not left_out.get(name, False))
+
+
+def _writes_prices(house: House) -> bool:
+    return any("price" in front.writes_back for front in house.settings.storefronts.values())
 
 
 def condition_of(subject: str, ledger: Intacct) -> Filter | None:
@@ -119,7 +126,7 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
     look_back = timedelta(minutes=house.ledger.look_back_minutes)
     tallies = []
     try:
-        for subject in subjects_of(house.ledger):
+        for subject in subjects_of(house.ledger, prices=_writes_prices(house)):
             tally = Tally("intacct", subject)
             tallies.append(tally)
             mark = None if full else marks.get(("intacct", subject))

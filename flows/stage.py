@@ -84,7 +84,7 @@ def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
 
 def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
     """The ledger's objects, headers before what hangs on them."""
-    from transforms import intacct, intacct_general_ledger
+    from transforms import intacct, intacct_general_ledger, intacct_prices
 
     minutes = house.ledger.gmt_offset_minutes
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
@@ -124,6 +124,7 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         "ARPYMT": lambda raw, _: intacct.ar_receipts(raw, run_id=run_id, gmt_offset=offset),
         "ARPYMTDETAIL": applications,
         "GLDETAIL": entries,
+        "ITEM": lambda raw, _: intacct_prices.base_prices(raw, run_id=run_id, gmt_offset=offset),
         "stock_totals": lambda raw, _: intacct.stock(raw, run_id=run_id, totals=totals),
     }
 

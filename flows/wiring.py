@@ -33,6 +33,7 @@ INTACCT_SUBJECTS = (
     "ARPYMT",
     "ARPYMTDETAIL",
     "GLDETAIL",
+    "ITEM",
 )
 
 

@@ -19,7 +19,6 @@ from tieout.connectors.writes import (
     OrderStatus,
     PaidState,
     Price,
-    Shipment,
     Write,
 )
 from tieout.errors import ConnectorError, InputError, Refused
@@ -194,22 +193,10 @@ def _documents(row: Mapping[str, Any], value: Mapping[str, Any]) -> Write:
     return LedgerDocuments(**_of_order(row), documents=documents)
 
 
-def _shipment(row: Mapping[str, Any], value: Mapping[str, Any]) -> Write:
-    return Shipment(
-        **_of_order(row),
-        shipment_ref=value["shipment_ref"],
-        carrier=value["carrier"],
-        tracking_number=value["tracking_number"],
-        shipped_at=_day(value["shipped_on"]),
-        is_whole=value["is_whole"],
-    )
-
-
 _WRITES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Write]] = {
     "order.document": _documents,
     "order.paid_state": lambda row, value: PaidState(**_of_order(row), state=value["state"]),
     "order.status": lambda row, value: OrderStatus(**_of_order(row), status_code=value["status_code"]),
-    "order.shipment": _shipment,
     "price": lambda row, value: Price(
         key=row["key"],
         sku=value["sku"],

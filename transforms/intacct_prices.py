@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.intacct import _Reading, _stamp
+from transforms.intacct import Reading, stamp
 from transforms.staged import Staged
 
 BASE_LIST: Final = "BASE"
@@ -19,7 +19,7 @@ _PRICE: Final = pl.Decimal(28, 12)
 
 def base_prices(raw: pl.DataFrame, *, run_id: str, gmt_offset: str = "+00:00") -> Staged:
     """`core.prices` of price list `BASE` from ITEM rows; an item without a base price has none."""
-    read = _Reading(raw, "ITEM", ("RECORDNO", "ITEMID", "STATUS", "BASEPRICE", "WHENMODIFIED"))
+    read = Reading(raw, "ITEM", ("RECORDNO", "ITEMID", "STATUS", "BASEPRICE", "WHENMODIFIED"))
     read.decimals(BASEPRICE=_PRICE)
     read.must("ITEMID")
     table = (
@@ -34,7 +34,7 @@ def base_prices(raw: pl.DataFrame, *, run_id: str, gmt_offset: str = "+00:00") -
             .str.to_lowercase()
             .is_in(["active", "t", "true"])
             .alias("is_active"),
-            pl.coalesce(_stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
+            pl.coalesce(stamp("WHENMODIFIED", gmt_offset), "updated_at").alias("changed_at"),
             "payload_sha256",
             pl.lit(run_id, dtype=pl.String).alias("run_id"),
         )

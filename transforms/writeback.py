@@ -1,4 +1,4 @@
-"""What the storefronts should show that the ledger owns: document numbers, paid state, status, shipments, prices, customer accounts.
+"""What the storefronts should show that the ledger owns: document numbers, paid state, status, prices, customer accounts.
 
 Rows, not calls: one per storefront, field and record, with the value as canonical JSON and its hash. What was written before with the
 same hash is left out, so a second run plans nothing.
@@ -131,19 +131,6 @@ def order_statuses(paid: pl.DataFrame, owed: pl.DataFrame, orders: pl.DataFrame)
         status_code=pl.lit("complete")
     )
     return _planned(rows, "order.status", "order_ref", pl.struct("status_code"))
-
-
-def shipments_told(shipments: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
-    """`order.shipment` from core.ledger_shipments: one value per shipment of an order a storefront knows by its number."""
-    known = orders.filter(pl.col("order_number").is_not_null()).select(*_ORDER, "order_number")
-    rows = shipments.join(known, on="order_number").with_columns(
-        shipped=pl.col("shipped_on").cast(pl.String),
-        key_ref=pl.concat_str("order_ref", "shipment_ref", separator="|"),
-    )
-    value = pl.struct(
-        "order_ref", "shipment_ref", "carrier", "tracking_number", pl.col("shipped").alias("shipped_on"), "is_whole"
-    )  # fmt: skip
-    return _planned(rows, "order.shipment", "order_ref", value, by="key_ref")
 
 
 def prices_told(

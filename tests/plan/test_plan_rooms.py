@@ -17,7 +17,7 @@ from checks.contracts import ALL
 from flows import views
 from flows.storefronts import KINDS as SERVED
 from flows.views import View, all_views, publish_views
-from flows.wiring import INTACCT_SUBJECTS, PRICE_SUBJECTS
+from flows.wiring import INTACCT_SUBJECTS
 from tieout.settings.storefronts import CommonStorefront, Storefront
 from tieout.vocabulary import (
     COMPONENTS,
@@ -220,7 +220,7 @@ def test_every_table_and_column_has_a_sentence() -> None:
 def test_extract_and_stage_know_the_same_subjects_of_intacct() -> None:
     from flows.extract_intacct import FIELDS
 
-    assert set(FIELDS) == {*INTACCT_SUBJECTS, *PRICE_SUBJECTS}
+    assert set(FIELDS) == set(INTACCT_SUBJECTS)
     for subject, fields in FIELDS.items():
         assert "RECORDNO" in fields, subject
         assert len(fields) == len(set(fields)), subject

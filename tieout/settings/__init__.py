@@ -173,7 +173,7 @@ class Settings(Section):
         return self
 
     def owner(self, field: str) -> str:
-        """Which side owns a field of `vocabulary.OWNED_FIELDS`. Raises `KeyError` for any other."""
+        """Which side owns a field that can be written back. Raises `KeyError` for any other."""
         table = self.ownership
         return {
             "stock": table.stock,
@@ -181,7 +181,6 @@ class Settings(Section):
             "order.document": table.order_document,
             "order.paid_state": table.order_paid_state,
             "order.status": table.order_status,
-            "order.shipment": table.order_shipment,
             "customer.account": table.customer_account,
         }[field]
 
