@@ -360,14 +360,16 @@ def configuration() -> str:
     seen: set[str] = set()
     for heading, section in _sections(settings.Settings):
         about = (section.__doc__ or "").strip().partition("\n\n")
-        told = meanings.get(section.__name__, {})
+        # What several kinds have in common may be told once, at the class they share; a kind's own words come before.
+        family = [one.__name__ for one in reversed(section.__mro__)]
+        told = {name: words for one in family for name, words in meanings.get(one, {}).items()}
         names = [name for name, info in section.model_fields.items() if _models(info.annotation) is None]
         missing, strange = set(names) - set(told), set(told) - set(names)
         if missing or strange:
             raise SystemExit(
                 f"docs/settings.toml [{section.__name__}] lacks {sorted(missing) or 'nothing'} and knows too much of {sorted(strange) or 'nothing'}."
             )
-        seen.add(section.__name__)
+        seen.update(family)
         parts += [
             f"## {heading}",
             " ".join(part.replace("\n", " ").strip() for part in (about[0], about[2]) if part),

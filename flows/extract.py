@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from flows.extract_intacct import read_intacct
+from flows.personal import guarded
 from flows.taking import Tally, land, marks_of, table_of
 from flows.wiring import House
 from tieout.connectors.paging import Window
@@ -90,7 +91,7 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
             span = Window(mark - timedelta(minutes=front.lag_minutes), None)
         try:
             tally.stated = courier.count(subject, span)
-            pages = courier.read(subject, span)
+            pages = guarded(house, courier.read(subject, span))
             # A back-fill of an old window must not pull the watermark back; Watermark only ever moves forward.
             land(house, run_id, tally, pages, moves=window is None)
             if tally.stated is not None and tally.read < tally.stated:

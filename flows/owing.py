@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms import intacct, mapping
 from transforms.accounts import most_specific
+from transforms.customers import guests_by_email
 from transforms.postings import NO_CHANGES, Existing, Mappings, PostingPolicy
 from transforms.recognition import Owed, RecognitionPolicy, owed
 
@@ -44,6 +45,9 @@ def trade(house: House, session: Session) -> Trade:
     frames = {
         name: session.fetch(f"core.{name}") for name in ("order_lines", "shipments", "returns", "customers")
     }
+    customers = frames["customers"]
+    if house.settings.intacct is not None and house.settings.intacct.guests == "email":
+        orders, customers = guests_by_email(orders, customers)
     found = owed(
         orders,
         frames["order_lines"],
@@ -62,7 +66,7 @@ def trade(house: House, session: Session) -> Trade:
         payments=payments,
         order_payments=order_payments,
         returns=frames["returns"],
-        customers=frames["customers"],
+        customers=customers,
         owed=found,
         corrected=pl.concat([changed, tenders]),
     )
@@ -110,6 +114,7 @@ def posting_policy(house: House) -> PostingPolicy:
         number_longest=max(ledger.number_length, 8),
         change_after_posting=ledger.change_after_posting,
         summary_orders=ledger.summary_orders,
+        match_customers_by=ledger.match_customers_by,
     )
 
 

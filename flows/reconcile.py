@@ -176,7 +176,9 @@ def read_inputs(house: House, session: Session) -> Inputs:
         payments=trade.payments,
         order_payments=trade.order_payments,
         order_lines=trade.lines,
-        customer_ids=customer_ids(trade.customers, there, owing.posting_policy(house)),
+        customer_ids=customer_ids(trade.customers, there, owing.posting_policy(house)).drop_nulls(
+            "customer_id"
+        ),
         ar_invoices=there.invoices,
         ar_lines=session.fetch("core.ar_lines"),
         ar_adjustments=there.adjustments,

@@ -16,6 +16,7 @@ import polars as pl
 from checks.contracts import ALL, Table, landing
 from flows.storefronts import KINDS, Kind
 from tieout import settings as configuration
+from tieout.connectors.privacy import Privacy
 from tieout.errors import Refused, SettingsError
 from tieout.settings import Settings
 
@@ -92,6 +93,26 @@ class House:
         from flows.mappings import load_mappings
 
         return load_mappings(self.settings.path(self.settings.installation.mappings))
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """What is done to personal data before it is landed. Raises `SettingsError` if something is hashed without a key."""
+        table = self.settings.privacy
+        rules = {
+            "name": table.name, "email": table.email, "address": table.address, "phone": table.phone, "birth": table.birth,
+            "tax_id": table.tax_id,
+        }  # fmt: skip
+        if "hash" not in rules.values():
+            return Privacy(rules)
+        if not table.salt:
+            raise SettingsError(
+                "[privacy] hashes something and has no salt; name a secret there, such as env:TIEOUT_PRIVACY_SALT."
+            )
+        return Privacy(rules, self.secret(table.salt))
+
+    def kept_personal(self) -> frozenset[str]:
+        """Kinds of personal data that a courier may hand over: those kept, and those hashed before they are landed."""
+        return frozenset(kind for kind, rule in self.privacy.rules.items() if rule != "drop")
 
     @property
     def reports(self) -> Path:
@@ -203,6 +224,8 @@ class House:
         wanted = []
         if self.settings.intacct is not None:
             wanted += [self.ledger.sender_password, self.ledger.user_password]
+        if self.settings.privacy.salt:
+            wanted.append(self.settings.privacy.salt)
         wanted += [
             getattr(front, secret)
             for front in self.settings.storefronts.values()

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from transforms.addresses import normalised
+from transforms.customers import in_ledger
 from transforms.identity import fitted, minted
 from transforms.posting_terms import Existing, PostingPolicy
 
@@ -19,12 +20,15 @@ _DETAILS: Final = (
 def with_customer_ids(
     events: pl.DataFrame, customers: pl.DataFrame, existing: Existing, policy: PostingPolicy
 ) -> pl.DataFrame:
-    """Adds `customer_id`: the customer's own, or the store's guest customer; null if neither is known.
+    """Adds `customer_id`: the customer's own, or the store's guest customer; null if neither is known. `customer_is_ambiguous` marks those
+    of whom the ledger has several.
 
     An id once given is kept through the crosswalk. Otherwise prefix and number, where they fit; numbers that two customers share,
     or that another customer was given before, become a stable short hash.
     """
-    ids = customer_ids(customers, existing, policy)
+    ids = customer_ids(customers, existing, policy).with_columns(
+        customer_is_ambiguous=pl.col("customer_id").is_null()
+    )
     return events.join(
         ids, on=["storefront", "customer_ref"], how="left", maintain_order="left"
     ).with_columns(
@@ -35,7 +39,8 @@ def with_customer_ids(
 
 
 def customer_ids(customers: pl.DataFrame, existing: Existing, policy: PostingPolicy) -> pl.DataFrame:
-    """`storefront`, `customer_ref`, `customer_id` of every customer of the storefronts."""
+    """`storefront`, `customer_ref`, `customer_id` of every customer of the storefronts: the id given before, that of the customer the ledger
+    has by the policy's rules, or a new one. Null where several customers of the ledger fit."""
     known = (
         existing.documents.filter(
             (pl.col("kind_code") == "customer") & (pl.col("event_ref") != pl.col("number"))
@@ -72,8 +77,21 @@ def customer_ids(customers: pl.DataFrame, existing: Existing, policy: PostingPol
     ]
     if not parts:
         return named.select("storefront", "customer_ref", pl.col("wished").alias("customer_id"))
-    return pl.concat(parts).select(
-        "storefront", "customer_ref", pl.coalesce("known_id", "wished").alias("customer_id")
+    found = pl.concat(parts)
+    if not policy.match_customers_by:
+        return found.select(
+            "storefront", "customer_ref", pl.coalesce("known_id", "wished").alias("customer_id")
+        )
+    who = ["storefront", "customer_ref"]
+    matched = in_ledger(customers, existing.customers, policy.match_customers_by)
+    return found.join(matched, on=who, how="left", maintain_order="left").select(
+        *who,
+        pl.when(pl.col("known_id").is_not_null())
+        .then(pl.col("known_id"))
+        .when(pl.col("is_ambiguous").fill_null(value=False))
+        .then(None)
+        .otherwise(pl.coalesce("matched_id", "wished"))
+        .alias("customer_id"),
     )
 
 

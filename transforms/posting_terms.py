@@ -9,6 +9,8 @@ from typing import Final, Literal, NamedTuple
 
 import polars as pl
 
+from transforms.customers import MatchRule
+
 _INSTANT: Final = pl.Datetime("us", "UTC")
 DOCUMENTS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "document_id": pl.String(),
@@ -113,6 +115,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "order_number_missing": "The order has no number to post under; give it one at the storefront.",
     "store_unmapped": "The store has no entity or number prefix; add its row to stores.csv.",
     "guest_customer_missing": "The store has no customer for guests; fill guest_customer_id in stores.csv.",
+    "customer_ambiguous": "Several customers of Intacct fit this one by the configured rule; leave one of them active, or correct customer_ref in corrections.csv.",
     "customer_unknown": "The order names a customer the storefront did not deliver; extract customers again.",
     "zero_total": "A document of zero is not posted.",
     "negative_total": "The sale comes to less than nothing; correct the order, or post it by hand.",
@@ -143,6 +146,7 @@ class PostingPolicy:
     `customer_prefix` (`customer_prefixes` per storefront); numbers it does not fit are taken whole.
     What changed after it was posted is posted as a `difference`, or told and left to a person (`hold`). A summary answers at most
     `summary_orders` events.
+    `match_customers_by`: by what a customer of the ledger is looked up before one is created, the first that finds anybody decides.
     """
 
     namespace: str = "tieout"
@@ -158,6 +162,7 @@ class PostingPolicy:
     item_dimension: bool = False
     credit_memo_prefix: str = "CM"
     customer_prefix: str = "C"
+    match_customers_by: tuple[MatchRule, ...] = ()
     customer_prefixes: Mapping[str, str] = field(default_factory=dict)
     customer_longest: int = 20
     customer_number: str = r"^(?:C-?)?(\d+)$"

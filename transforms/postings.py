@@ -324,6 +324,7 @@ def _judged(
             "refund_without_return",
         ),
         (pl.col("customer_id").is_null() & pl.col("customer_ref").is_null(), "guest_customer_missing"),
+        (pl.col("customer_is_ambiguous").fill_null(value=False), "customer_ambiguous"),
         (pl.col("customer_id").is_null(), "customer_unknown"),
         (twins, "duplicate_number"),
         (pl.col("is_stranger").fill_null(value=False), "reference_in_intacct"),

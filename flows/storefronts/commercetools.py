@@ -39,6 +39,7 @@ class CommercetoolsKind(Kind):
             client_secret=house.secret(front.client_secret),
             page_size=front.page_size,
             sync_channel=front.sync_channel or None,
+            keep_personal=house.kept_personal(),
         )
 
     def transforms(

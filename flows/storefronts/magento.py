@@ -44,6 +44,7 @@ class MagentoKind(Kind):
             store_code=front.store_code,
             is_cloud=front.sign_in == "client_credentials",
             page_size=front.page_size,
+            keep_personal=house.kept_personal(),
             stock_batch=front.stock_batch,
             bulk=front.stock_in_bulk,
             bulk_wait_seconds=front.bulk_wait_seconds,

@@ -38,6 +38,7 @@ class XCartKind(Kind):
             page_size=front.page_size,
             payments_look_back=timedelta(days=front.payments_look_back_days),
             variants=front.variants,
+            keep_personal=house.kept_personal(),
         )
 
     def transforms(

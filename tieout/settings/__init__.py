@@ -29,7 +29,7 @@ from tieout.settings.calendars import Calendar
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.storefronts import Storefront
-from tieout.settings.writing import Ownership
+from tieout.settings.writing import Ownership, Privacy
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 
@@ -113,6 +113,8 @@ class Intacct(Section):
     terms_days: Annotated[int, Field(ge=0, le=365)] = 30
     number_length: Annotated[int, Field(ge=8, le=45)] = 20
     ledger_digits: Annotated[int, Field(ge=0, le=3)] = 2
+    guests: Literal["store", "email"] = "store"
+    match_customers_by: tuple[Literal["number", "email", "name"], ...] = ()
     reads_general_ledger: bool = True
     general_ledger_book: str = "ACCRUAL"
     general_ledger_starts_on: date | None = None
@@ -148,6 +150,7 @@ class Settings(Section):
     reconciliation: Reconciliation = Reconciliation()
     stock: Stock = Stock()
     ownership: Ownership = Ownership()
+    privacy: Privacy = Privacy()
     checks: Checks = Checks()
     folder: Path = Path()
 

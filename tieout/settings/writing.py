@@ -19,3 +19,18 @@ class Ownership(Section):
     order_paid_state: Owner = "intacct"
     order_status: Owner = "storefront"
     customer_account: Owner = "intacct"
+
+
+Rule = Literal["keep", "hash", "drop"]
+
+
+class Privacy(Section):
+    """What happens to personal data before it is landed, by kind. Only what posting needs is kept unless changed here."""
+
+    name: Rule = "keep"
+    email: Rule = "keep"
+    address: Rule = "keep"
+    phone: Rule = "drop"
+    birth: Rule = "drop"
+    tax_id: Rule = "drop"
+    salt: str = ""
