@@ -26,7 +26,17 @@ NAMES = (
     "fees",
     "rates",
 )
-OPTIONAL = ("statuses", "buffers", "kits", "stock_shares", "price_lists", "corrections", "warehouses", "fees", "rates")
+OPTIONAL = (
+    "statuses",
+    "buffers",
+    "kits",
+    "stock_shares",
+    "price_lists",
+    "corrections",
+    "warehouses",
+    "fees",
+    "rates",
+)
 _DEFAULTS = {"buffers": {"class_ref": "*"}}
 """Columns that came later than the files they stand in, with what their absence means."""
 _NUMBERS: dict[str, dict[str, tuple[int, int | None, bool]]] = {
