@@ -267,11 +267,15 @@ def demo(
         "demo-output"
     ),
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+    storefronts: Annotated[
+        str, typer.Option(help="Storefronts that share the world, for example commercetools,magento.")
+    ] = "commercetools",
 ) -> None:
     """A seeded shop's night twice and a month's close, against stand-ins over HTTP; fails if a planted fault is missed."""
     from flows.demo import run_demo
 
-    raise typer.Exit(run_demo(orders=orders, seed=seed, folder=folder, plain=plain))
+    names = [name.strip() for name in storefronts.split(",") if name.strip()]
+    raise typer.Exit(run_demo(orders=orders, seed=seed, folder=folder, plain=plain, storefronts=names))
 
 
 @app.command()

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,9 @@ WORLD_SECRETS = {
     "TIEOUT_INTACCT_USER_PASSWORD": "demo-user-secret",
     "TIEOUT_INTACCT_SENDER_PASSWORD": "demo-sender-secret",
     "TIEOUT_SHOP_CLIENT_SECRET": "demo-secret",
+    "TIEOUT_MAGENTO_CONSUMER_SECRET": "demo-consumer-secret",
+    "TIEOUT_MAGENTO_ACCESS_TOKEN": "demo-access",
+    "TIEOUT_MAGENTO_ACCESS_SECRET": "demo-access-secret",
 }
 _SUBJECTS = {
     "CUSTOMER": "ledger customers",
@@ -44,6 +47,8 @@ _SUBJECTS = {
     "ARPYMTDETAIL": "applications",
     "GLDETAIL": "ledger entries",
     "inventory": "stock rows",
+    "creditmemos": "shop credit memos",
+    "source_items": "stock rows",
     "stock_totals": "ledger stock totals",
 }
 MONTHS = ("2026-09", "2026-10")
@@ -54,7 +59,9 @@ _TEMPLATE = Path(__file__).with_name("demo.toml")
 class Sandbox:
     """The stand-ins as a process of their own, reached only over HTTP."""
 
-    def __init__(self, folder: Path, *, orders: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, *, orders: int, seed: int, storefronts: Sequence[str] = ("commercetools",)
+    ) -> None:
         self._addresses = folder / "addresses.json"
         self._addresses.unlink(missing_ok=True)
         self._log = (folder / "sandbox.log").open("wb")
@@ -63,6 +70,8 @@ class Sandbox:
                 sys.executable,
                 "-m",
                 "tieout.sandbox",
+                *storefronts,
+                "intacct",
                 "--seed",
                 str(seed),
                 "--orders",
@@ -121,6 +130,14 @@ def prepare(folder: Path, addresses: dict[str, Any]) -> Path:
         ("CLIENT_ID", shop["client_id"]),
     ):
         text = text.replace("{{" + name + "}}", value)
+    # Further storefronts have a part of the configuration each, filled from what their stand-in says of itself.
+    for part in sorted(_TEMPLATE.parent.glob("demo_*.toml")):
+        known = addresses.get(part.stem.removeprefix("demo_"))
+        if known is not None:
+            section = part.read_text(encoding="utf-8")
+            for name, value in known.items():
+                section = section.replace("{{" + name + "}}", str(value))
+            text += section
     config = folder / "tieout.toml"
     config.write_text(text, encoding="utf-8")
     shutil.copytree(
@@ -132,15 +149,19 @@ def prepare(folder: Path, addresses: dict[str, Any]) -> Path:
     return config
 
 
-def run_demo(*, orders: int, seed: int, folder: Path, plain: bool) -> int:
+def run_demo(
+    *, orders: int, seed: int, folder: Path, plain: bool, storefronts: Sequence[str] = ("commercetools",)
+) -> int:
     """Run the demo and return the exit code: 0 only if every planted fault was found, nothing else was, and the second night posted nothing."""
     begun = time.monotonic()
     _fresh(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _title(
-        f"A seeded world of {orders:,} orders, a commercetools stand-in and an Intacct stand-in on loopback"
+        f"A seeded world of {orders:,} orders, stand-ins for {', '.join(storefronts)} and Intacct on loopback"
     )
-    sandbox = Sandbox(folder, orders=orders, seed=seed)
+    if "commercetools" not in storefronts:
+        raise InputError("The demo's past was told by commercetools; name it among --storefronts.")
+    sandbox = Sandbox(folder, orders=orders, seed=seed, storefronts=storefronts)
     try:
         os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
         api = None

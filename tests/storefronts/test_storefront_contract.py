@@ -16,7 +16,7 @@ from tieout.connectors.paging import Window
 from tieout.sandbox.world.telling import DEFAULT
 from tieout.vocabulary import MONEY_MOVES
 
-ORDERS = 160
+ORDERS = 120
 LINES = ("item", "gift_card", "fee")
 OTHERS = tuple(kind for kind in KINDS if kind != DEFAULT)
 
@@ -173,7 +173,7 @@ def test_the_same_money_moved_for_the_same_orders(told: dict[str, Shop], other: 
             .sort(pl.all())
         )
 
-    assert moves(DEFAULT).height > 100
+    assert moves(DEFAULT).height > 50
     assert moves(DEFAULT).equals(moves(other), null_equal=True)
 
 
@@ -332,5 +332,5 @@ def test_each_order_is_told_by_exactly_one_storefront(small: Shop) -> None:
     assert orders.height == world.size
     for name in KINDS:
         refs = {world.order(line.index).ref for line in world.told_by(name)}
-        assert len(refs) > world.size // (2 * len(KINDS))
+        assert len(refs) > world.size // (4 * len(KINDS))
         assert refs == set(orders.filter(pl.col("storefront") == name)["order_ref"].to_list())

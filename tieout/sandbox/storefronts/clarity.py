@@ -155,7 +155,7 @@ class Clarity:
                     request, "returns", back, lambda i: self.world.order(i).line.returned, self._return
                 )
             case ["api", "customers"]:
-                everybody = list(range(self.world.customers_size))
+                everybody = self.world.customers_of(self.name)
                 at = lambda k: people.customer_modified(self.world.seed, k)  # noqa: E731
                 return self._list(request, "customers", everybody, at, self._customer)
             case ["api", "inventory"]:

@@ -114,7 +114,7 @@ class Magento:
                 Record(n, one.changed, _renumbered(one, n, KEYS.get(name, "entity_id")))
                 for n, one in enumerate(made, 1)
             ]
-        for customer in range(self.world.customers_size):
+        for customer in self.world.customers_of(self.name):
             at = people.customer_modified(self.world.seed, customer)
             self.lists["customers"].records.append(
                 Record(customer + 1, at, lambda customer=customer: self.shop.customer(customer))  # type: ignore[misc]

@@ -108,7 +108,7 @@ class XCart:
                 return self._status(request, self._found(order_id))
             case ["profiles"]:
                 return self._list(
-                    request, "profiles", list(range(1, self.world.customers_size + 1)), self._profile
+                    request, "profiles", [k + 1 for k in self.world.customers_of(self.name)], self._profile
                 )
             case ["products"]:
                 return self._list(request, "products", list(range(1, len(ITEMS) + 1)), self._product)

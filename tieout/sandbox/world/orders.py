@@ -173,6 +173,11 @@ def _customer(
     return None if guest or (september and has_long_number(customer)) else customer
 
 
+def buyer_of(seed: int, line: Timeline, orders: int, planted: Planted | None, september: bool) -> int | None:
+    """The registered customer of an order; None for a guest. The same draw that `build_order` makes first."""
+    return _customer(random_of(seed, 2, line.index), line, orders, planted, september)
+
+
 def build_order(seed: int, index: int, orders: int, planted: Planted | None, september: bool) -> Order:
     """Order ``index`` of ``orders``; ``september`` says that it was placed before the go-live date."""
     line = timeline(seed, index, orders, planted)

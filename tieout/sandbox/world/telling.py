@@ -58,6 +58,11 @@ def can_tell(name: str, line: Timeline, planted: Planted | None) -> bool:
     return line.scenario not in voice.cannot
 
 
+def owner_of(customer: int, tellers: Sequence[str]) -> str:
+    """The storefront a customer would be registered at: by number, so that every storefront gets customers of every store."""
+    return tellers[(customer + customer // 20) % len(tellers)]
+
+
 def teller_of(line: Timeline, planted: Planted | None, tellers: Sequence[str]) -> str | None:
     """The storefront that tells an order: chosen by its number and store among those that run; None if none of them can."""
     if len(tellers) == 1:

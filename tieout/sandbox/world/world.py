@@ -19,6 +19,7 @@ from tieout.sandbox.world.orders import (
     Payment,
     Transaction,
     build_order,
+    buyer_of,
     customer_count,
     payment_id,
     reference_of,
@@ -42,6 +43,7 @@ class World:
         self.customers_size = customer_count(orders)
         self.teller = Teller(seed)
         self.order = lru_cache(maxsize=4096)(self._order)
+        self._share_out()
         self._build_collections()
 
     @classmethod
@@ -52,16 +54,48 @@ class World:
     # ---- orders ----------------------------------------------------------------------------------------------
 
     def _order(self, index: int) -> Order:
-        september = index < faults.index_at(_OCTOBER_MS, self.size)
-        order = build_order(self.seed, index, self.size, self.planted.get(index), september)
+        order = build_order(self.seed, index, self.size, self.planted.get(index), self._is_september(index))
         teller = self.teller_of(order.line)
         if teller is not None:
             order.ref = telling.VOICES[teller].order_ref(index, order.id)
         return order
 
+    def _is_september(self, index: int) -> bool:
+        return index < faults.index_at(_OCTOBER_MS, self.size)
+
+    def _share_out(self) -> None:
+        """Give every customer to one storefront, which has words for all their orders: nobody is registered twice."""
+        self._buyers = array("i")
+        self._moved: set[int] = set()
+        if len(self.tellers) == 1:
+            return
+        for index in range(self.size):
+            planted = self.planted.get(index)
+            line = timeline(self.seed, index, self.size, planted)
+            buyer = buyer_of(self.seed, line, self.size, planted, self._is_september(index))
+            self._buyers.append(-1 if buyer is None else buyer)
+            if buyer is not None and not telling.can_tell(
+                telling.owner_of(buyer, self.tellers), line, planted
+            ):
+                self._moved.add(buyer)
+
+    def customer_teller(self, customer: int) -> str:
+        """The storefront a registered customer shops at."""
+        if len(self.tellers) == 1 or customer not in self._moved:
+            return telling.owner_of(customer, self.tellers)
+        return telling.DEFAULT
+
+    def customers_of(self, name: str) -> list[int]:
+        """The registered customers of a storefront."""
+        return [k for k in range(self.customers_size) if self.customer_teller(k) == name]
+
     def teller_of(self, line: Timeline) -> str | None:
-        """The storefront that tells an order of this timeline."""
-        return telling.teller_of(line, self.planted.get(line.index), self.tellers)
+        """The storefront that tells an order of this timeline: its customer's, or for a guest's whichever has the words."""
+        planted = self.planted.get(line.index)
+        if self._buyers and self._buyers[line.index] >= 0:
+            name = self.customer_teller(self._buyers[line.index])
+            return name if name in self.tellers and telling.can_tell(name, line, planted) else None
+        return telling.teller_of(line, planted, self.tellers)
 
     def told_by(self, name: str) -> Iterator[Timeline]:
         """Timelines of the orders a storefront tells, by number of placing."""
@@ -101,7 +135,8 @@ class World:
         self.payment_list = Collection("payments", pay_ids, pay_changed, self._payment_text)
         people_ids = [people.customer_id(seed, k) for k in range(self.customers_size)]
         people_changed = [people.customer_modified(seed, k) for k in range(self.customers_size)]
-        self.customer_list = Collection("customers", people_ids, people_changed, self._customer_text)
+        own = self.customers_of(telling.DEFAULT)
+        self.customer_list = Collection("customers", people_ids, people_changed, self._customer_text, own)
         self._build_stock(unshipped)
 
     def _build_stock(self, unshipped: list[int]) -> None:
