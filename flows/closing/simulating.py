@@ -36,24 +36,28 @@ def cutoff(house: House, *, period: str, entity: str | None = None, limit: int =
             "No order is known, so there is no cut-off to look at; run `tieout run extract` and `tieout run stage` first."
         )
     declared = owing.recognition_policy(house)
-    # A shop whose orders say no invoice date cannot be looked at by it.
-    bases_known = [one for one in CUTOFF_BASES if one != "invoiced" or "invoiced_at" in trade.orders.columns]
+    # Not every storefront says when it invoiced.
+    says = (
+        trade.orders.drop_nulls("invoiced_at")["storefront"].unique().to_list()
+        if "invoiced_at" in trade.orders.columns
+        else []
+    )
+    silent = sorted(set(trade.orders["storefront"].unique().to_list()) - set(says))
+    bases_known = [one for one in CUTOFF_BASES if one != "invoiced" or says]
     by_basis = {
         basis: owed(
             trade.orders, trade.lines, trade.shipments, trade.payments, trade.order_payments, trade.returns, house.mappings["stores"],
-            policy=replace(declared, bases=dict.fromkeys(declared.bases, basis)),
+            policy=replace(declared, basis=basis, bases=dict.fromkeys(declared.bases, basis)),
         ).owed
         for basis in bases_known
     }  # fmt: skip
-    found = cutoffs.recognised(by_basis, window)
+    found = cutoffs.recognised(by_basis, window, {"invoiced": silent})
     if entity is not None:
         found = found.filter(pl.col("entity_code") == entity)
     bases = {name: front.cutoff for name, front in house.settings.storefronts.items()}
     sums, swing = cutoffs.by_basis(found, bases), cutoffs.straddling(found, bases)
     text = _text(period, sums, swing, limit)
-    text += [
-        f"By {one}: not known, the orders say no such date" for one in CUTOFF_BASES if one not in bases_known
-    ]
+    text += [f"By invoiced: not known for {name}, whose orders say no such date" for name in silent]
     return {"text": text, "by_basis": sums.to_dicts(), "straddling": swing.to_dicts(), "exit_code": EXIT_OK}
 
 

@@ -101,7 +101,7 @@ def test_the_cut_off_simulator_shows_who_straddles_and_for_how_much(house: House
         (one["order_number"], one["declared_minor"], one["swing_minor"]) for one in found["straddling"]
     ] == [("A4", 0, 9_000)]
     assert any("By invoiced: not known" in line for line in found["text"])
-    assert "invoiced_at" not in orders.columns
+    assert orders["invoiced_at"].is_null().all()
     assert {one["entity_code"] for one in cutoff(house, period="2026-09")["by_basis"]} == {"E100", "E200"}
     with pytest.raises(InputError, match="not a month"):
         cutoff(house, period="September")
@@ -121,6 +121,25 @@ def test_a_rehearsal_shows_which_outcomes_change_and_changes_nothing(house: Hous
     with house.warehouse.read() as session:
         assert before == {name: session.count(name) for name in before}
     assert rehearse(house, period="2026-09", tolerance=["USD=0.04"])["changes"] == []
+
+
+def test_a_rehearsal_under_other_mappings_moves_the_orders_of_a_store(house: House, tmp_path: Path) -> None:
+    for name, frame in house.mappings.items():
+        moved = frame
+        if name == "stores":
+            moved = frame.with_columns(
+                entity_code=pl.when(pl.col("store_ref") == "us").then(pl.lit("E200")).otherwise("entity_code")
+            )
+        moved.write_csv(tmp_path / f"{name}.csv")
+    summary = rehearse(house, period="2026-09", mappings=tmp_path)
+    mine = [one for one in summary["changes"] if one["order_number"] == "A2" and one["tie_out"] == "orders"]
+    assert {(one["entity_code"], one["change_code"], one["after_outcome_code"]) for one in mine} == {
+        ("E100", "unmatched", "entity"),
+        ("E200", "appeared", "entity"),
+    }
+    assert rehearse(house, period="2026-09", tolerance=["USD=0.04"])["changes"] == [], (
+        "and the house's own mappings are as they were"
+    )
 
 
 @pytest.mark.parametrize(

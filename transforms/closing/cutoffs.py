@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -12,8 +12,13 @@ from transforms.reconcile.policy import Period
 IDENTITY: Final = ["storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency"]
 
 
-def recognised(owed: Mapping[str, pl.DataFrame], period: Period) -> pl.DataFrame:
-    """Sales recognised in the period per order, one `<basis>_minor` column per basis (recon.owed of each basis given); orders with none left out."""
+def recognised(
+    owed: Mapping[str, pl.DataFrame], period: Period, unknown: Mapping[str, Sequence[str]] | None = None
+) -> pl.DataFrame:
+    """Sales recognised in the period per order, one `<basis>_minor` column per basis (recon.owed of each basis given); orders with none left out.
+
+    `unknown`: per basis the storefronts whose orders do not say that date; their amounts by it are null, which is not the same as zero.
+    """
     found: pl.DataFrame | None = None
     for basis, rows in owed.items():
         sales = (
@@ -29,7 +34,13 @@ def recognised(owed: Mapping[str, pl.DataFrame], period: Period) -> pl.DataFrame
         )
     if found is None:
         return pl.DataFrame(schema=dict.fromkeys(IDENTITY, pl.String()))
-    return found.with_columns(pl.col([f"{basis}_minor" for basis in owed]).fill_null(0)).sort(IDENTITY)
+    blind = unknown or {}
+    return found.with_columns(
+        pl.when(~pl.col("storefront").is_in(list(blind.get(basis, ())))).then(
+            pl.col(f"{basis}_minor").fill_null(0)
+        )
+        for basis in owed
+    ).sort(IDENTITY)
 
 
 def by_basis(found: pl.DataFrame, bases: Mapping[str, str]) -> pl.DataFrame:
@@ -38,7 +49,8 @@ def by_basis(found: pl.DataFrame, bases: Mapping[str, str]) -> pl.DataFrame:
     names = [name for name in found.columns if name.endswith("_minor")]
     declared = _declared(names, bases)
     parts = [
-        found.group_by(place)
+        found.filter(pl.col(name).is_not_null())
+        .group_by(place)
         .agg(
             order_count=(pl.col(name) != 0).sum().cast(pl.Int64),
             amount_minor=pl.col(name).sum(),
