@@ -13,10 +13,19 @@ from flows.storefronts.files import FilesKind
 from flows.storefronts.kind import Kind, StockUpdate, Transform
 from flows.storefronts.magento import MagentoKind
 from flows.storefronts.xcart import XCartKind
+from flows.storefronts.xcart_addon import XCartAddonKind
 
 __all__ = ["KINDS", "Kind", "StockUpdate", "Transform"]
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (CommercetoolsKind(), FilesKind(), MagentoKind(), XCartKind(), ClarityKind())
+    kind.name: kind
+    for kind in (
+        CommercetoolsKind(),
+        FilesKind(),
+        MagentoKind(),
+        XCartKind(),
+        XCartAddonKind(),
+        ClarityKind(),
+    )
 }
 """Kind by the word of the configuration. The class of its settings stands in tieout/settings/storefronts.py."""

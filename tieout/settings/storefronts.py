@@ -83,6 +83,26 @@ class XCartStorefront(CommonStorefront):
     test_emails: tuple[str, ...] = ("@example.test",)
 
 
+class XCartAddonStorefront(CommonStorefront):
+    """An X-Cart shop of 5.0 to 5.4, read through its REST API add-on."""
+
+    needed: ClassVar[tuple[str, ...]] = ("shop_url", "api_key", "currency")
+    secrets: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    kind: Literal["xcart_addon"]
+    shop_url: str = ""
+    api_key: str = ""
+    currency: str = ""
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 100
+    schema_parameter: str = "_schema"
+    payments_look_back_days: Annotated[int, Field(ge=0, le=366)] = 14
+    store: str = ""
+    statuses: Mapping[str, str] = {}
+    untaxed: Literal["hold", "accept"] = "hold"
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    test_emails: tuple[str, ...] = ("@example.test",)
+
+
 class ClarityStorefront(CommonStorefront):
     """A Clarity eCommerce shop, spoken to as a profile says: a shipped one by name, or a TOML file beside this one."""
 
@@ -156,7 +176,12 @@ class MagentoStorefront(CommonStorefront):
 
 
 Storefront = Annotated[
-    CommercetoolsStorefront | FilesStorefront | MagentoStorefront | XCartStorefront | ClarityStorefront,
+    CommercetoolsStorefront
+    | FilesStorefront
+    | MagentoStorefront
+    | XCartStorefront
+    | XCartAddonStorefront
+    | ClarityStorefront,
     Field(discriminator="kind"),
 ]
 """One storefront of any kind: `kind` says which."""

@@ -25,10 +25,10 @@ from transforms.storefronts.footing import (
     told,
 )
 from transforms.storefronts.xcart_orders import blame_heads, heads_of, lines_of, text_of
-from transforms.storefronts.xcart_payloads import Order, OrderTransactions, Product, Profile
+from transforms.storefronts.xcart_payloads import OrderTransactions, Product, Profile
 from transforms.storefronts.xcart_payments import payment_rows
 from transforms.storefronts.xcart_settings import XCartSettings
-from transforms.storefronts.xcart_versions import Sold, as_sold, shipments_of
+from transforms.storefronts.xcart_versions import Reader, Sold, as_sold, read_orders, shipments_of
 
 __all__ = ["XCartSettings", "customers", "orders", "payments", "stock"]
 
@@ -44,6 +44,7 @@ def orders(
     run_id: str,
     settings: XCartSettings = _USUAL,
     versions: pl.DataFrame | None = None,
+    read: Reader = read_orders,
 ) -> Staged:
     """`core.orders`, `core.order_lines`, `core.shipments`, `core.returns` and `core.reductions`.
 
@@ -52,19 +53,25 @@ def orders(
     later stands in `core.reductions` and `core.returns`. Without `versions` the newest one is all there is.
 
     `revision` is the second of the order's last change. X-Cart does not say when an order was shipped: `shipped_at` is the day of
-    its first tracking number, else the first version that was seen shipped.
+    its first tracking number, else the first version that was seen shipped. `read` decodes payloads; another interface of the same
+    shop has its own.
     """
     return together(
-        _orders(raw.slice(start, _BATCH), storefront, run_id, settings, versions)
+        _orders(raw.slice(start, _BATCH), storefront, run_id, settings, versions, read)
         for start in range(0, max(raw.height, 1), _BATCH)
     )
 
 
 def _orders(
-    raw: pl.DataFrame, storefront: str, run_id: str, settings: XCartSettings, versions: pl.DataFrame | None
+    raw: pl.DataFrame,
+    storefront: str,
+    run_id: str,
+    settings: XCartSettings,
+    versions: pl.DataFrame | None,
+    read: Reader,
 ) -> Staged:
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), Order)
-    sold = as_sold(decoded, raw, versions, settings) if versions is not None else Sold.nothing()
+    decoded = read(raw["payload"].to_list(), raw["problem"].to_list())
+    sold = as_sold(decoded, raw, versions, settings, read) if versions is not None else Sold.nothing()
     heads = heads_of(decoded.objects, raw, settings)
     blame_heads(decoded, heads)
     lines, words = lines_of(decoded, heads, settings)
@@ -148,14 +155,15 @@ def customers(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCar
     del settings
     decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), Profile)
     people = decoded.objects
-    for at, one in enumerate(people):
-        if one.id is None and at not in decoded.troubles:
+    refs = [one.id if one.id is not None else one.profile_id for one in people]
+    for at, ref in enumerate(refs):
+        if ref is None and at not in decoded.troubles:
             decoded.blame(at, "payload_unreadable", "id is missing")
     whole = pl.concat(
         [
             pl.DataFrame(
                 [
-                    series("customer_ref", [text_of(one.id) for one in people]),
+                    series("customer_ref", [text_of(ref) for ref in refs]),
                     series("email", [one.login or None for one in people]),
                     instants([one.create_date for one in people]).alias("created_at"),
                 ]

@@ -321,7 +321,7 @@ def _tax_left(
     """Per order, tax and inclusion: what the order states (`minor`), and what of it is in no row (`rest`).
 
     `is_carried`: it is the only included tax left over and the order has exactly one line of shipping or fees, which then is the only
-    thing that can hold it; with `split`, several may share it.
+    thing that can hold it; with `split`, several may share it. Rows that state no tax at all leave it open.
     """
     key = ["at", "tax_name", "include"]
     stated = (
@@ -331,14 +331,16 @@ def _tax_left(
     both = stated.join(
         of_rows, on=key, how="full", coalesce=True, nulls_equal=True, maintain_order="left_right"
     ).with_columns(pl.col("minor", "in_rows").fill_null(0))
-    lone = carriers.group_by("at").agg(carriers=pl.len())
+    lone = carriers.group_by("at").agg(carriers=pl.len(), carried_most=pl.col("minor").sum().abs())
     rest = both.with_columns(rest=pl.col("minor") - pl.col("in_rows")).join(
         lone, on="at", how="left", maintain_order="left"
     )
     is_left = pl.col("include") & (pl.col("rest") != 0)
+    # Only where rows state their taxes does what is left over belong elsewhere; where they are silent it may be theirs.
+    speaks = (pl.col("in_rows") != 0).any().over("at") & (pl.col("rest").abs() < pl.col("carried_most"))
     enough = pl.col("carriers") >= 1 if split else pl.col("carriers") == 1
     return rest.with_columns(
-        is_carried=is_left & (is_left.sum().over("at") == 1) & enough.fill_null(value=False)
+        is_carried=is_left & (is_left.sum().over("at") == 1) & (enough & speaks).fill_null(value=False)
     )
 
 

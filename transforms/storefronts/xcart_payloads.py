@@ -115,9 +115,10 @@ class OrderTransactions(_Shape):
 
 
 class Profile(_Shape):
-    """A customer's account."""
+    """A customer's account; the older interface spells its id `profile_id`."""
 
     id: Ref = None
+    profile_id: Ref = None
     login: str | None = None
     create_date: Ref = None
     last_login_date: Ref = None

@@ -6,7 +6,7 @@ X-Cart has no document for a return: the add-on that handles returns lowers or r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,15 @@ _RETURN: Final = {
     "returned_at": INSTANT,
 }
 _FIRST: Final = {"at": pl.UInt32(), "first_shipped_at": INSTANT}
+
+
+Reader = Callable[[Sequence[str | None], Sequence[str | None]], Decoded[Order]]
+"""Payloads and the problems their landing knew of, to orders."""
+
+
+def read_orders(payloads: Sequence[str | None], problems: Sequence[str | None]) -> Decoded[Order]:
+    """Orders of the interface of 5.5."""
+    return decode(payloads, problems, Order)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,11 @@ class Sold:
 
 
 def as_sold(
-    decoded: Decoded[Order], raw: pl.DataFrame, versions: pl.DataFrame, settings: XCartSettings
+    decoded: Decoded[Order],
+    raw: pl.DataFrame,
+    versions: pl.DataFrame,
+    settings: XCartSettings,
+    read: Reader = read_orders,
 ) -> Sold:
     """Put the amounts an order was shipped with in place of those of its newest version, where its total shrank since.
 
@@ -100,7 +113,7 @@ def as_sold(
     )
     if more.is_empty():
         return Sold.nothing()
-    olds = decode(more["payload"].to_list(), more["problem"].to_list(), Order)
+    olds = read(more["payload"].to_list(), more["problem"].to_list())
     place = {ref: at for at, ref in enumerate(refs)}
     totals, _ = amounts.millionths([one.total for one in olds.objects])
     frame = (

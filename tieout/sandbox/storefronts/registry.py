@@ -11,6 +11,7 @@ from tieout.sandbox.storefronts.clarity import Clarity
 from tieout.sandbox.storefronts.commercetools import Commercetools
 from tieout.sandbox.storefronts.magento import Magento
 from tieout.sandbox.storefronts.xcart import XCart
+from tieout.sandbox.storefronts.xcart_addon import XCartAddon
 from tieout.sandbox.world.world import World
 
 
@@ -43,6 +44,7 @@ class StandIn(Protocol):
 STAND_INS: Mapping[str, Callable[[World, FaultBoard, Callable[[], int]], StandIn]] = {
     "commercetools": Commercetools,
     "xcart": XCart,
+    "xcart_addon": XCartAddon,
     "clarity": Clarity,
     "magento": Magento,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tieout.sandbox.world.catalog import EU, JP, KW, US
 from tieout.sandbox.world.faults import Planted
 from tieout.sandbox.world.timeline import Timeline
 
@@ -18,12 +19,13 @@ from tieout.sandbox.world.timeline import Timeline
 class Voice:
     """One storefront's way of telling: the id it gives order number ``index``, and what it has no words for.
 
-    ``cannot`` holds names of scenarios and of planted faults.
+    ``cannot`` holds names of scenarios and of planted faults, ``stores`` the stores whose money and taxes it can state.
     """
 
     order_ref: Callable[[int, str], str]
     cannot: frozenset[str] = field(default_factory=frozenset)
     payload_faults: bool = False
+    stores: frozenset[int] = frozenset({US, EU, JP, KW})
 
 
 DEFAULT = "commercetools"
@@ -38,11 +40,18 @@ _MAGENTO = Voice(
     lambda index, _: str(index + 1),
     frozenset({"deposit", "gift_card_part", "gift_card_paid", "chargeback"}),
 )
+_X_CART_ADDON = Voice(
+    # Its schema has one figure of tax an order and two decimals whatever the currency: only the store in dollars can be told exactly.
+    lambda index, _: str(index + 1),
+    _X_CART.cannot,
+    stores=frozenset({US}),
+)
 _CLARITY = Voice(lambda index, _: f"CLR-{20_000 + index}")
 VOICES: dict[str, Voice] = {
     DEFAULT: Voice(lambda _, own: own, payload_faults=True),
     "magento": _MAGENTO,
     "xcart": _X_CART,
+    "xcart_addon": _X_CART_ADDON,
     "clarity": _CLARITY,
 }
 """Storefront by name."""
@@ -55,7 +64,7 @@ def can_tell(name: str, line: Timeline, planted: Planted | None) -> bool:
         planted.kind.name in voice.cannot or (planted.kind.side == "payload" and not voice.payload_faults)
     ):
         return False
-    return line.scenario not in voice.cannot
+    return line.scenario not in voice.cannot and line.store in voice.stores
 
 
 def owner_of(customer: int, tellers: Sequence[str]) -> str:

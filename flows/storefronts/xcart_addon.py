@@ -1,0 +1,71 @@
+"""X-Cart 5.0 to 5.4 with the REST API add-on: how it is reached, staged and written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flows.storefronts.kind import Kind, StockUpdate, Transform
+from flows.storefronts.xcart import XCartKind, earlier_versions, stock_updates
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from flows.wiring import House
+    from tieout.connectors.storefronts.xcart_addon import XCartAddon
+    from tieout.settings.storefronts import XCartAddonStorefront
+    from tieout.warehouse.session import Session
+    from transforms.staged import Staged
+
+
+class XCartAddonKind(Kind):
+    """The older interface of the same shop: one figure of tax an order, payments one by one, and tracking numbers that can be written."""
+
+    name: ClassVar[str] = "xcart_addon"
+    subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "customers", "products")
+    tables: ClassVar[tuple[str, ...]] = XCartKind.tables
+
+    def courier(self, house: House, name: str, front: XCartAddonStorefront) -> XCartAddon:
+        """A client of the add-on."""
+        from tieout.connectors.storefronts.xcart_addon import XCartAddon
+
+        return XCartAddon(
+            shop_url=front.shop_url,
+            api_key=house.secret(front.api_key),
+            currency=front.currency,
+            page_size=front.page_size,
+            schema_parameter=front.schema_parameter,
+            payments_look_back=timedelta(days=front.payments_look_back_days),
+        )
+
+    def transforms(
+        self, house: House, run_id: str, name: str, front: XCartAddonStorefront
+    ) -> Mapping[str, Transform]:
+        """Orders are staged with all their versions, which show what a shrunk one was sold for."""
+        from transforms.storefronts import xcart_addon
+        from transforms.storefronts.xcart_settings import STATUSES
+
+        policy = xcart_addon.XCartSettings(
+            store=front.store,
+            statuses={**STATUSES, **front.statuses},
+            untaxed=front.untaxed,
+            gift_card_prefixes=front.gift_card_prefixes,
+            test_emails=front.test_emails,
+        )
+        told: dict[str, Any] = {"storefront": name, "run_id": run_id}
+
+        def orders(raw: pl.DataFrame, session: Session) -> Staged:
+            versions = earlier_versions(raw, session, f"raw.{name}__orders")
+            return xcart_addon.orders(raw, settings=policy, versions=versions, **told)
+
+        return {
+            "orders": orders,
+            "payments": lambda raw, _: xcart_addon.payments(raw, settings=policy, **told),
+            "customers": lambda raw, _: xcart_addon.customers(raw, settings=policy, **told),
+            "products": lambda raw, _: xcart_addon.stock(raw, **told),
+        }
+
+    def write_stock(self, courier: XCartAddon, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
+        """One call to read and one to write per row: there is no bulk write and no version."""
+        return stock_updates(courier, rows)
