@@ -16,7 +16,23 @@ from tieout.sandbox.intacct.values import money
 
 OPERATION = st.tuples(
     st.sampled_from(
-        ["invoice", "credit", "pay", "apply", "credit_pay", "reverse", "delete", "edit", "advance"]
+        [
+            "invoice",
+            "credit",
+            "debit",
+            "pay",
+            "apply",
+            "credit_pay",
+            "debit_pay",
+            "reverse",
+            "delete",
+            "edit",
+            "advance",
+            "sell",
+            "edit_sale",
+            "unsell",
+            "journal",
+        ]
     ),
     st.integers(0, 30),
     st.integers(1, 9000),
@@ -31,6 +47,7 @@ class History:
     def __init__(self, books: Books) -> None:
         self.books = books
         books.create("CUSTOMER", {"CUSTOMERID": "C1", "NAME": "Ann"})
+        books.create("ITEM", {"ITEMID": "CARD", "NAME": "Card", "ITEMTYPE": "Non-Inventory"})
         self.count = 0
 
     def run(self, operation: tuple[str, int, int, str, str]) -> bool:
@@ -72,6 +89,51 @@ class History:
 
     def credit(self, pick: int, amount: str, currency: str, location: str) -> None:
         self.document("ARADJUSTMENT", "-" + amount, currency, location)
+
+    def debit(self, pick: int, amount: str, currency: str, location: str) -> None:
+        self.document("ARADJUSTMENT", amount, currency, location)
+
+    def debit_pay(self, pick: int, amount: str, currency: str, location: str) -> None:
+        key = self.pick("ARADJUSTMENT", pick)
+        target = self.books.tables["ARADJUSTMENT"].get(int(key))
+        currency = target.currency if target is not None else currency
+        self.money_in({"POSADJKEY": key, "TRX_PAYMENTAMOUNT": amount}, currency, location)
+
+    def sell(self, pick: int, amount: str, currency: str, location: str) -> None:
+        line = {"ITEMID": "CARD", "QUANTITY": str(pick % 4 + 1), "PRICE": amount, "LOCATIONID": location}
+        self.books.create(
+            "SODOCUMENT",
+            {
+                "TRANSACTIONTYPE": "Sales Invoice" if pick % 3 else "Sales Order",
+                "CUSTOMERID": "C1",
+                "WHENCREATED": "09/04/2026",
+                "WHENDUE": "10/04/2026",
+                "CURRENCY": currency,
+                "LINES": [line],
+            },
+        )
+
+    def edit_sale(self, pick: int, amount: str, currency: str, location: str) -> None:
+        line = {"LINE_NUM": "1", "PRICE": amount}
+        self.books.update("SODOCUMENT", self.pick("SODOCUMENT", pick), {"LINES": [line]})
+
+    def unsell(self, pick: int, amount: str, currency: str, location: str) -> None:
+        self.books.delete("SODOCUMENT", self.pick("SODOCUMENT", pick))
+
+    def journal(self, pick: int, amount: str, currency: str, location: str) -> None:
+        sides = [("1", "1201", amount), ("-1", "4900", amount if pick % 4 else "0.01")]
+        entries = [
+            {
+                "ACCOUNTNO": account,
+                "TR_TYPE": side,
+                "TRX_AMOUNT": part,
+                "LOCATION": location,
+                "CURRENCY": currency,
+            }
+            for side, account, part in sides
+        ]
+        fields = {"JOURNAL": "GJ", "BATCH_DATE": "10/02/2026", "BATCH_TITLE": "By hand", "ENTRIES": entries}
+        self.books.create("GLBATCH", fields)
 
     def money_in(self, detail: dict[str, str], currency: str, location: str, **more: str) -> None:
         bank = "CLR-CARD-US" if location == "100" else "CLR-CARD-EU"
