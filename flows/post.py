@@ -78,7 +78,12 @@ def post(house: House, *, run_id: str, force: bool = False) -> dict[str, Any]:
 
 def _post(house: House, run_id: str, drained: Drained, *, force: bool) -> None:
     recorder = Recorder(house, run_id, purpose="post")
-    client = house.intacct(archive=recorder.archive, meter=recorder.meter, described=recall(house))
+    client = house.intacct(
+        archive=recorder.archive,
+        meter=recorder.meter,
+        described=recall(house),
+        entity_of=house.entity_of_location,
+    )
     try:
         with house.warehouse.write(run_id=run_id) as session:
             outbox.expire_leases(session, now=house.clock(), run_id=run_id)

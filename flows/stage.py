@@ -105,14 +105,13 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         return intacct.ar_applications(raw, run_id=run_id, receipts=receipts)
 
     bases = {entity.code: entity.base_currency for entity in house.settings.entities}
-    stores = house.mappings["stores"].select("location_code", "entity_code").drop_nulls()
 
     def entries(raw: pl.DataFrame, _: Session) -> Staged:
         return intacct_general_ledger.gl_entries(
             raw,
             run_id=run_id,
             base_currencies=bases,
-            entity_of_location=dict(stores.iter_rows()),
+            entity_of_location=house.entity_of_location,
             gmt_offset=offset,
         )
 

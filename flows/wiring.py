@@ -142,11 +142,13 @@ class House:
         meter: Any = None,
         described: Described | None = None,
         although_halted: bool = False,
+        entity_of: Mapping[str, str] | None = None,
     ) -> Intacct:
         """A client of the company, with what the company said of its objects before. Raises `SettingsError` if there is no [intacct] section
         or a secret is missing, and `Refused` while an alert stands that its credentials were refused: repeated tries lock accounts.
         """
         from tieout.connectors.intacct.gateway import Intacct
+        from tieout.connectors.intacct.limits import Limits
 
         if not although_halted:
             self._not_halted("intacct")
@@ -165,6 +167,7 @@ class House:
             transaction=ledger.transaction,
             zone=timezone(timedelta(minutes=ledger.gmt_offset_minutes)),
             described=described,
+            limits=Limits(entity_of=entity_of or {}),
             clock=self.clock,
         )
 
@@ -209,6 +212,12 @@ class House:
                 f"Credentials of {system} were refused at {at:%Y-%m-%d %H:%M} UTC and nothing has been tried since: {said} "
                 "Mend them and run `tieout doctor`; it takes this halt back once sign-in works."
             )
+
+    @property
+    def entity_of_location(self) -> dict[str, str]:
+        """The entity of every location that stores.csv names."""
+        stores = self.mappings["stores"].select("location_code", "entity_code").drop_nulls()
+        return dict(stores.iter_rows())
 
     @property
     def ledger(self) -> configuration.Intacct:

@@ -107,3 +107,20 @@ def test_every_length_names_a_field_that_exists():
         kind = "CreditMemo" if kind == "Memo" else kind
         home = documents if hasattr(documents, kind) else amendments
         assert field in getattr(home, kind).__struct_fields__, name
+
+
+def test_a_journal_balances_in_every_entity_that_is_known():
+    lines = (
+        JournalLine(account="1201", amount=D("5.00"), location="100"),
+        JournalLine(account="4900", amount=D("-5.00"), location="200"),
+    )
+    entry = Journal(journal="GJ", posted_on=date(2026, 9, 1), title="Fees", lines=lines)
+    assert check(entry) == [], "nobody said which entity a location belongs to"
+    known = Limits(entity_of={"100": "E100", "200": "E200"}).learned("CUSTOMER", {})
+    assert [sentence.split(";")[0] for sentence in check(entry, known)] == [
+        "journal 'Fees': debits and credits of entity E100 differ by 5.00",
+        "journal 'Fees': debits and credits of entity E200 differ by -5.00",
+    ]
+    assert check(entry, Limits(entity_of={"100": "E100", "200": "E100"})) == []
+    assert check(entry, Limits(entity_of={"100": "E100"})) == []
+    assert check(replace(entry, base_location="100"), known) == []

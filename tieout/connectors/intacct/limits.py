@@ -57,16 +57,20 @@ METHODS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Field lengths by `Class.field`; credit and debit memos share `Memo`, customer updates use `Customer`."""
+    """Field lengths by `Class.field`; credit and debit memos share `Memo`, customer updates use `Customer`.
+
+    `entity_of` is the entity by location, as far as known: a journal entry must balance in each.
+    """
 
     lengths: Mapping[str, int] = field(default_factory=lambda: LENGTHS)
     location_required: bool = False
+    entity_of: Mapping[str, str] = field(default_factory=dict)
 
     def learned(self, object_name: str, max_lengths: Mapping[str, int]) -> Limits:
         """These limits with the lengths that the company reports for one object (`inspect` with detail, `maxLength`)."""
         known = INSPECTED.get(object_name.upper(), {})
         found = {known[name]: most for name, most in max_lengths.items() if name in known and most > 0}
-        return Limits({**self.lengths, **found}, self.location_required)
+        return Limits({**self.lengths, **found}, self.location_required, self.entity_of)
 
     def check(self, document: Any, style: Style | None = None) -> list[str]:
         """Sentences that say why Intacct would refuse or silently change `document`; empty when it may be sent.
@@ -77,6 +81,8 @@ class Limits:
         found += _RULES.get(type(document), _nothing)(document)
         if isinstance(document, Invoice | CreditMemo | DebitMemo):
             found += _ledger_lines(document, self.location_required)
+        if isinstance(document, Journal) and document.base_location is None:
+            found += _entities_in_balance(document, self.entity_of)
         if isinstance(document, Receipt) and style is not None:
             found += _receipt_style(document, style)
         return found
@@ -312,6 +318,22 @@ def _journal(doc: Journal) -> list[str]:
             sums[line.currency] = sums.get(line.currency, Decimal(0)) + line.amount
     found += [f"{where}: debits and credits differ by {total}." for total in sums.values() if total]
     return found
+
+
+def _entities_in_balance(doc: Journal, entity_of: Mapping[str, str]) -> list[str]:
+    """Debits less credits by entity, where every line's entity is known; without a base location each must come to nothing."""
+    if any(line.location not in entity_of or not line.amount.is_finite() for line in doc.lines):
+        return []
+    sums: dict[tuple[str, str | None], Decimal] = {}
+    for line in doc.lines:
+        key = (entity_of[line.location or ""], line.currency)
+        sums[key] = sums.get(key, Decimal(0)) + line.amount
+    where = _label(doc)
+    return [
+        f"{where}: debits and credits of entity {entity} differ by {total}; balance it there, or name a base location."
+        for (entity, _), total in sums.items()
+        if total
+    ]
 
 
 def _sales(doc: SalesDocument) -> list[str]:
