@@ -28,6 +28,7 @@ from transforms import intacct, writeback
 if TYPE_CHECKING:
     from flows.wiring import House
 
+_OF_WRITES = ("run_id", "storefront", "field", "key", "content_sha256", "outcome", "at")
 CHUNK = 100
 """Writes recorded at a time: what a crash may forget. Forgotten writes are read and found unchanged by the next run."""
 
@@ -37,8 +38,7 @@ def write_back(house: House, *, run_id: str) -> dict[str, Any]:
     installation = house.settings.installation
     turn = AdvisoryLock(house.warehouse.folder / "writeback.lock", seconds=installation.lock_seconds)
     with turn.hold(run_id=run_id, exclusive=True):
-        planned = plan_writes(house)
-        return {"planned": planned.height, **_written(house, run_id, planned)}
+        return _written(house, run_id, plan_writes(house))
 
 
 def wanted_fields(house: House) -> dict[str, tuple[str, ...]]:
@@ -81,9 +81,7 @@ def plan_writes(house: House) -> pl.DataFrame:
         customers = intacct.intacct_customers(session.raw_changed("raw.intacct__customer"))
         owed = session.fetch("recon.owed")
         prices, listed = session.fetch("core.prices"), session.fetch("core.stock", columns=["source", "sku"])
-        writes = session.fetch(
-            "ops.writes", columns=["run_id", "storefront", "field", "key", "content_sha256", "outcome", "at"]
-        )
+        writes = session.fetch("ops.writes", columns=_OF_WRITES)
     paid = writeback.paid_states(of_orders, invoices, adjustments, orders)
     recognised = (
         owed.filter(pl.col("event_code") == "sale")
@@ -112,25 +110,34 @@ def plan_writes(house: House) -> pl.DataFrame:
 
 
 def _written(house: House, run_id: str, planned: pl.DataFrame) -> dict[str, Any]:
-    counts = dict.fromkeys(("written", "unchanged", "refused", "unsupported"), 0)
+    with house.warehouse.read() as session:
+        writes = session.fetch("ops.writes", columns=_OF_WRITES)
+    counts = dict.fromkeys(("planned", "written", "unchanged", "refused", "unsupported"), 0)
     errors: list[str] = []
     unsupported: dict[str, str] = {}
     code = 0
     for (name,), block in planned.group_by("storefront", maintain_order=True):
         try:
-            for row in _answers(house, run_id, str(name), block):
+            courier = house.storefront(str(name))
+            # What a platform has no place for is said once; it is tried again when that changes, by its settings for example.
+            cannot = list(courier.cannot_write())
+            said = writeback.told_before(block, writes).filter(pl.col("field").is_in(cannot))
+            left = block.join(said, on=["field", "key"], how="anti", maintain_order="left")
+            counts["planned"] += left.height
+            for row in _answers(house, run_id, str(name), courier, left):
                 counts[row["outcome"]] += 1
-                if row["outcome"] == "unsupported":
+                if row["outcome"] == writeback.UNSUPPORTED:
                     unsupported[f"{name} {row['field']}"] = row["detail"]
-        except (ConnectorError, Refused) as fault:
+        except (ConnectorError, Refused, InputError) as fault:
             errors.append(f"{name}: {fault}")
             code = max(code, fault.exit_code)
     told = [f"{where}: {why}" for where, why in sorted(unsupported.items())]
     return {**counts, "cannot": told, "errors": errors, "exit_code": code}
 
 
-def _answers(house: House, run_id: str, name: str, block: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    courier = house.storefront(name)
+def _answers(
+    house: House, run_id: str, name: str, courier: Any, block: pl.DataFrame
+) -> Iterator[dict[str, Any]]:
     rows = block.to_dicts()
     done: list[dict[str, Any]] = []
     try:

@@ -6,7 +6,7 @@ same hash is left out, so a second run plans nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -23,9 +23,11 @@ PLANNED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "value": pl.String(),
     "content_sha256": pl.String(),
 }
-SETTLED: Final = ("written", "unchanged", "unsupported")
+SETTLED: Final = ("written", "unchanged")
 """Outcomes after which the same value is not tried again."""
+UNSUPPORTED: Final = "unsupported"
 _ORDER: Final = ["storefront", "order_ref"]
+_VALUE: Final = ["storefront", "field", "key", "content_sha256"]
 
 
 def order_documents(
@@ -188,14 +190,20 @@ def accounts_told(documents: pl.DataFrame, outbox: pl.DataFrame, customers: pl.D
 
 def changed(planned: pl.DataFrame, writes: pl.DataFrame) -> pl.DataFrame:
     """The rows whose value the storefront was not given yet: by the newest settled write (ops.writes) of the same key."""
-    newest = (
-        writes.filter(pl.col("outcome").is_in(SETTLED))
+    return planned.join(_newest(writes, SETTLED), on=_VALUE, how="anti", maintain_order="left")
+
+
+def told_before(planned: pl.DataFrame, writes: pl.DataFrame) -> pl.DataFrame:
+    """The rows of which was recorded already that the storefront has no place for this value."""
+    return planned.join(_newest(writes, (UNSUPPORTED,)), on=_VALUE, how="semi", maintain_order="left")
+
+
+def _newest(writes: pl.DataFrame, outcomes: Sequence[str]) -> pl.DataFrame:
+    return (
+        writes.filter(pl.col("outcome").is_in(outcomes))
         .sort("at", "run_id")
         .unique(["storefront", "field", "key"], keep="last", maintain_order=True)
-        .select("storefront", "field", "key", "content_sha256")
-    )
-    return planned.join(
-        newest, on=["storefront", "field", "key", "content_sha256"], how="anti", maintain_order="left"
+        .select(_VALUE)
     )
 
 
