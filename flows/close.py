@@ -13,7 +13,7 @@ from flows.reconcile import policy, printed_policy, proved_table, read_inputs
 from flows.report import held_rows, sources_of, waiting_rows
 from flows.running import run_stage
 from tieout import __version__
-from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError
+from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError, WarehouseError
 from tieout.reports.closing import CloseReport, canonical, content_of, text_hash
 from tieout.reports.pack import POLICY, Pack, write_pack
 from transforms.closing import statement
@@ -92,7 +92,7 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         found = closes.filter(pl.col("revision") == now.revision).row(0, named=True)
         folder = house.reports / found["path"]
         if folder.exists() and not Pack(folder).faults():
-            packing.resealed(house, folder, happened, now.revision)
+            packing.resealed(folder, happened, now.revision)
             return _told(
                 entity,
                 span,
@@ -138,7 +138,7 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         _recorded(house, run_id, entity, span, revision, path, digest, tables, voids=now.state == "prepared")
         with house.warehouse.read() as session:
             happened = events.events_of(session, entity, span.name)
-        packing.resealed(house, folder, happened, revision)
+        packing.resealed(folder, happened, revision)
         _reseal_older(house, closes, happened)
     return _told(
         entity,
@@ -305,8 +305,11 @@ def _reseal_older(house: House, closes: pl.DataFrame, happened: list[dict[str, A
     """Packs of earlier revisions say that they were replaced, where they still lie."""
     for one in closes.iter_rows(named=True):
         folder = house.reports / one["path"]
-        if folder.exists() and (folder / "close.json").exists() and not Pack(folder).faults():
-            packing.resealed(house, folder, happened, one["revision"])
+        if folder.exists() and (folder / "close.json").exists():
+            try:
+                packing.resealed(folder, happened, one["revision"])
+            except WarehouseError as fault:
+                house.say(str(fault))
 
 
 def _told(

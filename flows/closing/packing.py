@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ import msgspec
 import polars as pl
 
 from tieout.errors import InputError, WarehouseError
-from tieout.reports.closing import CloseReport, canonical
-from tieout.reports.pack import POLICY, Pack, write_pack
+from tieout.reports.closing import CONTENT, CloseReport, canonical, content_of, text_hash
+from tieout.reports.pack import MANIFEST, POLICY, Pack, write_pack
 from transforms.closing.items import ROLLED
 from transforms.closing.lifecycle import standing
 from transforms.reconcile import Inputs, Policy
@@ -95,39 +95,53 @@ def _instant(value: datetime) -> str:
     return value.isoformat(timespec="seconds")
 
 
-def resealed(house: House, path: Path, events: list[dict[str, Any]], revision: int) -> dict[str, Any] | None:
-    """Print the pack again with the events as they are now, from its own tables; None if they already stand in it.
+@dataclass(frozen=True)
+class Opened:
+    """A pack that is as it was sealed and that this version can print again."""
 
-    Raises `WarehouseError` if the pack is not what was sealed, or would no longer carry the content that was signed.
-    """
+    report: CloseReport
+    inputs: dict[str, pl.DataFrame]
+    texts: dict[str, str]
+    content_sha256: str
+
+
+def opened(path: Path) -> Opened:
+    """Open a sealed pack to print it again. Raises `WarehouseError` if it is gone, not what was sealed, or of a form this version does not print."""
     if not path.exists():
-        raise WarehouseError(
-            f"The pack {path} is gone; restore it from its copy, or reopen and close the period again."
-        )
+        raise WarehouseError(f"The pack {path} is gone; restore it from its copy, or close the period again.")
     pack = Pack(path)
     faults = pack.faults()
     if faults:
         raise WarehouseError(
-            f"The pack {path} is not what was sealed: {faults[0]}. Nothing was signed into it; restore it, or reopen and close the period again."
+            f"The pack {path} is not what was sealed ({faults[0]}); it was left as it is and nothing was signed. Restore it, or close the period again."
         )
-    report = pack.report()
-    now = sign_offs(events, revision)
-    state = standing(events)
-    stands = state.state if state.revision == revision else "replaced"
-    if report.facts["sign_offs"] == now and report.facts["standing"] == stands:
-        return None
-    inputs = pack.frames("inputs")
+    report, inputs, sealed = pack.report(), pack.frames("inputs"), pack.json(MANIFEST)
     texts = {
         name: pack.read(name).decode("utf-8") for name in pack.names if name.startswith("configuration/")
     }
-    fresh = CloseReport({**report.facts, "sign_offs": now, "standing": stands}, report.tables)
-    before = pack.json("manifest.json")["content_sha256"]
-    manifest = write_pack(path, fresh, inputs=inputs, texts=texts)
-    if manifest["content_sha256"] != before:
+    digest = str(sealed["content_sha256"])
+    whole = all(name in report.tables for name in CONTENT)
+    if (
+        not whole
+        or text_hash(canonical(content_of(report.facts, report.tables, inputs, texts[POLICY]))) != digest
+    ):
         raise WarehouseError(
-            f"The pack {path} carries other content than was signed; this is a defect, keep the folder and report it."
+            f"The pack {path} was sealed by {sealed['tool']} in a form this version does not print; it was left as it is. Close the period again with this version, then sign."
         )
-    return manifest
+    return Opened(report, inputs, texts, digest)
+
+
+def resealed(path: Path, events: list[dict[str, Any]], revision: int) -> dict[str, Any] | None:
+    """Print the pack again with the events as they are now, from its own tables; None if they already stand in it. Raises as `opened`."""
+    found = opened(path)
+    facts = found.report.facts
+    now = sign_offs(events, revision)
+    state = standing(events)
+    stands = state.state if state.revision == revision else "replaced"
+    if facts["sign_offs"] == now and facts["standing"] == stands:
+        return None
+    fresh = CloseReport({**facts, "sign_offs": now, "standing": stands}, found.report.tables)
+    return write_pack(path, fresh, inputs=found.inputs, texts=found.texts)
 
 
 def last_register_of(frames: dict[str, pl.DataFrame]) -> pl.DataFrame | None:

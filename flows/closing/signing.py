@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from flows.closing import events, packing, periods
 from flows.running import run_stage
 from tieout.errors import InputError, WarehouseError
-from tieout.reports.pack import Pack
 from transforms.closing.lifecycle import Standing, after, check_signer, standing
 
 if TYPE_CHECKING:
@@ -106,15 +105,7 @@ def _said(now: Standing) -> str:
 
 def _sound(house: House, entity: str, period: str, now: Standing) -> None:
     path = pack_path(house, entity, period, now.revision)
-    if not path.exists():
-        raise WarehouseError(f"The pack {path} is gone; restore it from its copy, or close the period again.")
-    pack = Pack(path)
-    faults = pack.faults()
-    if faults:
-        raise WarehouseError(
-            f"The pack {path} is not what was sealed ({faults[0]}); nothing was signed. Restore it, or close the period again."
-        )
-    if pack.json("manifest.json")["content_sha256"] != now.content_sha256:
+    if packing.opened(path).content_sha256 != now.content_sha256:
         raise WarehouseError(
             f"The pack {path} carries other content than was closed; nothing was signed. Close the period again."
         )
@@ -141,7 +132,7 @@ def print_again(house: House, entity: str, period: str, *, must: bool = True) ->
         happened = events.events_of(session, entity, period)
     revision = standing(happened).revision
     try:
-        packing.resealed(house, pack_path(house, entity, period, revision), happened, revision)
+        packing.resealed(pack_path(house, entity, period, revision), happened, revision)
     except WarehouseError as fault:
         if must:
             raise

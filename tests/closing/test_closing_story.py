@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from flows.closing import events, periods, signing
 from flows.wiring import House
 from tieout.errors import Busy, DoesNotFoot, InputError, WarehouseError
 from tieout.reports import pack as packs
+from tieout.reports.closing import canonical, text_hash
 from tieout.reports.pack import Pack
 from tieout.settings import parse
 
@@ -329,3 +331,26 @@ def test_each_entity_closes_the_period_of_its_own_calendar(tmp_path: Path) -> No
     facts = Pack(Path(summary["closes"][0]["path"])).report().facts
     assert (facts["first_on"], facts["last_on"]) == ("2026-09-27", "2026-10-31")
     assert periods.period_named(house, "2026-P08").of("E200")[0].isoformat() == "2026-08-30"
+
+
+def test_a_pack_of_another_version_is_left_as_it_is_and_nobody_signs_it(
+    closed: House, tmp_path: Path
+) -> None:
+    """A pack without one of today's tables, sealed properly: the next close goes on beside it, a signature asks for a close first."""
+    house = again(closed, tmp_path / "house")
+    folder = house.reports / "close/E100/2026-09/r1"
+    (folder / "data/rates.parquet").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]["data/rates.parquet"], manifest["manifest_sha256"]
+    sealed = {**manifest, "manifest_sha256": text_hash(canonical(manifest))}
+    (folder / "manifest.json").write_text(canonical(sealed))
+    assert Pack(folder).faults() == []
+    before = files(folder)
+    with pytest.raises(WarehouseError, match="Close the period again with this version"):
+        sign(house, "preparer", "Ana")
+    assert events.standing_of(house, "E100", "2026-09").state == "closed", (
+        "nothing was signed that could not be printed"
+    )
+    fill(house, PLAIN.replace("7_000 ", "7_001 "))
+    assert close_period(house, period="2026-09", entity="E100")["closes"][0]["revision"] == 2
+    assert files(folder) == before

@@ -191,3 +191,27 @@ def test_amounts_of_ten_to_the_fifteen_roll_without_losing_a_cent() -> None:
         "owed": f"order_ref | owed_on | total_minor\nA | 2026-09-10 | {big}",
     }
     assert register(tables)["closing_minor"].to_list() == [big]
+
+
+def test_what_the_period_is_made_of_adds_up_on_both_sides() -> None:
+    """One sale with discount, shipping and tax, invoiced with a tax of 0.10 too little; a credit of 10.00; a line on no known account."""
+    tables = {
+        "orders": "order_ref | total_minor\nA | 10000",
+        "owed": """
+            order_ref | event_code | event_ref | owed_on    | goods_minor | discount_minor | shipping_minor | tax_minor | total_minor
+            A         | sale       | s1        | 2026-09-10 | 9000        | -500           | 700            | 800       | 10000
+            A         | credit     | r1        | 2026-09-20 | -1000       | 0              | 0              | 0         | -1000
+            A         | sale       | s2        | 2026-10-02 | 77          | 0              | 0              | 0         | 77
+        """,
+        "ar_invoices": "invoice_ref | invoice_number | reference | posted_on | goods_minor | discount_minor | shipping_minor | tax_minor | total_minor\n1 | UA | A | 2026-09-10 | 9000 | -500 | 700 | 790 | 9990",
+        "ar_lines": "document_kind | document_ref | component_code | amount_minor\ninvoice | 1 | goods | 9000\ninvoice | 1 | discount | -500\ninvoice | 1 | shipping | 700\ninvoice | 1 | tax | 700",
+    }
+    found = (
+        closed(tables)["components"]
+        .select("component_code", "sales_minor", "credits_minor", "invoiced_minor", "delta_minor")
+        .rows()
+    )
+    assert found == [
+        ("goods", 9000, -1000, 9000, -1000), ("discount", -500, 0, -500, 0), ("shipping", 700, 0, 700, 0), ("tax", 800, 0, 700, 100),
+        ("unlined", 0, 0, 90, -90),
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ import polars as pl
 from tieout.reports.data import ReportData
 
 CONTENT: Final = (
-    "orders", "payments", "matches", "waterfall", "base_waterfall", "ageing", "proofs", "register", "roll_forward", "absorbed",
+    "orders", "payments", "matches", "waterfall", "base_waterfall", "components", "ageing", "proofs", "register", "roll_forward", "absorbed",
     "out_of_scope", "records", "rates", "completeness",
 )  # fmt: skip
 """The tables that are signed. The others (held, waiting, notes, decisions) say how things stood when the pack was printed."""

@@ -72,6 +72,17 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
             for one in report.tables["completeness"].iter_rows(named=True)
         ],
         "base": _base(report),
+        "components": [
+            {
+                **one,
+                "component": words(one["component_code"]),
+                **{
+                    name: money(one[f"{name}_minor"], one["currency"])
+                    for name in ("sales", "credits", "recognised", "invoiced", "delta")
+                },
+            }
+            for one in report.tables["components"].iter_rows(named=True)
+        ],
         "content_sha256": text_hash(canonical(dict(content))),
     }
 

@@ -11,7 +11,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.closing import items, records, translation
+from transforms.closing import components, items, records, translation
 from transforms.reconcile import Inputs, Period, Policy, Result, proofs, reconcile
 
 _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
@@ -53,7 +53,7 @@ def _until(day: date, by_entity: Mapping[str, date], name: str) -> Period:
 def statement(
     kept: Books, *, entity: str, base_currency: str, last_register: pl.DataFrame | None, rates: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
-    """The tables of one entity's close by name: orders, payments, matches, waterfall, base_waterfall, ageing, proofs, register, roll_forward,
+    """The tables of one entity's close by name: orders, payments, matches, waterfall, base_waterfall, components, ageing, proofs, register, roll_forward,
     absorbed, out_of_scope, records, rates, completeness. All rows in a fixed order.
 
     `last_register` is the register of the last close (columns of `items.ROLLED`), or None. `rates` are `translation.implied_rates` of the entity.
@@ -79,6 +79,7 @@ def statement(
     )
     groups = pl.concat([orders["group_ref"], payments["group_ref"]]).unique().to_list()
     waterfall = _mine(now.waterfall, entity)
+    made_of = components.components(kept.inputs, now, period, entity)
     in_base = translation.translated(waterfall, rates, bases)
     return {
         "orders": orders,
@@ -86,11 +87,17 @@ def statement(
         "matches": now.matches.filter(pl.col("group_ref").is_in(groups)),
         "waterfall": waterfall,
         "base_waterfall": in_base,
+        "components": made_of,
         "ageing": ageing,
         "proofs": pl.concat(
             [
                 part.select(_PROOF)
-                for part in (_mine(proofs(now), entity), rolled, translation.proofs(in_base))
+                for part in (
+                    _mine(proofs(now), entity),
+                    rolled,
+                    translation.proofs(in_base),
+                    components.proofs(made_of, waterfall),
+                )
             ]
         ).sort("name", "entity_code", "currency"),
         "register": register,
