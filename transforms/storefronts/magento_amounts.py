@@ -17,8 +17,8 @@ from tieout.money import known_currencies
 
 _PLACES: Final = 18
 _KEPT: Final = 4
-_LARGEST: Final = 10**18
-"""No amount has more than eighteen digits before the point; what has is unreadable."""
+_LARGEST: Final = 9 * 10**18
+"""No amount has 900 trillion units and more; what has is unreadable."""
 
 
 def texts(name: str, raws: Iterable[msgspec.Raw]) -> pl.Series:
@@ -29,8 +29,8 @@ def texts(name: str, raws: Iterable[msgspec.Raw]) -> pl.Series:
 def four_places(column: str) -> pl.Expr:
     """Ten-thousandths of a text column, half-up; null where it is no number. A number in quotes is a number."""
     exact = pl.col(column).str.strip_chars('"').cast(pl.Decimal(38, _PLACES), strict=False)
-    sound = exact.abs() < pl.lit(_LARGEST).cast(pl.Decimal(38, 0))
-    return pl.when(sound).then(half_up(exact.to_physical(), 10 ** (_PLACES - _KEPT)))
+    whole = half_up(exact.to_physical(), 10 ** (_PLACES - _KEPT))
+    return pl.when(whole.abs() < _LARGEST).then(whole).cast(pl.Int64)
 
 
 def half_up(value: pl.Expr, divisor: int) -> pl.Expr:
@@ -39,16 +39,12 @@ def half_up(value: pl.Expr, divisor: int) -> pl.Expr:
 
 
 def minor(ten_thousandths: pl.Expr, digits: Sequence[int]) -> pl.Expr:
-    """Minor units by the column `digits` of the frame (the currency's); `digits` here are those that occur."""
-    found = pl.lit(None, dtype=pl.Int128)
+    """Minor units by the column `digits` of the frame (the currency's); `digits` here are those that occur, null for no currency."""
+    found = pl.lit(None, dtype=pl.Int64)
     for places in digits:
-        value = (
-            half_up(ten_thousandths, 10 ** (_KEPT - places))
-            if places <= _KEPT
-            else ten_thousandths * 10 ** (places - _KEPT)
-        )
+        value = half_up(ten_thousandths, 10 ** (_KEPT - places)) if places < _KEPT else ten_thousandths
         found = pl.when(pl.col("digits") == places).then(value).otherwise(found)
-    return found.cast(pl.Int64, strict=False)
+    return found
 
 
 def with_digits(frame: pl.DataFrame) -> pl.DataFrame:
@@ -64,16 +60,32 @@ def in_minor(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
 
     Adds `unread`: the names of the columns whose text is there and is no amount, joined by a comma; empty text for none.
     """
+    if frame.is_empty():
+        return frame.with_columns(
+            *(pl.lit(None, dtype=pl.Int64).alias(name) for name in columns), unread=pl.lit("")
+        ).clear()
     digits = sorted(frame["digits"].drop_nulls().unique().to_list())
-    read = [minor(four_places(name), digits).alias(name) for name in columns]
-    there = [
-        pl.when(
-            pl.col(name).is_not_null()
-            & (pl.col(name) != "null")
-            & value.is_null()
-            & pl.col("digits").is_not_null()
-        ).then(pl.lit(name))
-        for name, value in zip(columns, read, strict=True)
+    kept = frame.select("digits", *(four_places(name).alias(name) for name in columns))
+    missing = frame.select(
+        pl.when(pl.col(name).is_not_null() & (pl.col(name) != "null")).then(pl.lit(name)).alias(name)
+        for name in columns
+    )
+    # Columns that were read whole need no second look; nearly all are.
+    wrong = [
+        name
+        for name in columns
+        if kept[name].null_count() != missing[name].null_count()
+        or (kept[name].is_null() & missing[name].is_not_null()).any()
     ]
-    bad = frame.select(unread=pl.concat_str(there, separator=", ", ignore_nulls=True)) if columns else frame
-    return frame.with_columns(read).with_columns(bad["unread"])
+    there = [
+        pl.when(kept[name].is_null() & frame["digits"].is_not_null()).then(missing[name]).alias(name)
+        for name in wrong
+    ]
+    unread = (
+        frame.select(pl.concat_str(there, separator=", ", ignore_nulls=True).alias("unread"))["unread"]
+        if there
+        else pl.Series("unread", [""] * frame.height, dtype=pl.String)
+    )
+    return frame.with_columns(
+        kept.select(minor(pl.col(name), digits).alias(name) for name in columns)
+    ).with_columns(unread)

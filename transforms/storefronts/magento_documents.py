@@ -20,11 +20,11 @@ from transforms.storefronts.magento_payloads import Document, Id, Item, decoded,
 _STATES: Final[Mapping[str, str]] = {"1": "pending", "2": "success", "3": "failure"}
 
 
-class _Brief(msgspec.Struct):
+class _Brief(msgspec.Struct, gc=False):
     method: str | None = None
 
 
-class _OrderBrief(msgspec.Struct):
+class _OrderBrief(msgspec.Struct, gc=False):
     entity_id: Id | None = None
     payment: _Brief | None = None
     items: list[Item] | None = None

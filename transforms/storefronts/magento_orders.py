@@ -176,9 +176,11 @@ def _buyer(order: Order) -> str | None:
 
 def _codes(more: Extension, what: str) -> str | None:
     """The names of the taxes on shipping, or on gift wrapping (whose kinds end in `gw`)."""
+    if not more.item_applied_taxes:
+        return None
     found = [
         tax.title or tax.code
-        for one in more.item_applied_taxes or ()
+        for one in more.item_applied_taxes
         if (one.type == what if what == "shipping" else (one.type or "").endswith(what))
         for tax in one.applied_taxes or ()
     ]
@@ -439,7 +441,7 @@ def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]
             pl.lit(kind).alias("kind_code"),
             text_.alias("sku"),
             pl.lit(words).alias("description"),
-            pl.lit(10_000, dtype=pl.Int128).alias("quantity"),
+            pl.lit(10_000, dtype=pl.Int64).alias("quantity"),
             pl.lit(None, dtype=PRICE).alias("unit_price"),
             column(net).fill_null(0).alias("net_minor"),
             column(off).fill_null(0).alias("discount_minor"),

@@ -1,5 +1,6 @@
 """What is read of Magento's documents (Magento REST reference 2.4.8). Amounts stay text until a whole column is turned at once.
 
+None of these objects can be part of a cycle, so the collector need not look at a million of them (`gc=False`).
 Optional members without value are left out, required ones are null; an amount that is not there means that there is none yet.
 """
 
@@ -13,14 +14,14 @@ NULL = msgspec.Raw(b"null")
 Id = int | str
 
 
-class Tax(msgspec.Struct):
+class Tax(msgspec.Struct, gc=False):
     """One tax of an order or a row."""
 
     title: str | None = None
     code: str | None = None
 
 
-class ItemTaxes(msgspec.Struct):
+class ItemTaxes(msgspec.Struct, gc=False):
     """The taxes of one row, of shipping, or of something that is no row."""
 
     type: str | None = None
@@ -28,7 +29,7 @@ class ItemTaxes(msgspec.Struct):
     applied_taxes: list[Tax] | None = None
 
 
-class Extension(msgspec.Struct):
+class Extension(msgspec.Struct, gc=False):
     """What Adobe Commerce and tax modules add to an order."""
 
     item_applied_taxes: list[ItemTaxes] | None = None
@@ -44,13 +45,13 @@ class Extension(msgspec.Struct):
     gw_card_tax_amount: msgspec.Raw = NULL
 
 
-class Parent(msgspec.Struct):
+class Parent(msgspec.Struct, gc=False):
     """The parent row, where it is nested."""
 
     item_id: Id | None = None
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """One row of an order."""
 
     item_id: Id | None = None
@@ -70,7 +71,7 @@ class Item(msgspec.Struct):
     weee_tax_applied_row_amount: msgspec.Raw = NULL
 
 
-class Payment(msgspec.Struct):
+class Payment(msgspec.Struct, gc=False):
     """How an order is paid."""
 
     entity_id: Id | None = None
@@ -79,7 +80,7 @@ class Payment(msgspec.Struct):
     last_trans_id: str | None = None
 
 
-class Address(msgspec.Struct):
+class Address(msgspec.Struct, gc=False):
     """A postal address."""
 
     firstname: str | None = None
@@ -94,7 +95,7 @@ class Address(msgspec.Struct):
     default_billing: bool = False
 
 
-class Order(msgspec.Struct):
+class Order(msgspec.Struct, gc=False):
     """One order."""
 
     entity_id: Id | None = None
@@ -125,7 +126,7 @@ class Order(msgspec.Struct):
     extension_attributes: Extension | None = None
 
 
-class Piece(msgspec.Struct):
+class Piece(msgspec.Struct, gc=False):
     """One row of an invoice, credit memo or shipment."""
 
     entity_id: Id | None = None
@@ -134,14 +135,14 @@ class Piece(msgspec.Struct):
     qty: msgspec.Raw = NULL
 
 
-class Track(msgspec.Struct):
+class Track(msgspec.Struct, gc=False):
     """One parcel."""
 
     title: str | None = None
     track_number: str | None = None
 
 
-class Document(msgspec.Struct):
+class Document(msgspec.Struct, gc=False):
     """An invoice, credit memo or shipment."""
 
     entity_id: Id | None = None
@@ -156,14 +157,14 @@ class Document(msgspec.Struct):
     tracks: list[Track] | None = None
 
 
-class Attribute(msgspec.Struct):
+class Attribute(msgspec.Struct, gc=False):
     """An attribute the shop added."""
 
     attribute_code: str | None = None
     value: Any = None
 
 
-class Customer(msgspec.Struct):
+class Customer(msgspec.Struct, gc=False):
     """A customer with an account."""
 
     id: Id | None = None
@@ -175,7 +176,7 @@ class Customer(msgspec.Struct):
     custom_attributes: list[Attribute] | None = None
 
 
-class SourceItem(msgspec.Struct):
+class SourceItem(msgspec.Struct, gc=False):
     """How much of a SKU lies at a source."""
 
     sku: str | None = None
@@ -183,7 +184,7 @@ class SourceItem(msgspec.Struct):
     quantity: msgspec.Raw = NULL
 
 
-class Store(msgspec.Struct):
+class Store(msgspec.Struct, gc=False):
     """A store view."""
 
     id: Id | None = None
