@@ -1,9 +1,9 @@
 """From the bytes of a storefront's orders to core rows, beside the bare exact decode of the same bytes in the same run.
 
-    python tests/bench/bench_storefronts.py [--orders 100000] [--kinds commercetools,magento] [--repeat 3]
+    python tests/bench/bench_storefronts.py [--orders 100000] [--kinds commercetools,magento,xcart,clarity] [--repeat 3]
 
 Payloads are rendered by the stand-in world beforehand. Bare is msgspec reading every member that staging reads, one document at a time,
-amounts as exact numbers (whole for commercetools, Decimal for Magento), and keeping nothing. Each kind runs in a process of its own.
+amounts as exact numbers (whole for commercetools, Decimal for the others), and keeping nothing. Each kind runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -40,6 +41,15 @@ def rendered(kind: str, orders: int) -> Iterator[str]:
         for at in range(len(world.order_list)):
             yield world.order_list.text(at)
         return
+    if kind in ("xcart", "clarity"):
+        from tieout.sandbox.faults import FaultBoard
+        from tieout.sandbox.storefronts.registry import STAND_INS
+        from tieout.sandbox.world.catalog import NOW_MS
+
+        stand_in: Any = STAND_INS[kind](world, FaultBoard(), lambda: NOW_MS)
+        for line in world.told_by(kind):
+            yield stand_in.order_text(line.index)
+        return
     from tieout.connectors.storefronts.magento_pages import SUBJECTS, peek, to_records
     from tieout.sandbox.storefronts.magento_shop import Shop
 
@@ -51,8 +61,8 @@ def rendered(kind: str, orders: int) -> Iterator[str]:
         ].payload.decode()
 
 
-def exact(shape: Any, seen: dict[Any, Any] | None = None) -> Any:
-    """The same struct with amounts as decimals in place of their text."""
+def exact(shape: Any, seen: dict[Any, Any] | None = None, *, amounts: frozenset[str] | None = None) -> Any:
+    """The same struct with amounts as decimals in place of their text; `amounts` names them where texts are kept undecoded too."""
     import msgspec
 
     seen = {} if seen is None else seen
@@ -60,14 +70,27 @@ def exact(shape: Any, seen: dict[Any, Any] | None = None) -> Any:
         return Decimal | None
     if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
         if shape not in seen:
-            fields = [(one.name, exact(one.type, seen), None) for one in msgspec.structs.fields(shape)]
-            seen[shape] = msgspec.defstruct(shape.__name__, fields)
+            members = msgspec.structs.fields(shape)
+            fields = [
+                (
+                    one.name,
+                    str | int | bool | None
+                    if one.type is msgspec.Raw and amounts is not None and one.encode_name not in amounts
+                    else exact(one.type, seen, amounts=amounts),
+                    None,
+                )
+                for one in members
+            ]
+            names = {one.name: one.encode_name for one in members}
+            seen[shape] = msgspec.defstruct(shape.__name__, fields, rename=names)
         return seen[shape] | None
     origin = get_origin(shape)
-    if origin is list:
-        return list[exact(get_args(shape)[0], seen)] | None  # type: ignore[misc]
+    if origin in (list, tuple):
+        return list[exact(get_args(shape)[0], seen, amounts=amounts)] | None  # type: ignore[misc]
+    if origin is dict:
+        return shape
     if get_args(shape) and origin is not None:
-        found = [exact(one, seen) for one in get_args(shape)]
+        found = [exact(one, seen, amounts=amounts) for one in get_args(shape)]
         whole = found[0]
         for one in found[1:]:
             whole = whole | one
@@ -85,6 +108,38 @@ def bare_and_staging(kind: str) -> tuple[Callable[[list[str]], None], Callable[[
 
         read = msgspec.json.Decoder(Order).decode
         stage = commercetools.orders
+    elif kind == "xcart":
+        from transforms.storefronts import xcart
+        from transforms.storefronts.xcart_payloads import Order as Sale
+
+        read = msgspec.json.Decoder(exact(Sale)).decode
+        stage = xcart.orders
+    elif kind == "clarity":
+        from tieout.connectors.storefronts import clarity_profile
+        from transforms.storefronts import clarity
+        from transforms.storefronts.clarity_shapes import shapes_of
+
+        profile = clarity_profile.load("seed")
+        policy = clarity.ClaritySettings(profile.fields, profile.words.status)
+        money = frozenset(
+            [
+                "totalAmount",
+                "subtotalAmount",
+                "shippingAmount",
+                "handlingAmount",
+                "taxAmount",
+                "discountAmount",
+                "storeCreditAmount",
+                "unitPrice",
+                "lineAmount",
+                "tax",
+                "discount",
+                "amount",
+                "quantity",
+            ]
+        )
+        read = msgspec.json.Decoder(exact(shapes_of(profile.fields).shape("orders"), amounts=money)).decode
+        stage = partial(clarity.orders, settings=policy)
     else:
         from transforms.storefronts import magento
         from transforms.storefronts.magento_payloads import Order as Document
@@ -154,7 +209,7 @@ def main() -> int:
     """Print one line per kind; 1 if staging takes more than it may."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=100_000)
-    parser.add_argument("--kinds", default="commercetools,magento")
+    parser.add_argument("--kinds", default="commercetools,magento,xcart,clarity")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()

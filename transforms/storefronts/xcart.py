@@ -165,7 +165,9 @@ def customers(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCar
                 [
                     series("customer_ref", [text_of(ref) for ref in refs]),
                     series("email", [one.login or None for one in people]),
-                    instants([one.create_date for one in people]).alias("created_at"),
+                    instants(
+                        [one.create_date if one.create_date is not None else one.added for one in people]
+                    ).alias("created_at"),
                 ]
             ),
             raw.select("updated_at", "fetched_at", "payload_sha256"),

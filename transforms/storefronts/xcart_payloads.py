@@ -115,10 +115,11 @@ class OrderTransactions(_Shape):
 
 
 class Profile(_Shape):
-    """A customer's account; the older interface spells its id `profile_id`."""
+    """A customer's account; the older interface spells its id `profile_id` and its beginning `added`."""
 
     id: Ref = None
     profile_id: Ref = None
+    added: Ref = None
     login: str | None = None
     create_date: Ref = None
     last_login_date: Ref = None

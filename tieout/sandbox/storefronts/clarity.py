@@ -206,6 +206,10 @@ class Clarity:
         self._last_page[name] = answer
         return answer
 
+    def order_text(self, index: int) -> str:
+        """An order of the world as the shop shows it."""
+        return self._order(index)
+
     # ---- words -----------------------------------------------------------------------------------------------
 
     def _order(self, index: int) -> str:

@@ -173,6 +173,10 @@ class XCart:
         self._last_page[name] = answer
         return answer
 
+    def order_text(self, index: int) -> str:
+        """An order of the world as the shop shows it."""
+        return self._order(self._found(str(index + 1)))
+
     # ---- words -----------------------------------------------------------------------------------------------
 
     def _order(self, found: ShopOrder) -> str:
