@@ -16,7 +16,7 @@ from checks.contracts import ALL
 from flows.wiring import House
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, Outcome
 from tieout.errors import TieoutError
-from tieout.settings import parse
+from tieout.settings import Settings, parse
 from tieout.warehouse import outbox, runs
 from tieout.warehouse.store import Warehouse
 from transforms.posting_content import rehashed
@@ -96,9 +96,9 @@ _TEMPLATES: dict[str, Path] = {}
 """A warehouse with all tables, made once and copied: making the tables takes longer than most tests."""
 
 
-def desk_house(folder: Path, **intacct: Any) -> DeskHouse:
-    """A house in a folder with a finished check, so that the gate is open."""
-    settings = parse(
+def desk_settings(folder: Path, **intacct: Any) -> Settings:
+    """Settings of one entity and a company that sees everything at once."""
+    return parse(
         {
             "entities": [{"code": "US", "base_currency": "USD", "time_zone": "America/New_York"}],
             "intacct": {
@@ -112,6 +112,11 @@ def desk_house(folder: Path, **intacct: Any) -> DeskHouse:
         },
         folder=folder,
     )
+
+
+def desk_house(folder: Path, **intacct: Any) -> DeskHouse:
+    """A house in a folder with a finished check, so that the gate is open."""
+    settings = desk_settings(folder, **intacct)
     house = DeskHouse(settings=settings, environment={}, clock=Clock())
     house.company = Company()
     template = _TEMPLATES.get("state")
