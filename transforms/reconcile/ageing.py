@@ -32,20 +32,31 @@ class Subledger:
 
 def subledger(inputs: Inputs, matched: Matched, paid: Paid) -> Subledger:
     """Every item in scope that stands, with its store, and every application with its effective date."""
-    documents = _placed(matched.documents.filter("in_scope", "is_counted"), matched.orders.sort("g"))
+    every = _placed(matched.documents, matched.orders)
+    documents = every.filter("in_scope", "is_counted")
     memo = pl.when(pl.col("total_minor") < 0).then(pl.lit("credit_memo")).otherwise(pl.lit("invoice"))
     owed = documents.select(
         "ref", "number", "entity", pl.col("store_ref").fill_null(""), "customer_id", "currency", "due_on",
         kind="kind", shown=memo, on="posted_on", amount="total_minor",
     )  # fmt: skip
-    standing = paid.receipts.filter("in_scope", "is_counted")
-    receipts = _placed(standing, paid.payments.sort("grp", "entity", "currency", "p")).select(
+    money = _placed(paid.receipts, paid.payments.sort("grp", "entity", "currency", "p"))
+    receipts = money.filter("in_scope", "is_counted").select(
         pl.col("receipt_ref").alias("ref"), pl.col("reference").alias("number"), "entity", pl.col("store_ref").fill_null(""),
         "customer_id", "currency", pl.lit(None, pl.Date).alias("due_on"), kind=pl.lit("receipt"), shown=pl.lit("receipt"),
         on="received_on", amount=-pl.col("total_minor"),
     )  # fmt: skip
     items = pl.concat([owed, receipts.select(owed.columns)])
-    return Subledger(items, _movements(inputs, matched, paid, items))
+    # What an application may tie together: everything, with its place only where it is open AR in scope.
+    stands = pl.col("in_scope") & pl.col("is_counted")
+    place = [pl.when(stands).then("entity").alias("entity"), pl.when(stands).then(pl.col("store_ref").fill_null("")).alias("store_ref"),
+             pl.when(stands).then("currency").alias("currency")]  # fmt: skip
+    known = pl.concat(
+        [
+            every.select("kind", "ref", "is_counted", *place, dated="posted_on"),
+            money.select(pl.lit("receipt").alias("kind"), pl.col("receipt_ref").alias("ref"), "is_counted", *place, dated="received_on"),
+        ]
+    )  # fmt: skip
+    return Subledger(items, _movements(inputs, known))
 
 
 def _placed(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
@@ -60,18 +71,12 @@ def _placed(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _movements(inputs: Inputs, matched: Matched, paid: Paid, items: pl.DataFrame) -> pl.DataFrame:
+def _movements(inputs: Inputs, known: pl.DataFrame) -> pl.DataFrame:
     """One row per item touched by an application: (kind, ref, on, amount, by_cash), signed as it changes the item's open amount.
 
     Cash applied lowers the invoice and uses up the receipt; credit applied lowers the invoice and uses up the memo.
     """
     rows = inputs.take("ar_applications")
-    known = pl.concat(
-        [
-            matched.documents.select("kind", "ref", "is_counted", dated="posted_on"),
-            paid.receipts.select(kind=pl.lit("receipt"), ref="receipt_ref", is_counted="is_counted", dated="received_on"),
-        ]
-    ).join(items.select("kind", "ref", *CELL), on=["kind", "ref"], how="left")  # fmt: skip
     has_invoice = pl.col("invoice_ref").is_not_null()
     # Receipts may pay debit memos: then the adjustment is what is paid, and no invoice is named.
     target = pl.when(has_invoice).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))

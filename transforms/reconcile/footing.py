@@ -184,12 +184,18 @@ def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) ->
     items = pl.concat([documents, receipts])
     rows = inputs.take("ar_applications")
     cash, credit = pl.col("amount_minor").fill_null(0), pl.col("credit_minor").fill_null(0)
-    place = items.select("kind", "ref", "entity_code", "currency", "on")
+    # Where an item stands is said only of open AR in scope; whether it counts, and its date, of everything.
+    stands_here = pl.col("in_scope") & pl.col("is_counted")
+    place = {name: pl.when(stands_here).then(name) for name in ("entity", "currency")}
     known = pl.concat(
         [
-            matched.documents.select("kind", "ref", "is_counted", dated="posted_on"),
+            matched.documents.select("kind", "ref", "is_counted", dated="posted_on", **place),
             paid.receipts.select(
-                kind=pl.lit("receipt"), ref="receipt_ref", is_counted="is_counted", dated="received_on"
+                kind=pl.lit("receipt"),
+                ref="receipt_ref",
+                is_counted="is_counted",
+                dated="received_on",
+                **place,
             ),
         ]
     )
@@ -224,17 +230,7 @@ def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) ->
                     "ref": f"ref_{end}",
                     "is_counted": f"counted_{end}",
                     "dated": f"dated_{end}",
-                }
-            ),
-            on=[f"kind_{end}", f"ref_{end}"],
-            how="left",
-        )
-        pairs = pairs.join(
-            place.drop("on").rename(
-                {
-                    "kind": f"kind_{end}",
-                    "ref": f"ref_{end}",
-                    "entity_code": f"entity_{end}",
+                    "entity": f"entity_{end}",
                     "currency": f"currency_{end}",
                 }
             ),

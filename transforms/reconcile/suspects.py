@@ -36,8 +36,9 @@ def suspects(
     orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid, policy: Policy
 ) -> pl.DataFrame:
     """recon.suspects of both tie-outs. `orders` and `payments` are the published rows."""
-    documents = _documents(matched, paid)
-    by_reference = _by_reference(documents, _surplus(orders, payments, matched, paid))
+    surplus = _surplus(orders, payments, matched, paid)
+    documents = _documents(matched, paid, surplus)
+    by_reference = _by_reference(documents, surplus)
     rest = documents.join(by_reference, on=["side", "ledger_ref"], how="anti")
     found = pl.concat([by_reference, _by_cluster(rest, policy)])
     if found.is_empty():
@@ -69,16 +70,30 @@ def suspects(
     )
 
 
-def _documents(matched: Matched, paid: Paid) -> pl.DataFrame:
-    """Every counted document and receipt: how it was found decides which of two is the original."""
+def _documents(matched: Matched, paid: Paid, surplus: pl.DataFrame) -> pl.DataFrame:
+    """Counted documents and receipts that may be suspects or what they repeat: of a group with a surplus, or like some stray.
+
+    How a document was found decides which of two is the original.
+    """
+    block = ["entity", "customer_id", "currency", "total_minor"]
+
+    def narrowed(rows: pl.DataFrame, side: str) -> pl.DataFrame:
+        standing = rows.filter("in_scope", "is_counted", pl.col("total_minor") != 0)
+        groups = surplus.filter(pl.col("side") == side)["grp"].unique()
+        strays = standing.filter("is_orphan").select(block).drop_nulls().unique()
+        like = standing.join(strays, on=block, how="semi")
+        over = standing.filter(pl.col("grp").cast(pl.Int64).is_in(groups.implode()))
+        return pl.concat([like, over]).unique(key[side])
+
+    key = {"orders": "d", "payments": "r"}
     common = ["grp", "entity", "customer_id", "currency", "is_orphan"]
     pass_no = pl.col("pass_no").cast(pl.Int64)
     parts = [
-        matched.documents.filter("in_scope", "is_counted", pl.col("total_minor") != 0).select(
+        narrowed(matched.documents, "orders").select(
             pl.lit("orders").alias("side"), *common, pass_no, pl.concat_str("kind", pl.lit(":"), "ref").alias("ledger_ref"),
             pl.coalesce("number", "ref").alias("document_number"), amount_minor="total_minor", document_on="posted_on",
         ),
-        paid.receipts.filter("in_scope", "is_counted", pl.col("total_minor") != 0).select(
+        narrowed(paid.receipts, "payments").select(
             pl.lit("payments").alias("side"), *common, pass_no, pl.concat_str(pl.lit("receipt:"), "receipt_ref").alias("ledger_ref"),
             pl.coalesce("reference", "receipt_ref").alias("document_number"), amount_minor="total_minor", document_on="received_on",
         ),
