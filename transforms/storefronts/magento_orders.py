@@ -449,7 +449,6 @@ def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]
             column(code).alias("tax_code"),
         ).filter(
             (pl.col("net_minor") != 0) | (pl.col("discount_minor") != 0) | (pl.col("tax_minor") != 0)
-            | pl.lit(kind == "shipping")
         )
         for rank, kind, ref, words, net, off, tax, code in made
     ]  # fmt: skip
