@@ -124,6 +124,12 @@ ORDER_LINES = Table(
             "The tax as the storefront names it; several joined by +; null if untaxed.",
             null=True,
         ),
+        Column(
+            "tax_rate",
+            RATE,
+            "Rate of that tax as the storefront states it (0.08875 is 8.875 %); null if untaxed, not stated, or of several taxes.",
+            null=True,
+        ),
         RUN,
     ),
 )

@@ -57,7 +57,7 @@ def staged(*payloads: str, **more) -> Staged:
 
 def sound(found: Staged) -> Staged:
     for name, frame in found.frames.items():
-        ALL[name].checked(frame, at="in a test")
+        ALL[name].checked(ALL[name].shaped(frame), at="in a test")
     if "core.orders" in found.frames:
         foots(found)
     return found

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from transforms.storefronts.commercetools_payloads import Order, ShippingInfo
-from transforms.storefronts.commercetools_rows import portion_names
+from transforms.storefronts.commercetools_rows import RATE, portion_names
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
 
 _COMPONENT = {
@@ -215,6 +215,7 @@ def _shaped(lines: pl.DataFrame) -> pl.DataFrame:
         discount_minor=pl.when(is_discount).then("net_minor").otherwise(_ZERO),
         tax_minor="tax_minor",
         tax_code="tax_code",
+        tax_rate="tax_rate",
     )
 
 
@@ -256,6 +257,7 @@ def _adjusting_lines(
         discount_minor=pl.when(is_discount).then(net).otherwise(_ZERO),
         tax_minor=pl.coalesce("moved", "tax"),
         tax_code=pl.when(pl.coalesce("moved", "tax") != 0).then("tax_code"),
+        tax_rate=pl.lit(None, dtype=RATE),
     )
 
 

@@ -204,6 +204,10 @@ def _lines(lines: pl.DataFrame, named: pl.DataFrame, fixed: dict[str, pl.Expr]) 
             "discount_minor",
             "tax_minor",
             "tax_code",
+            # What was taken off or rounded on the total is taxed at the rate of the rows it belongs to.
+            pl.when(pl.col("tax_code").is_not_null())
+            .then(pl.coalesce("tax_rate", pl.col("tax_rate").max().over("order_ref", "tax_code")))
+            .alias("tax_rate"),
             fixed["run_id"].alias("run_id"),
         )
     )

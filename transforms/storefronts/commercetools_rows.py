@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import chain, repeat
 from typing import Any
 
@@ -32,6 +33,7 @@ from transforms.storefronts.commercetools_settings import CommercetoolsSettings
 NO_CURRENCY = "XXX"
 """ISO 4217's own code for "no currency": stands where none could be read."""
 
+RATE = pl.Decimal(28, 12)
 _ROW_SCHEMA = {
     "at": pl.UInt32(),
     "row_kind": pl.String(),
@@ -48,6 +50,7 @@ _ROW_SCHEMA = {
     "tax_name": pl.String(),
     "has_rate": pl.Boolean(),
     "included": pl.Boolean(),
+    "tax_rate": RATE,
     "is_tender": pl.Boolean(),
 }
 
@@ -241,7 +244,18 @@ def _tax_columns(
             [one is not None and _has_rate(one.tax_portions) for one in taxed],
         ),
         "included": (pl.Boolean, [rate is not None and rate.included_in_price for rate in rates]),
+        "tax_rate": (RATE, [_stated_rate(one.tax_portions) if one else None for one in taxed]),
     }
+
+
+def _stated_rate(portions: Sequence[TaxPortion] | None) -> Decimal | None:
+    """The rate of a row taxed in one portion, as the payload writes it; None for several, and for what is no rate."""
+    if portions is None or len(portions) != 1 or portions[0].rate is None:
+        return None
+    # A binary fraction shows the digits it was read from: 0.08875 comes back as 0.08875.
+    rate = Decimal(repr(portions[0].rate))
+    exponent = rate.as_tuple().exponent
+    return rate if 0 <= rate <= 1 and isinstance(exponent, int) and exponent >= -RATE.scale else None
 
 
 def _has_rate(portions: Sequence[TaxPortion] | None) -> bool:
