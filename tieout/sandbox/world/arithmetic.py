@@ -26,6 +26,11 @@ def half_up(numerator: int, denominator: int) -> int:
     return sign * ((2 * abs(numerator) + denominator) // (2 * denominator))
 
 
+def half_down(numerator: int, denominator: int) -> int:
+    """``numerator / denominator`` to the nearest whole number, ties to the lower one (denominator positive)."""
+    return -((denominator - 2 * numerator) // (2 * denominator))
+
+
 def decimal_text(minor: int, digits: int) -> str:
     """A whole number of minor units as decimal text: ``decimal_text(5990, 2) == "59.90"``."""
     if digits == 0:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from tieout.sandbox.world.arithmetic import half_even, identifier, random_of, split_by_weight
+from tieout.sandbox.world.arithmetic import (
+    half_down,
+    half_even,
+    half_up,
+    identifier,
+    random_of,
+    split_by_weight,
+)
 from tieout.sandbox.world.catalog import (
     CARD,
     CRYPTO,
@@ -216,7 +223,7 @@ def _shows(order: Order, planted: Planted) -> bool:
         return False
     if planted.wants("no_discount") and order.discount:
         return False
-    if planted.wants("uneven_tax") and abs(uneven_tax(order)) != 1:
+    if planted.wants("uneven_tax") and (abs(uneven_tax(order)) != 1 or not _only_on_the_total(order)):
         return False
     return order.gross >= (500 if planted.kind.name != "misapplied" or planted.role == 0 else 15_000) and (
         planted.kind.name != "misapplied" or planted.role == 1 or order.gross < 15_000
@@ -231,6 +238,24 @@ def uneven_tax(order: Order) -> int:
             base = sum(row.net for row in order.rows if row.rate == rate)
             found += rate.split(base)[1] - tax
     return found
+
+
+def _only_on_the_total(order: Order) -> bool:
+    """Whether no other way of rounding, by unit or by row with halves up or down, comes to the tax on the total.
+
+    Where two ways give one figure nobody can say which of them the ledger took.
+    """
+    rate = next(rate for rate in order.taxes if not rate.included)
+    rows = [
+        (row.net * rate.numerator, rate.denominator, row.quantity) for row in order.rows if row.rate == rate
+    ]
+    wanted = sum(order.taxes.values()) + uneven_tax(order)
+    ways = [
+        sum(part(net, share * many) * many for net, share, many in rows)
+        for part in (half_even, half_up, half_down)
+    ]
+    ways += [sum(part(net, share) for net, share, _ in rows) for part in (half_up, half_down)]
+    return wanted not in ways
 
 
 def _fill(order: Order, rng: Random, september: bool) -> None:
