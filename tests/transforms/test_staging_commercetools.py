@@ -265,6 +265,21 @@ def test_unit_prices_are_exact(value: dict, price: str) -> None:
     assert staged(json.dumps(order))["core.order_lines"]["unit_price"].to_list() == [Decimal(price)]
 
 
+@pytest.mark.parametrize(
+    ("stated", "rate"),
+    [(0.08875, "0.08875"), (0.19, "0.19"), (0, "0"), (1.5, None), (-0.1, None), (1e-13, None), (None, None)],
+)
+def test_the_rate_a_row_states_is_carried_exactly(stated: float | None, rate: str | None) -> None:
+    order = json.loads((GOLDEN / "discount_on_total_two_rates.input.json").read_text())
+    (portion,) = order["lineItems"][0]["taxedPrice"]["taxPortions"]
+    portion["rate"] = stated
+    line = staged(json.dumps(order))["core.order_lines"].filter(
+        pl.col("line_ref") == order["lineItems"][0]["id"]
+    )
+    expected = None if rate is None or line["tax_code"].item() is None else Decimal(rate)
+    assert line["tax_rate"].item() == expected
+
+
 def test_line_ids_that_repeat_or_lack_are_told_apart() -> None:
     order = json.loads((GOLDEN / "discount_on_total_two_rates.input.json").read_text())
     order["lineItems"][1]["id"] = "l1"
