@@ -21,6 +21,7 @@ from tieout.warehouse import outbox, runs
 from tieout.warehouse.store import Warehouse
 from transforms.posting_content import rehashed
 
+_MAPPINGS = Path(__file__).resolve().parents[2] / "data" / "mappings"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -100,6 +101,7 @@ def desk_settings(folder: Path, **intacct: Any) -> Settings:
     """Settings of one entity and a company that sees everything at once."""
     return parse(
         {
+            "installation": {"mappings": str(_MAPPINGS)},
             "entities": [{"code": "US", "base_currency": "USD", "time_zone": "America/New_York"}],
             "intacct": {
                 "endpoint": "http://127.0.0.1/ia/xml/xmlgw.phtml",
