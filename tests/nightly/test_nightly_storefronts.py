@@ -19,7 +19,7 @@ STOREFRONTS = ("commercetools", "magento")
 @pytest.fixture(scope="module")
 def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     folder = tmp_path_factory.mktemp("nights")
-    with Rehearsal(7, 260, only=[*STOREFRONTS, "intacct"]) as rehearsal:
+    with Rehearsal(7, 400, only=[*STOREFRONTS, "intacct"]) as rehearsal:
         config = prepare(folder, rehearsal.addresses())
         config.write_text(
             config.read_text(encoding="utf-8") + "\n[checks]\nexpectations = false\n", encoding="utf-8"
