@@ -55,6 +55,11 @@ def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]
     ]
 
 
+def customer_name(row: dict[str, Any]) -> str:
+    """The name under which a customer is sent to Intacct: the planned one, or its id where none is known."""
+    return str(json.loads(row["details"] or "{}").get("name") or row["customer_id"])
+
+
 def _customer(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -> sage.Document:
     details = json.loads(row["details"] or "{}")
     address = sage.Address(
@@ -66,7 +71,7 @@ def _customer(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -
     )
     return sage.Customer(
         customer_id=row["customer_id"],
-        name=details.get("name") or row["customer_id"],
+        name=customer_name(row),
         email=details.get("email"),
         first_name=details.get("first_name"),
         last_name=details.get("last_name"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flows.building import ledger_amount
+from flows.building import customer_name, ledger_amount
 from flows.exchange import Recorder
 from flows.wiring import House
+from tieout.connectors.intacct.field_lengths import LENGTHS
 from tieout.connectors.intacct.gateway import Intacct
 from tieout.warehouse import outbox
 from tieout.warehouse.outbox import ReadBack
@@ -83,13 +85,36 @@ def _journal_verdict(document: dict[str, Any], rows: list[dict[str, Any]], taken
     return ReadBack(identity, "absent", reason=f"Intacct has no journal entry with reference {number}")
 
 
+def _customer_verdict(document: dict[str, Any], rows: list[dict[str, Any]]) -> ReadBack:
+    """A customer under our id is ours if it has the name we sent; one of another name may be somebody else, which a person decides."""
+    identity, number = document["document_id"], document["number"]
+    if not rows:
+        return ReadBack(identity, "absent", reason="Intacct has no customer of this id")
+    # A company whose ids ignore case answers with its own spelling, and one whose ids do not may hold both: ours is the one spelled as asked.
+    there = next((row for row in rows if str(row["CUSTOMERID"]) == number), rows[0])
+    planned, held = customer_name(document), str(there.get("NAME") or "")
+    if _folded_name(held) == _folded_name(planned):
+        return ReadBack(identity, "found", str(there["CUSTOMERID"]), "found by its id and name")
+    called = f"is named '{held}'" if held.strip() else "has no name"
+    return ReadBack(
+        identity,
+        "unclear",
+        reason=f"customer {there['CUSTOMERID']} in Intacct {called} and ours '{planned}'; if they are the same, `tieout outbox cancel {identity}` "
+        f"takes the customer as it stands there, if not, correct it in Intacct and then `tieout outbox release {identity}`",
+    )
+
+
+def _folded_name(name: str) -> str:
+    """A customer's name as it is compared: as long as Intacct keeps it, without case, outer and repeated white space or ways to compose an accent."""
+    plain = " ".join(unicodedata.normalize("NFC", name).split())
+    return plain[: LENGTHS["Customer.name"]].rstrip().casefold()
+
+
 def _verdict(house: House, document: dict[str, Any], rows: list[dict[str, Any]], taken: set[str]) -> ReadBack:
     identity = document["document_id"]
     kind = document["kind_code"]
     if kind == "customer":
-        if rows:
-            return ReadBack(identity, "found", str(rows[0]["CUSTOMERID"]), "found by its id")
-        return ReadBack(identity, "absent", reason="Intacct has no customer of this id")
+        return _customer_verdict(document, rows)
     if kind == "journal":
         return _journal_verdict(document, [row for row in rows if str(row["RECORDNO"]) not in taken], taken)
     total = abs(ledger_amount(document["total_minor"], document["currency"], house.ledger.ledger_digits))
