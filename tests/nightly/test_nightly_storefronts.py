@@ -19,7 +19,8 @@ STOREFRONTS = ("commercetools", "magento")
 @pytest.fixture(scope="module")
 def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     folder = tmp_path_factory.mktemp("nights")
-    with Rehearsal(7, 400, only=[*STOREFRONTS, "intacct"]) as rehearsal:
+    # At this size every fault is planted once, and the tax that is rounded on the total is an order of Magento.
+    with Rehearsal(7, 260, only=[*STOREFRONTS, "intacct"]) as rehearsal:
         config = prepare(folder, rehearsal.addresses())
         config.write_text(
             config.read_text(encoding="utf-8") + "\n[checks]\nexpectations = false\n", encoding="utf-8"
@@ -42,6 +43,7 @@ def test_the_first_night_posts_for_every_storefront(two_nights: SimpleNamespace)
 def test_every_planted_fault_is_found_and_none_invented(two_nights: SimpleNamespace) -> None:
     expected = expected_findings(two_nights.rehearsal.answer_key())
     actual = actual_findings(two_nights.house)
+    assert ("rounding", "18") in expected
     assert sorted(expected - actual) == []
     assert sorted(actual - expected) == []
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.contracts import ALL
+from transforms.reconcile.rounding_rules import derived
 from transforms.staged import Staged
 from transforms.storefronts import magento
 from transforms.storefronts.magento_amounts import in_minor, with_digits
@@ -58,7 +59,13 @@ def told(found: Staged, order_ref: str) -> dict[str, Any]:
         "lines": [
             list(row)
             for row in lines.select(
-                "line_ref", "kind_code", "net_minor", "discount_minor", "tax_minor", "tax_code"
+                "line_ref",
+                "kind_code",
+                "net_minor",
+                "discount_minor",
+                "tax_minor",
+                "tax_code",
+                pl.col("tax_rate").cast(pl.String).str.strip_chars_end("0"),
             ).iter_rows()
         ],
         "problem": head["problem"].partition(":")[0] if head["problem"] else None,
@@ -105,6 +112,83 @@ def test_stores_are_named_by_code_and_tests_and_tax_by_policy() -> None:
     assert (row["store_ref"], row["is_test"], row["tax_included"]) == ("eu_web", True, True)
     bare = staged(payload)["core.orders"].row(0, named=True)
     assert (bare["store_ref"], bare["is_test"], bare["tax_included"]) == ("1", False, False)
+
+
+# --- stated rates -----------------------------------------------------------------------------------------------
+_ONE, _TWO = [{"code": "VAT", "percent": 8.875}], [{"code": "A", "percent": 4}, {"code": "B", "percent": 5}]
+RATES = [
+    ("the one tax of the row", _ONE, None, "0.08875"),
+    ("the tax of the row before the row", _ONE, 9, "0.08875"),
+    ("the row, where its tax says none", [{"code": "VAT"}], 8.875, "0.08875"),
+    ("the row, where no tax is listed", [], 8.1, "0.081"),
+    ("one tax listed twice", _ONE * 2, None, "0.08875"),
+    ("one tax at two rates", [*_ONE, {"code": "VAT", "percent": 9}], None, None),
+    ("several taxes are no rate of one", _TWO, 9, None),
+    ("what PHP prints too long", [{"code": "VAT", "percent": 19.600000000000001}], None, "0.196"),
+    ("text", [{"code": "VAT", "percent": "7.7000"}], None, "0.077"),
+    ("the finest", [{"code": "VAT", "percent": 0.0001}], None, "0.000001"),
+    ("more decimals than are kept", [{"code": "VAT", "percent": 8.12345}], None, None),
+    ("all", [{"code": "VAT", "percent": 100}], None, "1."),
+    ("more than all", [{"code": "VAT", "percent": 100.0001}], None, None),
+    ("less than nothing", [{"code": "VAT", "percent": -8}], None, None),
+    ("nothing, as where none was written", [], 0, None),
+    ("no number", [{"code": "VAT", "percent": "8 %"}], None, None),
+    ("an object", [{"code": "VAT", "percent": {"value": 8}}], None, None),
+    ("nowhere", [], None, None),
+]  # fmt: skip
+
+
+def rated(taxes: list[dict[str, Any]], own: Any, tax: float = 8.1) -> Staged:
+    order = json.loads((GOLDEN / "configurable_with_coupon.input.json").read_text(encoding="utf-8"))
+    order["items"][0] |= {"tax_amount": tax} | ({} if own is None else {"tax_percent": own})
+    order["tax_amount"] += tax - 8.1
+    order["grand_total"] += tax - 8.1
+    order["extension_attributes"]["item_applied_taxes"] = [
+        {"type": "product", "item_id": 140, "applied_taxes": taxes}
+    ]
+    return staged(json.dumps(order))
+
+
+@pytest.mark.parametrize(
+    ("taxes", "own", "expected"), [one[1:] for one in RATES], ids=[one[0] for one in RATES]
+)
+def test_the_rate_a_row_states_is_kept(taxes: list[dict[str, Any]], own: Any, expected: str | None) -> None:
+    found = told(rated(taxes, own), "73")
+    assert (found["lines"][0][-1], found["problem"]) == (expected, None)
+
+
+def test_a_row_without_tax_has_no_rate() -> None:
+    assert told(rated(_ONE, 8.875, tax=0), "73")["lines"][0][4:] == [0, None, None]
+
+
+def test_a_stated_rate_proves_the_rounding_that_no_simpler_rate_would() -> None:
+    """8.875 % of four rows is 39.29, on their total 39.28; rates of fewer decimals fit the rows too, and give other figures."""
+    rows = [(1, 7, 394.10, 34.98), (2, 2, 24.90, 2.21), (3, 1, 17.64, 1.57)]
+
+    def order(stated: dict[str, float]) -> str:
+        taxes = [{"code": "NY", **stated}]
+        applied = [{"type": "product", "item_id": row[0], "applied_taxes": taxes} for row in rows]
+        return json.dumps(
+            {
+                "entity_id": 73, "state": "complete", "created_at": "2024-08-03 09:14:07", "order_currency_code": "USD",
+                "grand_total": 481.88, "tax_amount": 39.29, "shipping_amount": 5.95, "shipping_tax_amount": 0.53, "discount_amount": 0,
+                "items": [
+                    {"item_id": n, "sku": "A", "qty_ordered": many, "row_total": net, "tax_amount": tax} for n, many, net, tax in rows
+                ],
+                "extension_attributes": {"item_applied_taxes": [*applied, {"type": "shipping", "applied_taxes": taxes}]},
+            }
+        )  # fmt: skip
+
+    asked = pl.DataFrame(
+        {
+            "g": [1], "currency": ["USD"], "tax_included": [False], "expected_tax_minor": [3929], "actual_tax_minor": [3928],
+        }
+    )  # fmt: skip
+    for stated, proofs in (({"percent": 8.875}, 1), ({}, 0)):
+        found = staged(order(stated))
+        assert told(found, "73")["problem"] is None
+        lines = found["core.order_lines"].with_columns(g=pl.lit(1, dtype=pl.Int64))
+        assert derived(ALL["core.order_lines"].shaped(lines).with_columns(lines["g"]), asked).height == proofs
 
 
 def test_an_authorisation_moves_no_money() -> None:

@@ -101,10 +101,11 @@ def rates_of(rows: Sequence[Row], included: bool, level: str) -> dict[str, Fract
             least, most = tax - Fraction(1, 2), tax + Fraction(1, 2)
             low = max(low, least / (gross - least) if included else least / net)
             high = min(high, most / (gross - most) if included and gross > most else most / net)
-        stated = {row.rate for row in rows if row.code == code}
-        (only,) = stated if len(stated) == 1 else (None,)
-        if only is None and stated != {None}:
+        # A row that states no rate has that of its tax; the bounds above hold it to that.
+        stated = {row.rate for row in rows if row.code == code and row.rate is not None}
+        if len(stated) > 1:
             return None
+        only = next(iter(stated), None)
         rate = _simplest(low, high) if only is None else only if low <= only <= high else None
         if rate is None:
             return None

@@ -11,13 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.magento_amounts import four_places, in_minor, texts, with_digits
 from transforms.storefronts.magento_payloads import NULL, Extension, Item, Order, Payment, decoded, text
+from transforms.storefronts.magento_taxes import (
+    names_of,
+    percent_of,
+    rate_of,
+    row_percent,
+    taxes_beside_rows,
+    taxes_of_rows,
+)
 
 _BATCH: Final = 20_000
 """Orders decoded at a time: bounds the memory of decoded objects."""
@@ -39,6 +47,8 @@ _ROW: Final = (
     "tax_amount",
     "discount_tax_compensation_amount",
 )
+_Part: TypeAlias = str | pl.Expr
+"""A column by its name, or what stands for it."""
 _NOTHING: Final = Extension()
 _UNPAID: Final = Payment()
 
@@ -125,6 +135,7 @@ def _heads(
     more = [order.extension_attributes or _NOTHING for order in orders]
     pays = [order.payment or _UNPAID for order in orders]
     refs = raw["native_ref"].to_list()
+    beside = {what: [taxes_beside_rows(one, what) for one in more] for what in ("shipping", "gw")}
     plain: dict[str, list[Any]] = {
         "order_ref": [text(order.entity_id) or ref for order, ref in zip(orders, refs, strict=True)],
         "order_number": [order.increment_id or None for order in orders],
@@ -138,8 +149,8 @@ def _heads(
         "currency": [order.order_currency_code or NO_CURRENCY for order in orders],
         "payment_ref": [text(pay.entity_id) for pay in pays],
         "tender_code": [pay.method for pay in pays],
-        "shipping_tax_code": [_codes(one, "shipping") for one in more],
-        "fee_tax_code": [_codes(one, "gw") for one in more],
+        "shipping_tax_code": [names_of(taxes) for taxes in beside["shipping"]],
+        "fee_tax_code": [names_of(taxes) for taxes in beside["gw"]],
     }
     frame = pl.DataFrame(
         [pl.Series("at", range(len(orders)), dtype=pl.UInt32)]
@@ -147,6 +158,10 @@ def _heads(
         + [texts(name, (getattr(order, name) for order in orders)) for name in _HEAD]
         + [texts(name, (getattr(one, name) for one in more)) for name in (*_TENDER, *_FEES, *_FEE_TAXES)]
         + [texts("authorized", (pay.amount_authorized for pay in pays))]
+        + [
+            texts("shipping_percent", (percent_of(taxes) for taxes in beside["shipping"])),
+            texts("fee_percent", (percent_of(taxes) for taxes in beside["gw"])),
+        ]
     )
     landed = raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")
     frame = with_digits(pl.concat([frame, landed], how="horizontal"))
@@ -174,31 +189,11 @@ def _buyer(order: Order) -> str | None:
     return person or order.customer_email or None
 
 
-def _codes(more: Extension, what: str) -> str | None:
-    """The names of the taxes on shipping, or on gift wrapping (whose kinds end in `gw`)."""
-    if not more.item_applied_taxes:
-        return None
-    found = [
-        tax.title or tax.code
-        for one in more.item_applied_taxes
-        if (one.type == what if what == "shipping" else (one.type or "").endswith(what))
-        for tax in one.applied_taxes or ()
-    ]
-    return "+".join(dict.fromkeys(name for name in found if name)) or None
-
-
 def _rows(orders: Sequence[Order], heads: pl.DataFrame, settings: MagentoSettings) -> pl.DataFrame:
     """One row per item that carries money, once each: never a configurable's child, never both a bundle and its parts."""
     kept = [(at, item) for at, order in enumerate(orders) for item in counted(order.items or ())]
-    taxes = {
-        (at, text(one.item_id)): "+".join(
-            dict.fromkeys(name for tax in one.applied_taxes or () if (name := tax.title or tax.code))
-        )
-        for at, order in enumerate(orders)
-        if order.extension_attributes is not None
-        for one in order.extension_attributes.item_applied_taxes or ()
-        if one.item_id is not None
-    }
+    applied = taxes_of_rows(orders)
+    taxes = [applied.get((at, text(item.item_id)), []) for at, item in kept]
     items = [item for _, item in kept]
     frame = pl.DataFrame(
         [
@@ -207,11 +202,8 @@ def _rows(orders: Sequence[Order], heads: pl.DataFrame, settings: MagentoSetting
             pl.Series("sku", [item.sku for item in items], dtype=pl.String),
             pl.Series("description", [item.name for item in items], dtype=pl.String),
             pl.Series("product_type", [item.product_type for item in items], dtype=pl.String),
-            pl.Series(
-                "tax_code",
-                [taxes.get((at, text(item.item_id))) or None for at, item in kept],
-                dtype=pl.String,
-            ),
+            pl.Series("tax_code", [names_of(some) for some in taxes], dtype=pl.String),
+            texts("percent", (row_percent(item, some) for item, some in zip(items, taxes, strict=True))),
             texts("qty", (item.qty_ordered for item in items)),
             texts("price", (item.price for item in items)),
             texts("price_incl_tax", (item.price_incl_tax for item in items)),
@@ -422,12 +414,13 @@ def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]
         pl.col("off").alias("discount_minor"),
         pl.col("tax").alias("tax_minor"),
         "tax_code",
+        "percent",
     )
-    made: list[tuple[int, str, str, str, str | pl.Expr, str | pl.Expr, str | pl.Expr, str | pl.Expr]] = [
-        (1, "fee", "gift_wrapping", "Gift wrapping", "fees_minor", nothing, "fees_tax", "fee_tax_code"),
-        (2, "shipping", "shipping", "Shipping", "shipping_minor", "shipping_off", "shipping_tax_amount", "shipping_tax_code"),
-        (3, "discount", "discount", "Discount", nothing, "rest_off", nothing, text_),
-        (4, "rounding", "rounding", "Rounding", "rounding_minor", nothing, "rounding_tax", text_),
+    made: list[tuple[int, str, str, str, _Part, _Part, _Part, _Part, _Part]] = [
+        (1, "fee", "gift_wrapping", "Gift wrapping", "fees_minor", nothing, "fees_tax", "fee_tax_code", "fee_percent"),
+        (2, "shipping", "shipping", "Shipping", "shipping_minor", "shipping_off", "shipping_tax_amount", "shipping_tax_code", "shipping_percent"),
+        (3, "discount", "discount", "Discount", nothing, "rest_off", nothing, text_, text_),
+        (4, "rounding", "rounding", "Rounding", "rounding_minor", nothing, "rounding_tax", text_, text_),
     ]  # fmt: skip
 
     def column(value: str | pl.Expr) -> pl.Expr:
@@ -447,10 +440,11 @@ def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]
             column(off).fill_null(0).alias("discount_minor"),
             column(tax).fill_null(0).alias("tax_minor"),
             column(code).alias("tax_code"),
+            column(percent).alias("percent"),
         ).filter(
             (pl.col("net_minor") != 0) | (pl.col("discount_minor") != 0) | (pl.col("tax_minor") != 0)
         )
-        for rank, kind, ref, words, net, off, tax, code in made
+        for rank, kind, ref, words, net, off, tax, code, percent in made
     ]  # fmt: skip
     whole = pl.concat([items, *added]).sort("at", "rank", maintain_order=True)
     nth = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
@@ -483,6 +477,7 @@ def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]
             "tax_minor",
             # An exempt rate is no tax: nothing of it is booked.
             pl.when(pl.col("tax_minor") != 0).then("tax_code").alias("tax_code"),
+            pl.when(pl.col("tax_minor") != 0).then(rate_of("percent")).alias("tax_rate"),
             fixed["run_id"].alias("run_id"),
         )
     )

@@ -19,6 +19,7 @@ class Tax(msgspec.Struct, gc=False):
 
     title: str | None = None
     code: str | None = None
+    percent: msgspec.Raw = NULL
 
 
 class ItemTaxes(msgspec.Struct, gc=False):
@@ -67,6 +68,7 @@ class Item(msgspec.Struct, gc=False):
     row_total_incl_tax: msgspec.Raw = NULL
     discount_amount: msgspec.Raw = NULL
     tax_amount: msgspec.Raw = NULL
+    tax_percent: msgspec.Raw = NULL
     discount_tax_compensation_amount: msgspec.Raw = NULL
     weee_tax_applied_row_amount: msgspec.Raw = NULL
 
