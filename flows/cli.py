@@ -288,6 +288,14 @@ cli_matching.register(app)
 cli_close.register(app)
 
 
+def _without_secrets(text: str) -> str:
+    """A traceback fit to be sent to somebody: an exception of a library may quote the request it choked on."""
+    from tieout.connectors.redaction import redact
+
+    given = [value for name, value in os.environ.items() if name.startswith("TIEOUT_") and value]
+    return redact(text, given)
+
+
 def main() -> None:
     """Entry point: one sentence for a user's mistake, never a traceback; a defect is written to a file and named."""
     # Nothing phones home, whatever the environment says; set before any library is imported.
@@ -307,7 +315,7 @@ def main() -> None:
     except Exception as fault:
         report = Path(f"tieout-defect-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt")
         try:
-            report.write_text(traceback.format_exc(), encoding="utf-8")
+            report.write_text(_without_secrets(traceback.format_exc()), encoding="utf-8")
             where = f"the details are in {report}"
         except OSError:
             where = "its details could not be written"

@@ -97,12 +97,12 @@ _TEMPLATES: dict[str, Path] = {}
 """A warehouse with all tables, made once and copied: making the tables takes longer than most tests."""
 
 
-def desk_settings(folder: Path, **intacct: Any) -> Settings:
+def desk_settings(folder: Path, *, entity: str = "US", **intacct: Any) -> Settings:
     """Settings of one entity and a company that sees everything at once."""
     return parse(
         {
             "installation": {"mappings": str(_MAPPINGS)},
-            "entities": [{"code": "US", "base_currency": "USD", "time_zone": "America/New_York"}],
+            "entities": [{"code": entity, "base_currency": "USD", "time_zone": "America/New_York"}],
             "intacct": {
                 "endpoint": "http://127.0.0.1/ia/xml/xmlgw.phtml",
                 "company_id": "acme",
@@ -129,10 +129,15 @@ def desk_house(folder: Path, **intacct: Any) -> DeskHouse:
     else:
         shutil.copytree(template, folder / "state")
         house.__dict__["warehouse"] = Warehouse(folder / "state", lock_seconds=10)
+    open_gate(house)
+    return house
+
+
+def open_gate(house: House) -> None:
+    """Record a finished check that found nothing."""
     with house.warehouse.write(run_id="setup") as session:
         runs.start_run(session, run_id="20261120T110000-check", stage="check", now=NOON)
         runs.end_run(session, run_id="20261120T110000-check", now=NOON, summary={})
-    return house
 
 
 def invoice(identity: str, **over: Any) -> dict[str, Any]:

@@ -237,3 +237,28 @@ def test_the_sandbox_needs_nothing_but_the_standard_library_and_lxml() -> None:
     ).stdout.split()
     outside = {name for name in listed if name not in sys.stdlib_module_names} - {"tieout", "lxml"}
     assert not {name for name in outside if not name.startswith("_")}
+
+
+def test_every_token_ever_issued_is_told_and_forgotten_with_the_world(door: Door) -> None:
+    door.shop("orders?limit=1")
+    door.post("/faults", {"app": "commercetools", "kind": "expire_token"})
+    assert door.shop("orders?limit=1").status_code == 401
+    issued = door.get("/issued")
+    assert list(issued) == ["commercetools"]
+    assert len(set(issued["commercetools"])) == len(issued["commercetools"]) >= 2
+    door.post("/reset", {})
+    assert door.get("/issued") == {"commercetools": []}
+
+
+def test_a_text_is_written_where_careless_shops_put_it(door: Door) -> None:
+    paid = next(one["id"] for one in door.shop("orders?limit=50").json()["results"] if "paymentInfo" in one)
+    said = door.post("/tamper", {"op": "text_written", "order_ref": paid, "text": "card 1"})
+    order = door.shop(f"orders/{said['order_ref']}").json()
+    assert (
+        order["custom"]["fields"]["comment"] == order["billingAddress"]["additionalAddressInfo"] == "card 1"
+    )
+    assert all(name.endswith(" card 1") for name in order["lineItems"][0]["name"].values())
+    assert said["payments"]
+    payment = door.shop(f"payments/{said['payments'][0]}").json()
+    assert payment["paymentStatus"]["interfaceText"] == "card 1"
+    assert payment["interfaceInteractions"][-1]["fields"] == {"request": "card 1"}

@@ -9,6 +9,7 @@
 ``GET /stock``             the web stock as the storefront holds it; ``?app=NAME`` for one of several
 ``POST /tamper``           change the shop (``"app"`` names one of several), or with ``"app": "intacct"`` the ledger, after the fact
 ``GET /calls``             requests answered so far, by stand-in
+``GET /issued``            every session id and access token ever issued, by stand-in: what no client may write down
 =========================  =====================================================================================
 """
 
@@ -45,6 +46,7 @@ class Control:
             ("GET", "/stock"): self._stock,
             ("POST", "/tamper"): self._tamper,
             ("GET", "/calls"): lambda _: {name: one.call_counts() for name, one in rehearsal.servers.items()},
+            ("GET", "/issued"): lambda _: self._issued(),
         }
 
     def fault_kinds(self) -> tuple[str, ...]:
@@ -75,6 +77,10 @@ class Control:
             kinds = getattr(server.app, "fault_kinds", None)
             found[name] = list(kinds() or ()) if kinds else []
         return found
+
+    def _issued(self) -> dict[str, list[str]]:
+        books = {} if self.rehearsal.gateway is None else {"intacct": self.rehearsal.gateway.issued()}
+        return {**{name: shop.issued() for name, shop in self.rehearsal.storefronts.items()}, **books}
 
     def _add_faults(self, request: Request) -> dict[str, Any]:
         orders = _body(request)

@@ -9,6 +9,8 @@ op                  what happens
 ``order_cancelled`` orderState becomes Cancelled
 ``order_deleted``   the order vanishes from every list
 ``refund_added``    a successful refund of ``amount_minor`` is added to the order's first payment
+``text_written``    ``text`` into the order's comment field, the second line of its billing address and the name of its first row, and into
+                    the payments' comment field, gateway text and gateway protocol, where careless extensions put it
 ``stock_changed``   the web stock of ``sku`` in ``channel`` becomes ``quantity``
 ==================  ==========================================================================================
 
@@ -109,6 +111,35 @@ def _refunded(world: World, order: Mapping[str, Any], now_ms: int) -> dict[str, 
     return {"payment": payload["id"], "payment_ref": refund["interactionId"], "amount_minor": minor}
 
 
+def _text_written(world: World, order: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+    position, text = _position(world, order), str(order.get("text", ""))
+    payload = world.order_list.payload(position)
+    if not isinstance(payload["lineItems"], list) or not isinstance(payload.get("billingAddress"), dict):
+        raise TamperError("This order's payload is damaged already; choose another.")
+    _comment(payload, text)
+    payload["billingAddress"]["additionalAddressInfo"] = text
+    name = payload["lineItems"][0]["name"]
+    payload["lineItems"][0]["name"] = {language: f"{words} {text}" for language, words in name.items()}
+    written = []
+    for reference in payload.get("paymentInfo", {}).get("payments", []):
+        at = world.payment_list.find(reference["id"])
+        if at is None:
+            continue
+        payment = world.payment_list.payload(at)
+        _comment(payment, text)
+        payment["paymentStatus"] = {**payment.get("paymentStatus", {}), "interfaceText": text}
+        protocol = {"type": {"typeId": "type", "id": payment["id"]}, "fields": {"request": text}}
+        payment["interfaceInteractions"] = [*payment.get("interfaceInteractions", []), protocol]
+        written.append(world.payment_list.change(at, touched(payment, now_ms))["id"])
+    changed = world.order_list.change(position, touched(payload, now_ms))
+    return {"order_ref": changed["id"], "version": changed["version"], "payments": written}
+
+
+def _comment(payload: dict[str, Any], text: str) -> None:
+    custom = payload.setdefault("custom", {"type": {"typeId": "type", "id": payload["id"]}, "fields": {}})
+    custom["fields"]["comment"] = text
+
+
 def _stock_changed(world: World, order: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     quantity, channel = _whole(order, "quantity"), world.channel_ids.get(str(order.get("channel")))
     for position in world.inventory_list.by_id:
@@ -127,4 +158,5 @@ _OPERATIONS: dict[str, Callable[[World, Mapping[str, Any], int], dict[str, Any]]
     "order_deleted": _deleted,
     "refund_added": _refunded,
     "stock_changed": _stock_changed,
+    "text_written": _text_written,
 }

@@ -100,6 +100,10 @@ class Gateway:
             headers["Retry-After"] = f"{self.company.knobs.retry_after_seconds:g}"
         return Response(429, self._control_failure(Control(), [refusal]), headers)
 
+    def issued(self) -> list[str]:
+        """The id of every session ever opened, live or not."""
+        return list(self.sessions.issued)
+
     def ledger(self) -> dict[str, Any]:
         """Everything in the books as plain values; amounts are text with two decimals."""
         with self.books.lock:

@@ -34,11 +34,12 @@ def same(given: str, known: str) -> bool:
 
 
 class Sessions:
-    """All live sessions of one company."""
+    """All live sessions of one company; `issued` holds the id of every session there ever was."""
 
     def __init__(self, company: Company, clock: Callable[[], datetime]) -> None:
         self._company, self._clock = company, clock
         self._live: dict[str, Session] = {}
+        self.issued: list[str] = []
 
     def authenticate(self, element: Any) -> Session:
         """The caller behind an authentication element. Raises BookError with the known texts."""
@@ -59,6 +60,7 @@ class Sessions:
         session = Session(secrets.token_urlsafe(24), caller.user, wanted, now, now + self._length())
         self._live = {key: old for key, old in self._live.items() if old.timeout > now}
         self._live[session.id] = session
+        self.issued.append(session.id)
         return session
 
     def expire(self, session_id: str | None = None) -> None:

@@ -66,6 +66,7 @@ class Clarity:
         }
         self.prices = {item.sku: item.price(STORES[0]) for item in ITEMS}
         self._tokens: dict[str, int] = {}
+        self._all_tokens: list[str] = []
         self._last_page: dict[str, Response] = {}
 
     def fault_kinds(self) -> tuple[str, ...]:
@@ -79,6 +80,10 @@ class Clarity:
     def address(self, url: str) -> dict[str, Any]:
         """Where it listens and what a client needs beside its secret."""
         return {"api_url": url, "client_id": CLIENT_ID}
+
+    def issued(self) -> list[str]:
+        """Every access token it ever issued, live or not."""
+        return list(self._all_tokens)
 
     def web_stock(self) -> list[dict[str, Any]]:
         """The stock as it holds it now, by SKU and location."""
@@ -130,6 +135,7 @@ class Clarity:
             raise _Answer(401, "invalid_client", "Client authentication failed.")
         with self.lock:
             token = identifier(self.world.seed, "clarity-token", len(self._tokens)).replace("-", "")
+            self._all_tokens.append(token)
             self._tokens[token] = self.now() + TOKEN_SECONDS * 1000
         return _json(200, {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS})
 

@@ -138,6 +138,7 @@ class Commercetools:
         self._lock = threading.RLock()
         self._tokens: dict[str, tuple[int, frozenset[str]]] = {}
         self._issued = 0
+        self._all_tokens: list[str] = []
         self._last_page: dict[str, Response] = {}
 
     def fault_kinds(self) -> tuple[str, ...]:
@@ -151,6 +152,10 @@ class Commercetools:
     def address(self, url: str) -> dict[str, Any]:
         """Where it listens and what a client needs beside its secret."""
         return {"api_url": url, "auth_url": url, "project_key": PROJECT_KEY, "client_id": CLIENT_ID}
+
+    def issued(self) -> list[str]:
+        """Every access token it ever issued, live or not."""
+        return list(self._all_tokens)
 
     def web_stock(self) -> list[dict[str, Any]]:
         """The stock as it holds it now, by SKU and channel."""
@@ -213,6 +218,7 @@ class Commercetools:
         with self._lock:
             self._issued += 1
             token = identifier(self.world.seed, "token", self._issued).replace("-", "")
+            self._all_tokens.append(token)
             self._tokens[token] = (self.now() + TOKEN_SECONDS * 1000, frozenset(granted))
         return json_response(
             200,

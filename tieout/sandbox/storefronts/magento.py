@@ -184,6 +184,10 @@ class Magento:
         """Where it listens and what a client needs beside its secrets."""
         return {"base_url": url, **self.doors.names()}
 
+    def issued(self) -> list[str]:
+        """Every access token it ever issued, live or not."""
+        return list(self.doors.all_tokens)
+
     def web_stock(self) -> list[dict[str, Any]]:
         """The source items as the shop holds them now."""
         with self.lock:

@@ -54,6 +54,7 @@ class Doors:
         self.allows_bearer = False
         self._lock = threading.Lock()
         self._tokens: dict[str, int] = {}
+        self.all_tokens: list[str] = []
         self._issued = 0
         self._nonces: set[str] = set()
         self._refuse_signed = 0
@@ -90,6 +91,7 @@ class Doors:
         with self._lock:
             self._issued += 1
             token = identifier(self.seed, "magento-token", self._issued).replace("-", "")
+            self.all_tokens.append(token)
             self._tokens[token] = self.now() + TOKEN_SECONDS * 1000
             return token
 

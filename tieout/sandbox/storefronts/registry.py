@@ -32,6 +32,10 @@ class StandIn(Protocol):
         """Where it listens and what a client needs beside its secrets, in the words of tieout's settings."""
         ...
 
+    def issued(self) -> list[str]:
+        """Every access token it ever issued, live or not."""
+        ...
+
     def web_stock(self) -> list[dict[str, Any]]:
         """The stock as it holds it now, by SKU and location."""
         ...

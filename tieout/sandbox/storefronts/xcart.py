@@ -62,6 +62,10 @@ class XCart:
         """Where it listens."""
         return {"api_url": f"{url}/api"}
 
+    def issued(self) -> list[str]:
+        """None: the shop's key is all there is."""
+        return []
+
     def web_stock(self) -> list[dict[str, Any]]:
         """The stock as it holds it now, by SKU."""
         return self.shop.web_stock()

@@ -58,6 +58,10 @@ class XCartAddon:
         """Where it listens."""
         return {"shop_url": url}
 
+    def issued(self) -> list[str]:
+        """None: the shop's key is all there is."""
+        return []
+
     def web_stock(self) -> list[dict[str, Any]]:
         """The stock as it holds it now, by SKU."""
         return self.shop.web_stock()
