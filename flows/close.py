@@ -9,6 +9,7 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows.closing import events, packing, periods
+from flows.ledger_tie_out import control_entries, standing_with_ledger
 from flows.reconcile import policy, printed_policy, proved_table, read_inputs
 from flows.report import held_rows, sources_of, waiting_rows
 from flows.running import run_stage
@@ -65,6 +66,8 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
     kept = _books(house, span.name)
     tables, extra = _statement(house, kept, entity, last_register)
     inputs = {**packing.input_frames(kept.inputs), **extra}
+    if kept.entries is not None:
+        inputs[packing.ENTRIES] = kept.entries
     if last_register is not None:
         inputs[packing.LAST_REGISTER] = last_register
     chosen = kept.policy
@@ -86,6 +89,7 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         "sources": [list(row) for row in sources],
         "chain": chain,
         "runs": runs,
+        "ledger": standing_with_ledger(house, is_tied=kept.entries is not None),
     }
     digest = text_hash(canonical(content_of(facts, tables, inputs, texts[POLICY])))
     if now.state in ("closed", "prepared") and now.content_sha256 == digest:
@@ -183,8 +187,9 @@ def _books(house: House, period: str) -> statement.Books:
             found: statement.Books = house.comparisons[mark]
             return found
         inputs = read_inputs(house, session)
+        entries = control_entries(house, session)
     house.comparisons.clear()  # the largest thing in memory: one period's frames at a time
-    found = statement.books(inputs, policy(house, period))
+    found = statement.books(inputs, policy(house, period), entries)
     house.comparisons[mark] = found
     return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from transforms.closing.control import entries_of
 from transforms.reconcile.control import Books, Control, tie_control
 
 if TYPE_CHECKING:
@@ -42,6 +43,27 @@ def tied(house: House, result: Result, policy: Policy) -> Control:
     found = tie_control(books, policy)
     proved_table(found.footing)
     return found
+
+
+def control_entries(house: House, session: Session) -> pl.DataFrame | None:
+    """The entries a close is tied to, of all entities; None if no control account is named or the general ledger was never read."""
+    chosen = accounts(house)
+    if not chosen or not session.count("core.gl_entries"):
+        return None
+    return entries_of(session.fetch("core.gl_entries"), chosen)
+
+
+def standing_with_ledger(house: House, *, is_tied: bool) -> dict[str, Any]:
+    """Which control accounts a close is tied to (`accounts`), or in a sentence (`said`) why to none."""
+    chosen = accounts(house)
+    if is_tied:
+        return {"accounts": list(chosen), "said": ""}
+    why = (
+        f"no entry of the general ledger was read, so control accounts {', '.join(chosen)} have no balance"
+        if chosen
+        else "no control account is configured"
+    )
+    return {"accounts": [], "said": f"not tied to the general ledger: {why}"}
 
 
 def _of(session: Session, table: str, chosen: tuple[str, ...]) -> pl.DataFrame:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LAST_REGISTER = "last_register"
 BASES = "document_bases"
+ENTRIES = "gl_entries"
 
 
 def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
@@ -40,7 +41,7 @@ def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
 def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
     """The inputs of a pack. Raises `InputError` if one that must be there is not, or one is unknown."""
     names = {field.name for field in fields(Inputs)}
-    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES})
+    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES, ENTRIES})
     if unknown:
         raise InputError(
             f"The pack holds inputs this version does not know: {', '.join(unknown)}; verify it with the version that made it."

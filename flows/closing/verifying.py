@@ -16,6 +16,7 @@ from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
 from tieout.reports.closing import (
     CONTENT,
     FORMAT,
+    FORMER,
     CloseReport,
     canonical,
     content_of,
@@ -71,16 +72,17 @@ def _examined(pack: Pack, previous: Path | None) -> Iterator[Finding]:
 
 def _contents(pack: Pack, previous: Path | None) -> Iterator[Finding]:
     manifest = pack.json(MANIFEST)
-    if manifest["format"] != FORMAT:
+    names = CONTENT if manifest["format"] == FORMAT else FORMER.get(manifest["format"])
+    if names is None:
         raise InputError(
             f"The pack is of format '{manifest['format']}', this version reads '{FORMAT}'; verify it with {manifest['tool']}."
         )
     report = pack.report()
     inputs = pack.frames("inputs")
-    missing = [name for name in CONTENT if name not in report.tables]
+    missing = [name for name in names if name not in report.tables]
     if missing:
         raise InputError(f"The pack lacks data/{missing[0]}.parquet; it is not whole.")
-    content = content_of(report.facts, report.tables, inputs, pack.read(POLICY).decode("utf-8"))
+    content = content_of(report.facts, report.tables, inputs, pack.read(POLICY).decode("utf-8"), names=names)
     yield _equal(content == manifest["content"] and text_hash(canonical(content)) == manifest["content_sha256"],
                  f"content {manifest['content_sha256'][:16]}… is that of the packed rows, inputs, policies and chain",
                  "the content hash is not that of the packed rows, inputs, policies and chain")  # fmt: skip
@@ -90,8 +92,14 @@ def _contents(pack: Pack, previous: Path | None) -> Iterator[Finding]:
         "the control totals are not those of the packed rows",
     )
     yield from _signed(report, manifest)
-    yield from _again(pack, report, inputs)
-    yield from _printed(pack, report, content, str(manifest["tool"]))
+    yield from _again(pack, report, inputs, names)
+    if names == CONTENT:
+        yield from _printed(pack, report, content, str(manifest["tool"]))
+    else:
+        yield Finding(
+            True,
+            f"the pack is of the former format '{manifest['format']}', which knows no general ledger; its page is as sealed and not printed again",
+        )
     yield from _chained(report, previous)
 
 
@@ -129,7 +137,9 @@ def _signed(report: CloseReport, manifest: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(True, f"signed so far by {preparer or 'nobody'}; standing: {report.facts['standing']}")
 
 
-def _again(pack: Pack, report: CloseReport, inputs: dict[str, pl.DataFrame]) -> Iterator[Finding]:
+def _again(
+    pack: Pack, report: CloseReport, inputs: dict[str, pl.DataFrame], names: tuple[str, ...]
+) -> Iterator[Finding]:
     """The reconciliation computed again from the packed inputs, table by table."""
     policy = packing.policy_of(pack.read(POLICY))
     facts = report.facts
@@ -137,7 +147,7 @@ def _again(pack: Pack, report: CloseReport, inputs: dict[str, pl.DataFrame]) -> 
     if policy.period is None or policy.period.of(entity) != (report.first_on, _after(report.last_on)):
         yield Finding(False, "the period of the policies is not that of the close")
         return
-    kept = statement.books(packing.inputs_of(inputs), policy)
+    kept = statement.books(packing.inputs_of(inputs), policy, inputs.get(packing.ENTRIES))
     bases = pl.DataFrame({"entity_code": [entity], "base_currency": [base]})
     worth = inputs.get(packing.BASES)
     if worth is None:
@@ -146,7 +156,7 @@ def _again(pack: Pack, report: CloseReport, inputs: dict[str, pl.DataFrame]) -> 
     again = statement.statement(
         kept, entity=entity, base_currency=base, last_register=packing.last_register_of(inputs), rates=rates
     )
-    wrong = [name for name in CONTENT if rows_hash(again[name]) != rows_hash(report.tables[name])]
+    wrong = [name for name in names if rows_hash(again[name]) != rows_hash(report.tables[name])]
     for name in wrong:
         yield Finding(
             False,
@@ -159,8 +169,22 @@ def _again(pack: Pack, report: CloseReport, inputs: dict[str, pl.DataFrame]) -> 
         rows = sum(frame.height for frame in inputs.values())
         yield Finding(
             True,
-            f"the reconciliation of {rows:,} packed input rows gives the same {len(CONTENT)} tables, and all {again['proofs'].height} proofs are 0",
+            f"the reconciliation of {rows:,} packed input rows gives the same {len(names)} tables, and all {again['proofs'].height} proofs are 0",
         )
+    if names == CONTENT:
+        yield _ledger(again, inputs)
+
+
+def _ledger(again: dict[str, pl.DataFrame], inputs: dict[str, pl.DataFrame]) -> Finding:
+    """Whether the pack ties the subledger to the general ledger at all, and with how many differences."""
+    entries = inputs.get(packing.ENTRIES)
+    if entries is None:
+        return Finding(True, "the close is not tied to the general ledger: the pack holds no entries of it")
+    listed = again["control_differences"].height
+    return Finding(
+        True,
+        f"ageing, subledger and control accounts tied again from {entries.height:,} packed entries: {listed:,} documents differ, all listed",
+    )
 
 
 def _after(day: date) -> date:

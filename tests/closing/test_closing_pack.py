@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import subprocess
@@ -11,12 +12,12 @@ from pathlib import Path
 import openpyxl
 import polars as pl
 import pytest
-from closing_house import PLAIN, house_in
+from closing_house import PLAIN, house_in, post_to_ledger
 
 from flows.close import close_period
 from flows.closing.verifying import verify
 from tieout.errors import InputError
-from tieout.reports.closing import CloseReport, canonical, content_of, text_hash
+from tieout.reports.closing import FORMER, CloseReport, canonical, content_of, text_hash
 from tieout.reports.pack import MANIFEST, POLICY, Pack, write_pack, zipped
 
 ROWS = [f"K{at:02}   | us    | 2026-09-{at % 27 + 1:02} 15:00 | 2026-09-{at % 27 + 2:02} 15:00 | {1000 + at}        | 2026-09-{at % 27 + 2:02}  | {1000 + at}          | -                | -" for at in range(30)]  # fmt: skip
@@ -25,7 +26,12 @@ ROWS = [f"K{at:02}   | us    | 2026-09-{at % 27 + 1:02} 15:00 | 2026-09-{at % 27
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two months of a small shop, closed: the folder of the packs."""
-    house = house_in(tmp_path_factory.mktemp("packs"), PLAIN + "\n".join(ROWS))
+    house = house_in(
+        tmp_path_factory.mktemp("packs"),
+        PLAIN + "\n".join(ROWS),
+        settings={"reconciliation": {"control_accounts": ["1100"]}},
+    )
+    post_to_ledger(house, missing="2", late="1")
     for period in ("2026-09", "2026-10"):
         close_period(house, period=period, entity="E100")
     return house.reports / "close/E100"
@@ -49,6 +55,61 @@ def test_a_pack_is_proved_from_folder_and_zip_alone_and_the_chain_with_the_pack_
     )
     with pytest.raises(InputError, match="no pack"):
         verify(tmp_path / "nothing")
+
+
+def test_the_control_account_is_tied_signed_printed_and_proved_again(packs: Path, tmp_path: Path) -> None:
+    pack = Pack(packs / "2026-09/r1")
+    (sums,) = pack.frame("data/control.parquet").to_dicts()
+    listed = pack.frame("data/control_differences.parquet")
+    assert listed.select("document_ref", "outcome_code", "delta_minor").rows() == [("112", "gl_missing", 5000), ("111", "cut_off", 20000)]  # fmt: skip
+    assert (sums["difference_minor"], sums["error_minor"], sums["timing_minor"]) == (25000, 5000, 20000)
+    assert sums["ageing_minor"] == pack.frame("data/ageing.parquet")["open_minor"].sum() == sums["subledger_minor"]  # fmt: skip
+    said = "Differs from the general ledger, control account 1100: 1 error and 1 difference of dates as of 2026-09-30."
+    assert said in pack.read("reconciliation.html").decode()
+    book = openpyxl.load_workbook(packs / "2026-09/r1/reconciliation.xlsx", data_only=True)
+    assert said in {cell.value for cell in book["Cover"]["A"]}
+    assert any(
+        "control accounts tied again" in one.sentence for one in verify(packs / "2026-09/r1")["findings"]
+    )
+    more = pack.frame("inputs/gl_entries.parquet").with_columns(pl.col("amount_minor") + 1)
+    found = not_proved(forged(packs, tmp_path / "more", input_gl_entries=more))
+    assert any("data/control.parquet is not what the packed inputs give" in one for one in found)
+
+
+def test_a_pack_of_the_former_form_is_proved_as_what_it_is(packs: Path, tmp_path: Path) -> None:
+    """The form before the general ledger: fifteen signed tables, and no entries among the inputs."""
+    folder = tmp_path / "r1"
+    shutil.copytree(packs / "2026-09/r1", folder)
+    gone = ("control", "control_differences")
+    pack = Pack(folder)
+    proofs = pack.frame("data/proofs.parquet").filter(~pl.col("name").str.contains("subledger"))
+    proofs.write_parquet(folder / "data/proofs.parquet")
+    for name in (*(f"data/{one}.parquet" for one in gone), "inputs/gl_entries.parquet"):
+        (folder / name).unlink()
+    pack = Pack(folder)
+    manifest, facts = pack.json(MANIFEST), pack.json("close.json")
+    tables = {**pack.report().tables, "proofs": proofs}
+    inputs = {path.stem: pl.read_parquet(path) for path in sorted((folder / "inputs").iterdir())}
+    content = content_of(facts, tables, inputs, pack.read(POLICY).decode(), names=FORMER["tieout close 1"])
+    digest = text_hash(canonical(content))
+    del facts["ledger"]
+    facts["sign_offs"] = [{**one, "content_sha256": digest} for one in facts["sign_offs"]]
+    (folder / "close.json").write_text(canonical(facts))
+    left = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST
+    }
+    manifest |= {
+        "format": "tieout close 1", "content": content, "content_sha256": digest, "sign_offs": facts["sign_offs"],
+        "files": {name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for name, path in sorted(left.items())},
+    }  # fmt: skip
+    del manifest["manifest_sha256"]
+    (folder / MANIFEST).write_text(canonical({**manifest, "manifest_sha256": text_hash(canonical(manifest))}))
+    found = verify(folder)
+    assert not_proved(folder) == []
+    assert any("former format 'tieout close 1'" in one.sentence for one in found["findings"])
+    assert any("the same 15 tables" in one.sentence for one in found["findings"])
 
 
 def test_one_changed_byte_in_any_file_is_found_and_the_file_named(packs: Path, tmp_path: Path) -> None:
@@ -193,9 +254,15 @@ def test_every_formula_recomputes_to_the_engines_figure(packs: Path) -> None:
     for (sheet, cell), figure in stored.items():
         recomputed = solved[f"'[{path.name}]{sheet.upper()}'!{cell}"].value[0, 0]
         assert float(recomputed) == pytest.approx(float(figure), abs=1e-9), (sheet, cell)
-    assert {"Roll-forward", "Completeness", "Base currency", "Lead", "Tie-out", "Waterfall"} <= {
-        sheet for sheet, _cell in stored
-    }
+    assert {
+        "Roll-forward",
+        "Completeness",
+        "Base currency",
+        "Lead",
+        "Tie-out",
+        "Waterfall",
+        "Control account",
+    } <= {sheet for sheet, _cell in stored}
     assert len(stored) > 100
 
 

@@ -214,7 +214,10 @@ def test_one_side_empty_and_amounts_of_ten_to_the_fifteen_close_to_the_cent(tmp_
     assert one["ties"] is False
     pack = Pack(Path(one["path"]))
     assert pack.frame("data/register.parquet")["closing_minor"].to_list() == [10**15 + 1]
-    assert verify(Path(one["path"]))["proved"]
+    found = verify(Path(one["path"]))
+    assert found["proved"]
+    assert any("not tied to the general ledger" in line.sentence for line in found["findings"])
+    assert "Not tied to the general ledger: no control account is configured." in pack.read("reconciliation.html").decode()  # fmt: skip
 
 
 def test_two_closes_at_once_the_second_is_told_who_is_first(closed: House) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,35 @@ def fill(house: House, drawing: str) -> None:
             key=runs.key,
             mode="append",
         )
+
+
+def post_to_ledger(house: House, *, missing: str, late: str) -> None:
+    """Entries on control account 1100 for every invoice and receipt; the order numbered `A<missing>` has none for its invoice, and that of
+    `A<late>` is dated in October."""
+    with house.warehouse.read() as session:
+        invoices, receipts = session.fetch("core.ar_invoices"), session.fetch("core.ar_receipts")
+    common = ["entity_code", "currency", "customer_id"]
+    posted_late = pl.col("record_ref") == f"11{late}"
+    entries = pl.concat(
+        [
+            invoices.select(
+                *common, "posted_on", record_ref="invoice_ref", amount_minor="total_minor", record_type=pl.lit("ri")
+            ),
+            receipts.select(
+                *common, posted_on="received_on", record_ref="receipt_ref", amount_minor=-pl.col("total_minor"), record_type=pl.lit("rp")
+            ),
+        ]
+    ).filter(pl.col("record_ref") != f"11{missing}")  # fmt: skip
+    entries = entries.with_columns(
+        entry_ref=pl.concat_str("record_type", "record_ref"),
+        account_code=pl.lit("1100"),
+        base_currency="currency",
+        base_amount_minor="amount_minor",
+        posted_on=pl.when(posted_late).then(pl.lit(date(2026, 10, 1))).otherwise("posted_on"),
+    )
+    table_ = ALL["core.gl_entries"]
+    with house.warehouse.write(run_id="20260101T000000.000Z-000002") as session:
+        session.publish(table_.name, completed(table_.name, entries), key=table_.key, mode="replace")
 
 
 def completed(name: str, frame: pl.DataFrame) -> pl.DataFrame:

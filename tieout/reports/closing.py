@@ -16,11 +16,15 @@ from tieout.reports.data import ReportData
 
 CONTENT: Final = (
     "orders", "payments", "matches", "waterfall", "base_waterfall", "components", "ageing", "proofs", "register", "roll_forward", "absorbed",
-    "out_of_scope", "records", "rates", "completeness",
+    "out_of_scope", "records", "rates", "completeness", "control", "control_differences",
 )  # fmt: skip
 """The tables that are signed. The others (held, waiting, notes, decisions) say how things stood when the pack was printed."""
 
-FORMAT: Final = "tieout close 1"
+FORMAT: Final = "tieout close 2"
+FORMER: Final = {
+    "tieout close 1": tuple(name for name in CONTENT if name not in ("control", "control_differences"))
+}
+"""Signed tables of the forms packs had before: they are proved as they are, and not printed again."""
 _PART: Final = 50_000
 
 
@@ -30,7 +34,7 @@ class CloseReport:
 
     `facts` is plain JSON: entity, name, base_currency, time_zone, calendar, period, first_on, last_on, revision, as_of, title, version,
     parameters and sources (rows of text), sign_offs (role, author, at, note), standing, chain (period, revision, content_sha256 of the last
-    close), runs. `tables` are those of `CONTENT`, `held`, `waiting`, `notes`, `decisions`.
+    close), runs, ledger (accounts and said: which control accounts the close is tied to, or why to none). `tables` are those of `CONTENT`, `held`, `waiting`, `notes`, `decisions`.
     """
 
     facts: Mapping[str, Any]
@@ -91,8 +95,10 @@ def content_of(
     tables: Mapping[str, pl.DataFrame],
     inputs: Mapping[str, pl.DataFrame],
     policy: str,
+    *,
+    names: tuple[str, ...] = CONTENT,
 ) -> dict[str, Any]:
-    """What a signature is bound to: the period, the last close, every signed table and input by rows and hash, and the policies."""
+    """What a signature is bound to: the period, the last close, every signed table (`names`) and input by rows and hash, and the policies."""
     return {
         "entity": facts["entity"],
         "base_currency": facts["base_currency"],
@@ -101,9 +107,7 @@ def content_of(
         "last_on": facts["last_on"],
         "chain": facts["chain"],
         "policy": text_hash(policy),
-        "tables": {
-            name: {"rows": tables[name].height, "sha256": rows_hash(tables[name])} for name in CONTENT
-        },
+        "tables": {name: {"rows": tables[name].height, "sha256": rows_hash(tables[name])} for name in names},
         "inputs": {
             name: {"rows": frame.height, "sha256": rows_hash(frame)} for name, frame in sorted(inputs.items())
         },

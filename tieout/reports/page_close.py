@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from tieout.reports.closing import CloseReport, canonical, text_hash
+from tieout.reports.control_close import page_part
 from tieout.reports.data import money, words
 from tieout.reports.workbook_close import EVENT_WORDS, MOVEMENTS, STANDING, register_rows
 
@@ -71,6 +72,7 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
             }
             for one in report.tables["completeness"].iter_rows(named=True)
         ],
+        "control": page_part(report),
         "base": _base(report),
         "components": [
             {

@@ -14,6 +14,8 @@ from xlsxwriter.utility import xl_col_to_name
 from tieout.money import shown_decimal
 from tieout.reports.book import Book
 from tieout.reports.closing import CloseReport
+from tieout.reports.control_close import SHEET as CONTROL
+from tieout.reports.control_close import verdict, write_sheet
 from tieout.reports.data import TIE_OUTS, words
 from tieout.reports.workbook import LIST_LIMIT, fill
 
@@ -46,6 +48,7 @@ _SHEETS: Final = (
     ("Roll-forward", "Open items: opening, movements, closing"),
     ("Open items", "The register: every item, its age, owner and next step"),
     ("Ageing", "Open AR by age as of the period's end"),
+    (CONTROL, "Ageing, AR subledger and the balance of the control accounts, with every difference"),
     ("Errors", "Differences that need a correction"),
     ("Ambiguous", "Matches nobody may guess"),
     ("Timing", "Differences of dates, with their clearing"),
@@ -86,6 +89,7 @@ def write_close_workbook(
     fill(book, list_limit)
     _base(book, report)
     _components(book, report)
+    write_sheet(book, report, list_limit)
     rolled = book.sheet(
         "Roll-forward",
         "Open items: opening + dated back since + new + cleared + changed = closing. The opening is the last closing.",
@@ -115,6 +119,8 @@ def _cover(book: Book, sheet: Any, report: CloseReport) -> None:
         "FOOTS: every proof is 0" if data.foots else "DOES NOT FOOT: do not rely on this book",
         book.good if data.foots else book.bad,
     )
+    tied, tone = verdict(report)
+    sheet.write_string(6, 0, tied, {"good": book.good, "bad": book.bad}.get(tone, book.bold))
     chain = facts["chain"]
     cutoffs = [(name, value) for name, value in facts["parameters"] if name.startswith("Cut-off basis")]
     rows = [
@@ -129,10 +135,10 @@ def _cover(book: Book, sheet: Any, report: CloseReport) -> None:
         ("Opening from", f"close of {chain['period']} r{chain['revision']}, content {chain['content_sha256']}" if chain["period"] else "computed: the period before was never closed"),
         ("Made by", f"tieout {facts['version']}"),
     ]  # fmt: skip
-    for row, (name, value) in enumerate(rows, start=7):
+    for row, (name, value) in enumerate(rows, start=8):
         sheet.write_string(row, 0, name, book.bold)
         sheet.write_string(row, 1, value, book.text)
-    row = 8 + len(rows)
+    row = 9 + len(rows)
     sheet.write_string(row, 0, "Sign-off", book.bold)
     book.heads(sheet, row + 1, ["What", "Who", "When (UTC)", "Reason or note", "Bound to content"])
     for row, one in enumerate(facts["sign_offs"], start=row + 2):  # noqa: B020  (the table goes on below its heading)

@@ -11,7 +11,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.closing import components, items, records, translation
+from transforms.closing import components, control, items, records, translation
 from transforms.reconcile import Inputs, Period, Policy, Result, proofs, reconcile
 
 _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
@@ -19,28 +19,40 @@ _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "diffe
 
 @dataclass(frozen=True)
 class Books:
-    """One company's trade compared three times: in the period, from the beginning to its end, and from the beginning to its start."""
+    """One company's trade compared three times: in the period, from the beginning to its end, and from the beginning to its start.
+
+    `entries` are those on control accounts; `tied` is the subledger against the control accounts as of the end; None where no control account is configured or nothing on one was read.
+    """
 
     inputs: Inputs
     policy: Policy
     period: Result
     to_end: Result
     to_start: Result
+    entries: pl.DataFrame | None = None
+    tied: control.Tied | None = None
 
 
-def books(inputs: Inputs, policy: Policy) -> Books:
-    """Compare the inputs for a close; `policy.period` must be set. Shared by all entities of the period."""
+def books(inputs: Inputs, policy: Policy, entries: pl.DataFrame | None = None) -> Books:
+    """Compare the inputs for a close; `policy.period` must be set. Shared by all entities of the period.
+
+    `entries` are those on control accounts (`control.entries_of`), or None to tie nothing to the general ledger.
+    """
     period = policy.period
     if period is None:
         raise ValueError("a close needs a period")
     ends = {code: bounds[1] for code, bounds in period.by_entity.items()}
     starts = {code: bounds[0] for code, bounds in period.by_entity.items()}
+    to_end = replace(policy, period=_until(period.end_on, ends, "to the end"))
+    end = reconcile(inputs, to_end)
     return Books(
         inputs=inputs,
         policy=policy,
         period=reconcile(inputs, policy),
-        to_end=reconcile(inputs, replace(policy, period=_until(period.end_on, ends, "to the end"))),
+        to_end=end,
         to_start=reconcile(inputs, replace(policy, period=_until(period.start_on, starts, "to the start"))),
+        entries=entries,
+        tied=None if entries is None else control.tied(inputs, entries, end, to_end),
     )
 
 
@@ -54,7 +66,7 @@ def statement(
     kept: Books, *, entity: str, base_currency: str, last_register: pl.DataFrame | None, rates: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """The tables of one entity's close by name: orders, payments, matches, waterfall, base_waterfall, components, ageing, proofs, register, roll_forward,
-    absorbed, out_of_scope, records, rates, completeness. All rows in a fixed order.
+    absorbed, out_of_scope, records, rates, completeness, control, control_differences. All rows in a fixed order.
 
     `last_register` is the register of the last close (columns of `items.ROLLED`), or None. `rates` are `translation.implied_rates` of the entity.
     Proofs that are not zero are the caller's to refuse.
@@ -80,6 +92,8 @@ def statement(
     groups = pl.concat([orders["group_ref"], payments["group_ref"]]).unique().to_list()
     waterfall = _mine(now.waterfall, entity)
     made_of = components.components(kept.inputs, now, period, entity)
+    listed = control.differences(kept.tied, entity)
+    tied = control.balances(kept.tied, end.ageing, entity)
     in_base = translation.translated(waterfall, rates, bases)
     return {
         "orders": orders,
@@ -97,6 +111,7 @@ def statement(
                     rolled,
                     translation.proofs(in_base),
                     components.proofs(made_of, waterfall),
+                    control.proofs(tied, listed),
                 )
             ]
         ).sort("name", "entity_code", "currency"),
@@ -107,6 +122,8 @@ def statement(
         "records": records.records(kept.inputs, period, entity),
         "rates": rates,
         "completeness": completeness(kept.inputs, now),
+        "control": tied,
+        "control_differences": listed,
     }
 
 
