@@ -16,7 +16,7 @@ from tieout.connectors.storefronts.files_csv import SAMPLE_ROWS
 from tieout.connectors.storefronts.files_layout import LAYOUTS
 from tieout.connectors.storefronts.files_map import ColumnMap
 from tieout.connectors.storefronts.files_writing import decimal_mark
-from transforms.staged import Staged
+from transforms.staged import PROBLEMS_SCHEMA, Staged
 from transforms.storefronts import files as rows_of
 from transforms.storefronts import files_payouts
 from transforms.storefronts.files import FileRules
@@ -93,13 +93,15 @@ def _orders(
     raw: pl.DataFrame, session: Session, chart: ColumnMap, given: set[str], name: str, run_id: str
 ) -> Staged:
     rules = _rules(chart, "orders", raw)
+    lost = None
     if rules.rows == "line":
         # Rows of one order may have landed at different times; without its number a row belongs to nobody here.
+        lost = _unnumbered(raw)
         raw = _rows_of_orders(session, f"raw.{name}__orders", _numbers(raw))
     lines = None
     if "lines" in given:
         lines = _rows_of_orders(session, f"raw.{name}__lines", _numbers(raw))
-    return rows_of.orders(
+    staged = rows_of.orders(
         raw,
         rules,
         storefront=name,
@@ -107,16 +109,31 @@ def _orders(
         lines=lines,
         line_rules=_rules(chart, "lines", lines) if lines is not None else None,
     )
+    return staged if lost is None else Staged(staged.frames, pl.concat([staged.problems, lost]))
+
+
+def _unnumbered(raw: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a file with several rows per order that do not say whose they are, as problems: rows land and are kept one by one, so that
+    the row above is not known here."""
+    rows = raw.with_columns(_number_of(raw)).with_row_index("row_no", offset=1)
+    return (
+        rows.filter(pl.col("order_number").is_null())
+        .select(
+            row_no=pl.col("row_no").cast(pl.Int64),
+            native_ref="native_ref",
+            subject=pl.lit("orders"),
+            column=pl.lit("order_number"),
+            problem=pl.lit(
+                "order_number_missing: order_number is empty on a row of an order; let the export repeat the number on every row of its order"
+            ),
+        )
+        .select(list(PROBLEMS_SCHEMA))
+    )
 
 
 def _number_of(raw: pl.DataFrame) -> pl.Expr:
-    return (
-        pl.col("payload")
-        .str.json_decode(_ORDER)
-        .struct.field("order_number")
-        .str.strip_chars()
-        .alias("order_number")
-    )
+    number = pl.col("payload").str.json_decode(_ORDER).struct.field("order_number").str.strip_chars()
+    return pl.when(number != "").then(number).alias("order_number")
 
 
 def _numbers(raw: pl.DataFrame) -> pl.DataFrame:

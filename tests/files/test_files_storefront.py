@@ -128,3 +128,34 @@ def test_only_configured_subjects_are_staged(shop: SimpleNamespace) -> None:
     assert list(staging_transforms(shop.house, "run-1", "web", shop.front)) == ["orders"]
     found = shop.staged("orders")
     assert found["core.order_lines"].filter(order_ref="A")["line_ref"].to_list() == ["goods"]
+
+
+def test_an_order_without_a_number_is_held_under_a_lasting_reference(shop: SimpleNamespace) -> None:
+    shop.land(
+        "orders",
+        "order_number;placed_at;Netto;MwSt\n;01.09.2026;10,00;1,90\n;02.09.2026;5,00;0,00\n",
+        run="run-2",
+    )
+    found = shop.staged("orders")
+    held = found["core.orders"].filter(pl.col("order_number").is_null()).sort("order_ref")
+    assert held.select("order_ref", "total_minor").rows() == [
+        ("without number", 1190),
+        ("without number#2", 500),
+    ]
+    assert held["problem"].str.starts_with("order_number_missing: ").all()
+    assert found["core.orders"].filter(order_ref="A")["problem"].to_list() == [None], "the rest goes on"
+
+
+def test_rows_of_an_order_that_do_not_name_it_are_problems_and_not_lost(shop: SimpleNamespace) -> None:
+    (shop.house.settings.path(Path("map.toml"))).write_text('[orders]\nrows = "line"\n', encoding="utf-8")
+    shop.front.paths = {"orders": "orders.csv"}
+    shop.land(
+        "orders",
+        "order_number,placed_at,currency,line_net\nC,2026-09-01,EUR,3.00\n,,,2.00\nC,,,1.00\n",
+        run="run-2",
+    )
+    found = shop.staged("orders")
+    assert found["core.orders"].filter(order_ref="C")["total_minor"].to_list() == [400]
+    lost = found.problems.filter(pl.col("problem").str.starts_with("order_number_missing"))
+    assert lost.select("subject", "native_ref", "column").rows() == [("orders", "", "order_number")]
+    assert "repeat the number on every row" in lost["problem"].item()

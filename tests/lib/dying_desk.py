@@ -26,7 +26,7 @@ REFUSED = "NO-BAD"
 
 
 class LastingCompany(Company):
-    """Books in a file, one number a line; the answer to the first batch of invoices is lost once."""
+    """Books in a file, a number and, of a customer, its name a line; the answer to the first batch of invoices is lost once."""
 
     def __init__(self, books: Path) -> None:
         super().__init__()
@@ -34,7 +34,11 @@ class LastingCompany(Company):
 
     def booked(self) -> list[str]:
         """Numbers in the order they were booked."""
-        return self.path.read_text().split() if self.path.exists() else []
+        return [number for number, _ in self._rows()]
+
+    def _rows(self) -> list[tuple[str, str]]:
+        text = self.path.read_text() if self.path.exists() else ""
+        return [(number, name) for number, _, name in (line.partition("\t") for line in text.splitlines())]
 
     def post(self, batch: Any, **_options: Any) -> BatchOutcome:
         """Book what is new under a key of its own, refuse one number always."""
@@ -45,7 +49,7 @@ class LastingCompany(Company):
                 if number == REFUSED:
                     results[control_id] = RefusedByIntacct(ErrorKind.DATA, "BL01001973", "Intacct: no.")
                     continue
-                file.write(f"{number}\n")
+                file.write(f"{number}\t{getattr(one, 'name', '')}\n")
                 file.flush()
                 os.fsync(file.fileno())
                 results[control_id] = Accepted(str(len(self.booked())))
@@ -57,11 +61,17 @@ class LastingCompany(Company):
 
     def find(self, _object: str, key: str, values: Any, **_options: Any) -> dict[str, list[dict[str, Any]]]:
         """Rows of what is booked."""
-        booked = self.booked()
+        booked = self._rows()
         return {
             one: [
-                {"RECORDNO": str(place), key: one, "TRX_TOTALENTERED": "10.00", "CURRENCY": "USD"}
-                for place, number in enumerate(booked, 1)
+                {
+                    "RECORDNO": str(place),
+                    key: one,
+                    "NAME": name,
+                    "TRX_TOTALENTERED": "10.00",
+                    "CURRENCY": "USD",
+                }
+                for place, (number, name) in enumerate(booked, 1)
                 if number == one
             ]
             for one in values

@@ -91,7 +91,8 @@ def orders(
     Parts that no header and no line states are zero, goods then being what is left; so a file of totals alone has goods only, and
     `is_taxed` is false. Exports differ in whether the goods are before the discount and with tax: the reading that sums to the total
     is taken, and where none does, the rest is in `rounding_minor`. Gift cards in an orders file are tender. Two rows with one order
-    number are two orders (`W1`, `W1#2`) for a rule to hold; lines without an order are in `problems`.
+    number are two orders (`W1`, `W1#2`) for a rule to hold; one without a number keeps its row with a problem; lines without an order are
+    in `problems`.
     """
     read = Reading(frame, "orders", (*_ORDER, "captured_at", "shipped_at", *_PER_LINE), rules)
     read.upper_currency()
@@ -100,7 +101,9 @@ def orders(
         _fold_rows(read)
     else:
         read.frame = read.frame.with_columns(order_ref=pl.col("order_number"))
-    unnumbered = pl.format("row {}", "row_no")
+    # A landing has no row numbers of its own: only its native reference is the same whenever the row is staged.
+    landed = "payload" in frame.columns
+    unnumbered = pl.format("without number{}", "native_ref") if landed else pl.format("row {}", "row_no")
     read.frame = read.frame.with_columns(order_ref=pl.coalesce("order_ref", unnumbered)).with_columns(
         order_ref=distinct("order_ref")
     )
@@ -108,6 +111,7 @@ def orders(
     times = ("placed_at", "captured_at", "shipped_at")
     read.take(read_instants(read.frame, times, rules.formats, rules.time_zone))
     read.must("placed_at", "currency")
+    _blame_unnumbered(read)
     read.frame = read.frame.with_columns(
         status_code=pl.when(pl.col("status").is_null())
         .then(pl.lit("complete"))
@@ -181,6 +185,25 @@ def orders(
 
 def _currency() -> pl.Expr:
     return pl.when(pl.col("currency").str.len_chars() == 3).then("currency").otherwise(pl.lit("XXX"))
+
+
+def _blame_unnumbered(read: Reading) -> None:
+    """Orders without a number: nothing could be posted under it, and no invoice or payment could name it."""
+    is_missing = pl.col("order_number").is_null()
+    if read.rules.rows == "line":
+        read.blame(
+            is_missing,
+            "order_number",
+            "is empty on the row that begins an order; give that row its order number",
+            code="order_number_missing",
+        )
+        return
+    is_bare = pl.col("placed_at").is_null() & pl.col("total").is_null()
+    for bad, remedy in (
+        (~is_bare, "give the row its order number"),
+        (is_bare, 'give the row its order number or, if it continues the order above, say rows = "line" under [orders] in the column map'),
+    ):  # fmt: skip
+        read.blame(is_missing & bad, "order_number", f"is empty; {remedy}", code="order_number_missing")
 
 
 def _fold_rows(read: Reading) -> None:
