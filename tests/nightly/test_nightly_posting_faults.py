@@ -15,6 +15,7 @@ import night
 import polars as pl
 import pytest
 
+from flows.doctor import examine
 from tieout.errors import TieoutError
 
 ORDERS = 160
@@ -184,6 +185,11 @@ def test_wrong_credentials_stop_at_once_and_are_not_tried_again(
     assert world.calls("intacct")["total"] <= 2, "repeated tries lock accounts"
     assert set(night.states_of(house)) == {"planned"}, "nothing was sent, so nothing is unknown"
     right = night.house_at(config, clock)
+    tried = world.calls("intacct")["total"]
+    with pytest.raises(TieoutError, match="tieout doctor"):
+        night.steps(right, "post")
+    assert world.calls("intacct")["total"] == tried, "halted: nobody signs in until a person has looked"
+    assert [one.ok for one in examine(right) if one.what == "Intacct"] == [True]
     night.steps(right, "post")
     assert night.unlike_the_books(right, world) == []
     assert night.waiting(right) == []
