@@ -16,10 +16,8 @@ def test_a_night_of_summaries_is_booked_once_and_adds_up_to_its_orders(tmp_path:
         clock = night.NightClock(world.addresses["now"])
         house = night.house_at(config, clock)
         path = house.settings.path(house.settings.installation.mappings) / "stores.csv"
-        head, *rows = path.read_text(encoding="utf-8").splitlines()
-        path.write_text(
-            "\n".join([f"{head},posting_code", *(f"{row},summary" for row in rows)]) + "\n", encoding="utf-8"
-        )
+        stores = pl.read_csv(path, infer_schema=False).with_columns(posting_code=pl.lit("summary"))
+        stores.write_csv(path)
         done = night.steps(house, *night.TO_POST, "post")
         assert done["post"]["halted"] is None
         assert night.unlike_the_books(house, world) == []

@@ -273,7 +273,7 @@ def test_a_night_runs_through_the_worker_and_leaves_artifacts(
     assert run["state"]["type"] == "COMPLETED", run["state"]
     tasks = machine.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {
-        "extract", "stage", "check", "plan", "post", "confirm", "stock", "reconcile", "report",
+        "extract", "stage", "check", "plan", "post", "confirm", "stock", "writeback", "reconcile", "report",
     }  # fmt: skip
     artifacts = machine.ask("/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     kept = {one["key"]: one for one in artifacts}
