@@ -33,7 +33,7 @@ def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
     found = {}
     for field in fields(Inputs):
         if field.name in COLUMNS and getattr(inputs, field.name) is not None:
-            frame = inputs.take(field.name)
+            frame = inputs.whole(field.name)
             found[field.name] = frame.sort(frame.columns, nulls_last=True) if frame.height else frame
     return found
 

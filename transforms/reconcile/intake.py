@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -72,6 +73,13 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
 }  # fmt: skip
 """The columns read of each input. More may be there and are not looked at; a missing one counts as unknown (null)."""
 
+WHERE_KNOWN: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
+    "order_lines": {"quantity": pl.Decimal(18, 4), "unit_price": pl.Decimal(28, 12), "tax_rate": pl.Decimal(28, 12)},
+    "ar_lines": {"account_code": _TEXT},
+    "ar_receipts": {"account_ref": _TEXT},
+}  # fmt: skip
+"""Columns read where an input has them (rounding is proved with the first, the tolerance budget is kept by the others); a pack holds them too."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -109,10 +117,18 @@ class Inputs:
         """The columns this reconciliation needs of one input, materialised."""
         return taken(getattr(self, name), name)
 
+    def whole(self, name: str) -> pl.DataFrame:
+        """Everything that is read of one input, the columns of `WHERE_KNOWN` that it has included: what a pack must hold."""
+        frame: Frame = getattr(self, name)
+        more = WHERE_KNOWN.get(name, {})
+        return taken(frame, name, {one: kind for one, kind in more.items() if one in frame.collect_schema()})
 
-def taken(frame: Frame | None, name: str) -> pl.DataFrame:
-    """The needed columns of one input with the right types; absent columns become nulls, an absent frame has no rows."""
-    wanted = COLUMNS[name]
+
+def taken(
+    frame: Frame | None, name: str, more: Mapping[str, pl.DataType] = MappingProxyType({})
+) -> pl.DataFrame:
+    """The needed columns of one input (and `more`) with the right types; absent columns become nulls, an absent frame has no rows."""
+    wanted = {**COLUMNS[name], **more}
     if frame is None:
         return pl.DataFrame(schema=dict(wanted))
     have = frame.collect_schema()

@@ -7,7 +7,7 @@ import polars as pl
 from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.comparing import A_, E_, buckets, ready
 from transforms.reconcile.decided import explained, standing
-from transforms.reconcile.intake import Frame, Inputs
+from transforms.reconcile.intake import WHERE_KNOWN, Frame, Inputs
 from transforms.reconcile.matching import HOW, Matched
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
@@ -99,7 +99,7 @@ def _known(inputs: Inputs, matched: Matched) -> Known:
 def _prices(lines: Frame) -> list[pl.Expr]:
     """Quantity and unit price where they are known; rounding by unit is proved with them."""
     have = lines.collect_schema()
-    kinds = {"quantity": pl.Decimal(18, 4), "unit_price": pl.Decimal(28, 12), "tax_rate": pl.Decimal(28, 12)}
+    kinds = WHERE_KNOWN["order_lines"]
     return [
         (pl.col(name) if name in have else pl.lit(None)).cast(kind).alias(name)
         for name, kind in kinds.items()
