@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 import polars as pl
 
-from tieout.reports.charts import _svg
+from tieout.reports.drawing import axis_of, bar, drawn, label, line, rule
 
 CLASSES_DRAWN: Final = 8
 """Classes with a chart of their own, those with most demand first; all of them are in the tables."""
+_WIDE: Final = 290
+_TALL: Final = 200
+_BOTTOM: Final = 2500
+_LINES: Final = ("#1F3A5F", "#C0504D", "#4C8C6B", "#D9A441", "#8E5EA2", "#5B8DB8", "#8A8F98")
 
 
 def write_backtest(
@@ -57,41 +62,48 @@ def page(results: pl.DataFrame, best: pl.DataFrame, facts: Mapping[str, str]) ->
 
 def chart(rows: pl.DataFrame, name: str) -> str:
     """Units oversold and units lost by buffer, one line per sync interval, as SVG."""
-    values = [
-        {
-            "buffer": row["buffer_percent"],
-            "interval": interval_words(row["interval_minutes"]),
-            "kind": kind,
-            # Points of a drawing, which may be approximate; the tables hold the exact figures.
-            "units": float(row[column]),
-            "description": f"{name}, every {interval_words(row['interval_minutes'])}, {row['buffer_percent']} %: {row[column].normalize():f} units {kind}",
-        }
-        for row in rows.iter_rows(named=True)
-        for kind, column in (("oversold", "oversold_qty"), ("lost", "lost_qty"))
-    ]
-    order = [interval_words(one) for one in sorted(rows["interval_minutes"].unique().to_list())]
-    return _svg(
-        {
-            "title": f"Units oversold and lost by buffer: {name}",
-            "data": {"values": values},
-            "spacing": 24,
-            "facet": {
-                "column": {"field": "kind", "type": "nominal", "title": None, "sort": ["oversold", "lost"]}
-            },
-            "spec": {
-                "width": 290,
-                "height": 200,
-                "mark": {"type": "line", "point": {"size": 18}},
-                "encoding": {
-                    "x": {"field": "buffer", "type": "quantitative", "title": "buffer, %"},
-                    "y": {"field": "units", "type": "quantitative", "title": "units"},
-                    "color": {"field": "interval", "type": "nominal", "sort": order, "title": "sync every"},
-                    "description": {"field": "description"},
-                },
-            },
-            "resolve": {"scale": {"y": "independent"}},
-        }
+    minutes = sorted(rows["interval_minutes"].unique().to_list())
+    colours = dict(zip(minutes, cycle(_LINES)))
+    buffers = sorted(rows["buffer_percent"].unique().to_list())
+    across = axis_of(buffers, _WIDE, 0, most=5)
+    parts: list[str] = []
+    left = 0
+    for kind, column in (("oversold", "oversold_qty"), ("lost", "lost_qty")):
+        # Points of a drawing; the tables hold the exact figures.
+        units = rows.select("interval_minutes", "buffer_percent", _ten_thousandths(column)).sort(
+            "interval_minutes", "buffer_percent"
+        )
+        up = axis_of(units[column].to_list(), _TALL, 4, most=5)
+        left += 10 * (max(len(up.text(tick)) for tick in up.ticks) * 7 + 34)
+        right = left + across.length
+        for tick in up.ticks:
+            parts.append(rule(left, _BOTTOM - up.at(tick), right, _BOTTOM - up.at(tick)))
+            parts.append(label(left - 60, _BOTTOM - up.at(tick) + 40, up.text(tick), anchor="end"))
+        for tick in across.ticks:
+            parts.append(label(left + across.at(tick), _BOTTOM + 170, across.text(tick)))
+        for (interval,), block in units.group_by(["interval_minutes"], maintain_order=True):
+            every = interval_words(int(str(interval)))
+            points = [
+                (left + across.at(buffer), _BOTTOM - up.at(value))
+                for buffer, value in block.select("buffer_percent", column).iter_rows()
+            ]
+            parts.append(line(points, colours[interval], f"{name}, units {kind}, sync every {every}"))
+        parts.append(label(left + across.length // 2, _BOTTOM + 360, "buffer, %", bold=True))
+        parts.append(label(left + across.length // 2, _BOTTOM - _TALL * 10 - 120, f"units {kind}", bold=True))
+        left = right + 100
+    parts.append(label(left + 200, 480, "sync every", anchor="start", bold=True))
+    for at, interval in enumerate(minutes):
+        y = 700 + 200 * at
+        parts.append(bar(left + 200, y - 90, 120, 90, colours[interval], interval_words(interval), href=""))
+        parts.append(label(left + 380, y, interval_words(interval), anchor="start"))
+    return drawn(
+        f"Units oversold and lost by buffer: {name}", left + 1200, _BOTTOM + 460, parts, heading_at=left // 2
     )
+
+
+def _ten_thousandths(column: str) -> pl.Expr:
+    """A quantity as a whole number of its smallest part."""
+    return (pl.col(column) * 10_000).cast(pl.Int64)
 
 
 def interval_words(minutes: int) -> str:

@@ -11,8 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.reconcile import Inputs, Policy, Result
-from transforms.reconcile.ageing import subledger
+from transforms.reconcile import Paired, Policy
 from transforms.reconcile.control import NO_ENTRIES, Books, tie_control
 
 BALANCES: Final = {
@@ -53,14 +52,15 @@ def entries_of(entries: pl.DataFrame, accounts: tuple[str, ...]) -> pl.DataFrame
     return found.sort(found.columns, nulls_last=True)
 
 
-def tied(inputs: Inputs, entries: pl.DataFrame, end: Result, to_end: Policy) -> Tied:
-    """Tie every document to `entries` (see `entries_of`); `end` and `to_end` are the comparison from the beginning to the period's end."""
+def tied(pairs: Paired, entries: pl.DataFrame, to_end: Policy) -> Tied:
+    """Tie every document to `entries` (see `entries_of`) as of the end of `to_end`, whose period begins at the beginning."""
+    inputs = pairs.inputs
     if to_end.period is None:
         raise ValueError("a close needs a period")
-    documents = end.matched.documents.select(
+    documents = pairs.matched.documents.select(
         "in_scope", "is_counted", document_kind="kind", document_ref="ref"
     )
-    receipts = end.paid.receipts.select(
+    receipts = pairs.paid.receipts.select(
         "in_scope", "is_counted", pl.lit("receipt").alias("document_kind"), document_ref="receipt_ref"
     )
     mine = pl.concat([documents, receipts.select(documents.columns)]).filter("in_scope")
@@ -78,7 +78,7 @@ def tied(inputs: Inputs, entries: pl.DataFrame, end: Result, to_end: Policy) -> 
     )
     counted = mine.filter("is_counted").select(*_DOCUMENT, is_aged=pl.lit(True)).unique()
     until = to_end.period
-    moved = subledger(inputs, end.matched, end.paid).movements.rename({"entity": "entity_code"})
+    moved = pairs.books.movements.rename({"entity": "entity_code"})
     return Tied(
         rows=found.ledger.join(counted, on=_DOCUMENT, how="left").with_columns(
             pl.col("is_aged").fill_null(False)

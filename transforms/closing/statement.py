@@ -12,14 +12,14 @@ from datetime import date
 import polars as pl
 
 from transforms.closing import components, control, items, records, translation
-from transforms.reconcile import Inputs, Period, Policy, Result, proofs, reconcile
+from transforms.reconcile import Inputs, Period, Policy, Result, Standing, judged, paired, proofs, standing
 
 _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
 
 
 @dataclass(frozen=True)
 class Books:
-    """One company's trade compared three times: in the period, from the beginning to its end, and from the beginning to its start.
+    """One company's trade, paired once and judged three times: in the period, from the beginning to its end, and from the beginning to its start.
 
     `entries` are those on control accounts; `tied` is the subledger against the control accounts as of the end; None where no control account is configured or nothing on one was read.
     """
@@ -27,8 +27,8 @@ class Books:
     inputs: Inputs
     policy: Policy
     period: Result
-    to_end: Result
-    to_start: Result
+    to_end: Standing
+    to_start: Standing
     entries: pl.DataFrame | None = None
     tied: control.Tied | None = None
 
@@ -44,15 +44,16 @@ def books(inputs: Inputs, policy: Policy, entries: pl.DataFrame | None = None) -
     ends = {code: bounds[1] for code, bounds in period.by_entity.items()}
     starts = {code: bounds[0] for code, bounds in period.by_entity.items()}
     to_end = replace(policy, period=_until(period.end_on, ends, "to the end"))
-    end = reconcile(inputs, to_end)
+    to_start = replace(policy, period=_until(period.start_on, starts, "to the start"))
+    pairs = paired(inputs, policy)
     return Books(
         inputs=inputs,
         policy=policy,
-        period=reconcile(inputs, policy),
-        to_end=end,
-        to_start=reconcile(inputs, replace(policy, period=_until(period.start_on, starts, "to the start"))),
+        period=judged(pairs, policy),
+        to_end=standing(pairs, to_end),
+        to_start=standing(pairs, to_start),
         entries=entries,
-        tied=None if entries is None else control.tied(inputs, entries, end, to_end),
+        tied=None if entries is None else control.tied(pairs, entries, to_end),
     )
 
 

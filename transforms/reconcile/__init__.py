@@ -8,19 +8,24 @@ from __future__ import annotations
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.paid import reconcile_paid
 from transforms.reconcile.policy import Allowance, Period, Policy, Scope, Tolerance
-from transforms.reconcile.reconciliation import reconcile
+from transforms.reconcile.reconciliation import Paired, Standing, judged, paired, reconcile, standing
 from transforms.reconcile.result import PaidResult, Result, proofs
 
 __all__ = [
     "Allowance",
     "Inputs",
     "PaidResult",
+    "Paired",
     "Period",
     "Policy",
     "Result",
     "Scope",
+    "Standing",
     "Tolerance",
+    "judged",
+    "paired",
     "proofs",
     "reconcile",
     "reconcile_paid",
+    "standing",
 ]
