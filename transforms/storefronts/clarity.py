@@ -14,13 +14,13 @@ import polars as pl
 from tieout.money import known_currencies
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded, decode
+from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, together
 from transforms.storefronts.clarity_orders import blame_heads, heads_of, lines_of
 from transforms.storefronts.clarity_settings import ClaritySettings
 from transforms.storefronts.clarity_shapes import Shapes, shapes_of
 from transforms.storefronts.footing import (
     NO_CURRENCY,
-    distinct,
     footed,
     instants,
     order_problems,
@@ -106,7 +106,8 @@ def _shipments(
             shapes.text("shipments", "carrier", flat).alias("carrier"),
             shapes.text("shipments", "number", flat).alias("number"),
         ]
-    ).with_columns(shipment_ref=distinct("shipment_ref", "at"))
+    )
+    ships = ships.with_columns(shipment_ref=distinct(ships, "shipment_ref", "at"))
     inside = list(chain.from_iterable(items))
     count, _ = amounts.millionths(shapes.values("shipment_items", "quantity", inside))
     rows = (
@@ -217,7 +218,8 @@ def payments(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: Clari
         "problem",
         "payload_sha256",
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
-    ).with_columns(transaction_ref=distinct("transaction_ref", "payment_ref"))
+    )
+    table = table.with_columns(transaction_ref=distinct(table, "transaction_ref", "payment_ref"))
     bad = pl.concat([table, whole.select("native_ref")], how="horizontal").filter(
         pl.col("problem").is_not_null()
     )

@@ -11,9 +11,11 @@ from typing import Final
 import polars as pl
 
 from tieout.money import known_currencies
+from transforms.instants import instant
+from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, sentence_of, together
 from transforms.storefronts.commercetools_decode import Trouble, decode
-from transforms.storefronts.commercetools_orders import distinct, instant, stage_orders
+from transforms.storefronts.commercetools_orders import stage_orders
 from transforms.storefronts.commercetools_payloads import (
     Address,
     Channel,
@@ -22,7 +24,7 @@ from transforms.storefronts.commercetools_payloads import (
     Money,
     Payment,
 )
-from transforms.storefronts.commercetools_rows import NO_CURRENCY, address_name
+from transforms.storefronts.commercetools_reader import NO_CURRENCY, address_name
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
 
 __all__ = ["CommercetoolsSettings", "customers", "orders", "payments", "stock"]
@@ -163,7 +165,8 @@ def payments(
         "problem",
         "payload_sha256",
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
-    ).with_columns(transaction_ref=distinct("transaction_ref", "payment_ref"))
+    )
+    table = table.with_columns(transaction_ref=distinct(table, "transaction_ref", "payment_ref"))
     problems = pl.concat([table, whole.select("native_ref")], how="horizontal").filter(
         pl.col("problem").is_not_null()
     )

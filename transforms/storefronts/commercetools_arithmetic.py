@@ -6,13 +6,14 @@ left between header and parts is a rounding line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from transforms.storefronts.commercetools_payloads import Order, ShippingInfo
-from transforms.storefronts.commercetools_rows import RATE, portion_names
+from transforms.staged import RATE
+from transforms.storefronts.commercetools_payloads import Order
+from transforms.storefronts.commercetools_reader import Infos, portion_names
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
 
 _COMPONENT = {
@@ -24,12 +25,14 @@ _COMPONENT = {
 }
 _ZERO = pl.lit(0, dtype=pl.Int64)
 
+Whole = Mapping[int, tuple[Order, Infos]]
+"""Decoded orders by position, at least those with a discount on the total or rows that do not sum to their header."""
+
 
 def reckoned(
     heads: pl.DataFrame,
     rows: pl.DataFrame,
-    orders: Sequence[Order],
-    infos: Sequence[list[tuple[str, ShippingInfo]]],
+    whole: Whole,
     settings: CommercetoolsSettings,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Header components and lines of a batch of orders.
@@ -42,7 +45,7 @@ def reckoned(
     lines = rows.filter(~pl.col("is_tender"))
     heads = _with_totals(heads, rows)
     heads = _with_discount(heads, lines, settings)
-    extra = _adjusting_lines(heads, lines, orders, infos)
+    extra = _adjusting_lines(heads, lines, whole)
     lines = pl.concat([_shaped(lines), extra]).filter(
         (pl.col("row_kind") != "shipping") | (pl.col("net_minor") != 0) | (pl.col("tax_minor") != 0)
     )
@@ -222,14 +225,13 @@ def _shaped(lines: pl.DataFrame) -> pl.DataFrame:
 def _adjusting_lines(
     heads: pl.DataFrame,
     lines: pl.DataFrame,
-    orders: Sequence[Order],
-    infos: Sequence[list[tuple[str, ShippingInfo]]],
+    whole: Whole,
 ) -> pl.DataFrame:
     """Lines for the discount on the total and for rounding, with the tax they carry split by tax code where the payload tells."""
     needed = heads.filter(
         (pl.col("off") != 0) | (pl.col("rounding_minor") != 0) | (pl.col("rounding_tax") != 0)
     )
-    codes = _tax_moves(needed, lines, orders, infos)
+    codes = _tax_moves(needed, lines, whole)
     offs = needed.filter(pl.col("off") != 0).select(
         "at", row_kind=pl.lit("discount"), net="off_line", tax="off_tax", text=pl.lit("Discount on the total")
     )
@@ -264,8 +266,7 @@ def _adjusting_lines(
 def _tax_moves(
     needed: pl.DataFrame,
     lines: pl.DataFrame,
-    orders: Sequence[Order],
-    infos: Sequence[list[tuple[str, ShippingInfo]]],
+    whole: Whole,
 ) -> pl.DataFrame:
     """By order and kind (`discount`, `rounding`): how much tax moves under which tax code.
 
@@ -280,7 +281,7 @@ def _tax_moves(
         .first()
         .select("at", main_code="tax_code")
     )
-    stated = _stated_by_code(needed["at"].to_list(), orders, infos)
+    stated = _stated_by_code(needed["at"].to_list(), whole)
     gaps = (
         by_code.join(stated, on=["at", "tax_code"], how="full", coalesce=True)
         .with_columns(
@@ -305,13 +306,13 @@ def _tax_moves(
         moved=pl.col("moved") - pl.when(has_off & is_main).then("rounding_tax").otherwise(_ZERO),
     ).filter(pl.col("moved") != 0)
     done = split.select("at", "row_kind").unique()
-    whole = pl.concat(
+    every = pl.concat(
         [
             heads.select("at", "main_code", row_kind=pl.lit("discount"), moved="off_tax"),
             heads.select("at", "main_code", row_kind=pl.lit("rounding"), moved="rounding_tax"),
         ]
     ).filter(pl.col("moved") != 0)
-    rest = whole.join(done, on=["at", "row_kind"], how="anti").select(
+    rest = every.join(done, on=["at", "row_kind"], how="anti").select(
         "at", "row_kind", "moved", tax_code="main_code"
     )
     # The largest move leads, so that it stands on the line that also carries the net amount.
@@ -320,21 +321,19 @@ def _tax_moves(
     )
 
 
-def _stated_by_code(
-    positions: Sequence[int], orders: Sequence[Order], infos: Sequence[list[tuple[str, ShippingInfo]]]
-) -> pl.DataFrame:
+def _stated_by_code(positions: Sequence[int], whole: Whole) -> pl.DataFrame:
     """Tax of the order's own portions, by the tax code its rows use for that portion's name."""
     ats: list[int] = []
     codes: list[str] = []
     amounts: list[int] = []
     # Over the few orders with a discount or a difference only; portions hang three levels deep in the payload.
     for at in positions:
-        order = orders[at]
+        order, infos = whole[at]
         taxed = order.taxed_price
         if taxed is None or not taxed.tax_portions:
             continue
         code_of: dict[str, str] = {}
-        parts: list[Any] = [*order.line_items, *order.custom_line_items, *(info for _, info in infos[at])]
+        parts: list[Any] = [*order.line_items, *order.custom_line_items, *(info for _, info in infos)]
         for part in parts:
             portions = part.taxed_price.tax_portions if part.taxed_price else None
             names = portion_names(portions, part.tax_rate)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
@@ -66,21 +66,31 @@ def decode(
 
     No payload raises: one that cannot be read becomes an empty object with its troubles.
     """
-    read = _decoder(shape)
     objects: list[Shape] = []
     troubles: dict[int, list[Trouble]] = {}
-    # One call per payload: the decoder takes one document at a time, and a broken one must not cost its neighbours.
-    for position, (payload, known) in enumerate(zip(payloads, problems, strict=True)):
-        try:
-            objects.append(read(payload))  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, UnicodeError, TypeError):
-            whole, found = _mended(payload or "", shape)
-            objects.append(whole)
+    for position, (one, found) in enumerate(decode_each(payloads, problems, shape)):
+        objects.append(one)
+        if found:
             troubles[position] = found
+    return Decoded(objects, troubles)
+
+
+def decode_each(
+    payloads: Sequence[str | None], problems: Sequence[str | None], shape: type[Shape]
+) -> Iterator[tuple[Shape, list[Trouble] | None]]:
+    """The same one by one, each with its troubles (None for none), for a caller that keeps no object."""
+    read = _decoder(shape)
+    # One call per payload: the decoder takes one document at a time, and a broken one must not cost its neighbours.
+    for payload, known in zip(payloads, problems, strict=True):
+        found: list[Trouble] | None = None
+        try:
+            one: Shape = read(payload)  # type: ignore[arg-type]
+        except (msgspec.MsgspecError, UnicodeError, TypeError):
+            one, found = _mended(payload or "", shape)
         if known is not None:
             said = f"the record was not recognised when it was received ({known})"
-            troubles.setdefault(position, []).append(Trouble("payload_unreadable", "", said))
-    return Decoded(objects, troubles)
+            found = [*(found or ()), Trouble("payload_unreadable", "", said)]
+        yield one, found
 
 
 def _mended(payload: str, shape: type[Shape]) -> tuple[Shape, list[Trouble]]:

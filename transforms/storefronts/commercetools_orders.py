@@ -7,11 +7,12 @@ from typing import Final
 
 import polars as pl
 
+from transforms.instants import instant
+from transforms.running import distinct, position
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged, sentence_of
 from transforms.storefronts.commercetools_arithmetic import reckoned
-from transforms.storefronts.commercetools_decode import Trouble, decode
-from transforms.storefronts.commercetools_payloads import Delivery, Order
-from transforms.storefronts.commercetools_rows import Opened, open_orders
+from transforms.storefronts.commercetools_decode import Trouble
+from transforms.storefronts.commercetools_rows import open_orders
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
 
 _BATCH: Final = 20_000
@@ -29,14 +30,13 @@ def stage_orders(
 
 
 def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: CommercetoolsSettings) -> Staged:
-    refs = raw["native_ref"].to_list()
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), Order)
-    opened = open_orders(decoded, refs, settings)
-    heads, lines = reckoned(opened.heads, opened.rows, decoded.objects, opened.infos, settings)
+    payloads, known, refs = raw["payload"].to_list(), raw["problem"].to_list(), raw["native_ref"].to_list()
+    opened = open_orders(payloads, known, refs, settings)
+    heads, lines = reckoned(opened.heads, opened.rows, opened.whole, settings)
     heads = _with_times(heads, raw)
     heads = _with_state(heads, settings)
-    heads = _with_problems(heads, decoded.troubles, settings)
-    shipments = _shipments(decoded.objects, opened, heads)
+    heads = _with_problems(heads, opened.troubles, settings)
+    shipments = _shipments(opened.deliveries, heads)
     first = shipments.group_by("at").agg(shipped_at=pl.col("shipped_at").min())
     heads = heads.join(first, on="at", how="left", maintain_order="left")
     fixed = {"storefront": pl.lit(storefront, dtype=pl.String), "run_id": pl.lit(run_id, dtype=pl.String)}
@@ -51,7 +51,7 @@ def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: Commerceto
     frames = {
         "core.orders": _orders(heads, fixed),
         "core.order_lines": _lines(lines, named, fixed),
-        "core.order_payments": _order_payments(decoded.objects, named, fixed),
+        "core.order_payments": _of_orders(opened.payments, named, fixed),
         "core.shipments": shipments.filter(pl.col("line_ref") != "")
         .join(named, on="at")
         .select(
@@ -64,17 +64,9 @@ def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: Commerceto
             "tracking_ref",
             fixed["run_id"].alias("run_id"),
         ),
-        "core.returns": _returns(decoded.objects, named, fixed),
+        "core.returns": _returns(opened.returns, named, fixed),
     }
     return Staged(frames, problems.select(list(PROBLEMS_SCHEMA)))
-
-
-def instant(column: str) -> pl.Expr:
-    """ISO 8601 text with a zone as a UTC instant; null where it is none."""
-    text = pl.col(column)
-    usual = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
-    other = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    return pl.coalesce(usual, other)
 
 
 def _with_times(heads: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
@@ -168,13 +160,6 @@ def _orders(heads: pl.DataFrame, fixed: dict[str, pl.Expr]) -> pl.DataFrame:
     )
 
 
-def distinct(column: str, *within: str) -> pl.Expr:
-    """The text of a column, made distinct within a group: the second `a` becomes `a#2`, an empty one `#1`."""
-    nth = pl.int_range(1, pl.len() + 1).over(*within, column)
-    text = pl.col(column)
-    return pl.when((nth == 1) & (text != "")).then(text).otherwise(pl.format("{}#{}", text, nth))
-
-
 def _lines(lines: pl.DataFrame, named: pl.DataFrame, fixed: dict[str, pl.Expr]) -> pl.DataFrame:
     order = pl.col("row_kind").replace_strict(
         {"item": 0, "gift_card": 0, "fee": 1, "shipping": 2, "discount": 3, "rounding": 4},
@@ -183,8 +168,8 @@ def _lines(lines: pl.DataFrame, named: pl.DataFrame, fixed: dict[str, pl.Expr]) 
     whole = lines.with_columns(rank=order).sort("at", "rank", maintain_order=True)
     return (
         whole.with_columns(
-            line_ref=distinct("line_ref", "at"),
-            line_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("at"),
+            line_ref=distinct(whole, "line_ref", "at"),
+            line_no=position("at"),
             unit_price=_unit_price(sorted(whole["unit_digits"].fill_null(0).unique().to_list())),
         )
         .join(named, on="at", how="left", maintain_order="left")
@@ -206,7 +191,7 @@ def _lines(lines: pl.DataFrame, named: pl.DataFrame, fixed: dict[str, pl.Expr]) 
             "tax_code",
             # What was taken off or rounded on the total is taxed at the rate of the rows it belongs to.
             pl.when(pl.col("tax_code").is_not_null())
-            .then(pl.coalesce("tax_rate", pl.col("tax_rate").max().over("order_ref", "tax_code")))
+            .then(pl.coalesce("tax_rate", pl.col("tax_rate").max().over("at", "tax_code")))
             .alias("tax_rate"),
             fixed["run_id"].alias("run_id"),
         )
@@ -225,64 +210,15 @@ def _unit_price(digits: Sequence[int]) -> pl.Expr:
     return price
 
 
-def _order_payments(orders: Sequence[Order], named: pl.DataFrame, fixed: dict[str, pl.Expr]) -> pl.DataFrame:
-    pairs = [
-        (at, payment.id)
-        for at, order in enumerate(orders)
-        if order.payment_info is not None
-        for payment in order.payment_info.payments or ()
-        if payment.id
-    ]
-    frame = pl.DataFrame(
-        [
-            pl.Series("at", [at for at, _ in pairs], dtype=pl.UInt32),
-            pl.Series("payment_ref", [ref for _, ref in pairs], dtype=pl.String),
-        ]
-    ).unique(maintain_order=True)
-    return frame.join(named, on="at", how="left", maintain_order="left").select(
+def _of_orders(payments: pl.DataFrame, named: pl.DataFrame, fixed: dict[str, pl.Expr]) -> pl.DataFrame:
+    return payments.join(named, on="at", how="left", maintain_order="left").select(
         fixed["storefront"].alias("storefront"), "order_ref", "payment_ref", fixed["run_id"].alias("run_id")
     )
 
 
-def _shipments(orders: Sequence[Order], opened: Opened, heads: pl.DataFrame) -> pl.DataFrame:
-    """One row per delivery and row of the order.
-
-    A delivery may come without items. If none of an order's deliveries names any, the first one is taken to hold every row of
-    goods; beside deliveries that name theirs it holds nothing (its row has an empty `line_ref` and only dates the order).
-    """
-    ats: list[int] = []
-    refs: list[str] = []
-    lines: list[str] = []
-    counts: list[int] = []
-    times: list[str | None] = []
-    tracks: list[str | None] = []
-    # Deliveries hang three levels deep; the lists are handed over whole.
-    for at, infos in enumerate(opened.infos):
-        deliveries = [delivery for _, info in infos for delivery in info.deliveries or ()]
-        if not deliveries:
-            continue
-        nameless = not any(delivery.items for delivery in deliveries)
-        for number, delivery in enumerate(deliveries):
-            held = [(item.id, item.quantity) for item in delivery.items or ()]
-            if nameless and number == 0:
-                held = [(line.id, line.quantity) for line in orders[at].line_items]
-            for line_ref, count in held or [("", 0)]:
-                ats.append(at)
-                refs.append(delivery.id)
-                lines.append(line_ref)
-                counts.append(count)
-                times.append(delivery.created_at)
-                tracks.append(_tracking(delivery))
-    frame = pl.DataFrame(
-        [
-            pl.Series("at", ats, dtype=pl.UInt32),
-            pl.Series("shipment_ref", refs, dtype=pl.String),
-            pl.Series("line_ref", lines, dtype=pl.String),
-            pl.Series("quantity", counts, dtype=pl.Int64),
-            pl.Series("shipped", times, dtype=pl.String),
-            pl.Series("tracking_ref", tracks, dtype=pl.String),
-        ]
-    )
+def _shipments(deliveries: pl.DataFrame, heads: pl.DataFrame) -> pl.DataFrame:
+    """One row per delivery and row of the order."""
+    frame = deliveries
     return (
         frame.with_columns(shipped_at=instant("shipped"))
         .join(heads.select("at", "changed_at"), on="at", how="left", maintain_order="left")
@@ -295,47 +231,11 @@ def _shipments(orders: Sequence[Order], opened: Opened, heads: pl.DataFrame) -> 
     )
 
 
-def _tracking(delivery: Delivery) -> str | None:
-    for parcel in delivery.parcels or ():
-        data = parcel.tracking_data
-        if data is not None and (data.carrier or data.tracking_id):
-            return " ".join(part for part in (data.carrier, data.tracking_id) if part)
-    return None
-
-
-def _returns(orders: Sequence[Order], named: pl.DataFrame, fixed: dict[str, pl.Expr]) -> pl.DataFrame:
-    found = [
-        (at, item, info.return_date or item.created_at)
-        for at, order in enumerate(orders)
-        if order.return_info
-        for info in order.return_info
-        for item in info.items or ()
-    ]
-    skus = {
-        (at, line.id): line.variant.sku
-        for at in dict.fromkeys(at for at, _, _ in found)
-        for line in orders[at].line_items
-        if line.variant is not None
-    }
-    frame = pl.DataFrame(
-        [
-            pl.Series("at", [at for at, _, _ in found], dtype=pl.UInt32),
-            pl.Series("return_ref", [item.id for _, item, _ in found], dtype=pl.String),
-            pl.Series(
-                "line_ref",
-                [item.line_item_id or item.custom_line_item_id for _, item, _ in found],
-                dtype=pl.String,
-            ),
-            pl.Series(
-                "sku", [skus.get((at, item.line_item_id or "")) for at, item, _ in found], dtype=pl.String
-            ),
-            pl.Series("quantity", [item.quantity for _, item, _ in found], dtype=pl.Int64),
-            pl.Series("state_code", [item.payment_state for _, item, _ in found], dtype=pl.String),
-            pl.Series("returned", [when for _, _, when in found], dtype=pl.String),
-        ]
-    )
+def _returns(returns: pl.DataFrame, named: pl.DataFrame, fixed: dict[str, pl.Expr]) -> pl.DataFrame:
     return (
-        frame.with_columns(returned_at=instant("returned"), return_ref=distinct("return_ref", "at"))
+        returns.with_columns(
+            returned_at=instant("returned"), return_ref=distinct(returns, "return_ref", "at")
+        )
         .join(named, on="at", how="left", maintain_order="left")
         .select(
             fixed["storefront"].alias("storefront"),

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from transforms.instants import instant
 from transforms.json_decoding import Decoded
+from transforms.running import distinct, position
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, sentence_of
 
 NO_CURRENCY: Final = "XXX"
@@ -84,20 +86,10 @@ def instants(values: Sequence[int | str | None]) -> pl.Series:
     texts = pl.Series([str(one) if one is not None else None for one in values], dtype=pl.String).to_frame(
         "t"
     )
-    usual = pl.col("t").str.to_datetime("%Y-%m-%dT%H:%M:%S%:z", time_unit="us", time_zone="UTC", strict=False)
-    zulu = pl.col("t").str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
-    other = pl.col("t").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     # Ten digits reach from 2001 to 2286; fewer would be some other number.
     seconds = pl.when(pl.col("t").str.contains(r"^\d{10}$")).then(pl.col("t")).cast(pl.Int64, strict=False)
     unix = pl.from_epoch(seconds, time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
-    return texts.select(pl.coalesce(usual, zulu, other, unix).alias("t"))["t"]
-
-
-def distinct(column: str, *within: str) -> pl.Expr:
-    """The text of a column, made distinct within a group: the second `a` becomes `a#2`, an empty one `#1`."""
-    nth = pl.int_range(1, pl.len() + 1).over(*within, column)
-    text = pl.col(column)
-    return pl.when((nth == 1) & (text != "")).then(text).otherwise(pl.format("{}#{}", text, nth))
+    return texts.select(pl.coalesce(instant("t"), unix).alias("t"))["t"]
 
 
 def problem_texts(troubles: Mapping[int, Sequence[Any]], count: int) -> pl.Series:
@@ -183,12 +175,11 @@ def footed(
         pl.concat([lines, rest.cast(dict(LINE))])  # type: ignore[arg-type]
         .with_columns(rank=kinds)
         .sort("at", "rank", maintain_order=True)
-        .with_columns(
-            line_ref=distinct("line_ref", "at"),
-            line_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("at"),
-        )
-        .join(named, on="at", how="left", maintain_order="left")
     )
+    rows = rows.with_columns(
+        line_ref=distinct(rows, "line_ref", "at"),
+        line_no=position("at"),
+    ).join(named, on="at", how="left", maintain_order="left")
     return {
         "core.orders": orders.with_columns(
             pl.col(name).cast(INSTANT) for name in orders.columns if name.endswith("_at")

@@ -13,10 +13,10 @@ import polars as pl
 from tieout.money import known_currencies
 from transforms import json_amounts as amounts
 from transforms.json_decoding import decode
+from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, together
 from transforms.storefronts.footing import (
     NO_CURRENCY,
-    distinct,
     footed,
     instants,
     order_problems,
@@ -136,7 +136,8 @@ def payments(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: XCart
         "problem",
         "payload_sha256",
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
-    ).with_columns(transaction_ref=distinct("transaction_ref", "payment_ref"))
+    )
+    table = table.with_columns(transaction_ref=distinct(table, "transaction_ref", "payment_ref"))
     bad = pl.concat([table, whole.select("native_ref")], how="horizontal").filter(
         pl.col("problem").is_not_null()
     )
