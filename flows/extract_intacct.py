@@ -14,11 +14,11 @@ from flows.describing import recall, remember
 from flows.exchange import Recorder
 from flows.taking import Tally, land, marks_of, table_of
 from flows.wiring import INTACCT_SUBJECTS, House
-from tieout.connectors.intacct.reading import Filter, Where, all_of
+from tieout.connectors.intacct.reading import Both, Filter, Where, all_of
 from tieout.connectors.intacct.values import us_date
 from tieout.connectors.paging import Page, Record, Window
 from tieout.errors import ConnectorError, Incomplete, Refused, Rejected
-from tieout.settings import Intacct
+from tieout.settings import Intacct, Shipping
 from tieout.warehouse.landing import LandingWriter
 
 log = logging.getLogger("tieout.extract")
@@ -88,22 +88,58 @@ FIELDS: dict[str, list[str]] = {
     ],
     "GLDETAIL": _ENTRY.split(),
     "ITEM": ["RECORDNO", "ITEMID", "NAME", "STATUS", "BASEPRICE", "WHENMODIFIED"],
+    # With the fields of a shipment's order, carrier and tracking numbers that [shipping] names.
+    "SODOCUMENT": [
+        "RECORDNO",
+        "DOCID",
+        "DOCPARID",
+        "CUSTVENDID",
+        "STATE",
+        "WHENCREATED",
+        "AUWHENCREATED",
+        "WHENMODIFIED",
+    ],
+    "SODOCUMENTENTRY": [
+        "RECORDNO",
+        "DOCHDRNO",
+        "DOCHDRID",
+        "LINE_NO",
+        "ITEMID",
+        "QUANTITY",
+        "SUBTOTAL",
+        "WHENMODIFIED",
+    ],
 }
 
 
-def subjects_of(ledger: Intacct, *, prices: bool = False) -> tuple[str, ...]:
-    """The objects that are read, headers before what hangs on them; each page costs an API transaction, so items are read only where
-    their prices are written back."""
-    left_out = {"GLDETAIL": not ledger.reads_general_ledger, "ITEM": not prices}
+def subjects_of(house: House) -> tuple[str, ...]:
+    """The objects that are read, headers before what hangs on them; each page costs an API transaction, so items and order-entry
+    documents are read only where prices or shipments are written back."""
+    told = {field for front in house.settings.storefronts.values() for field in front.writes_back}
+    left_out = {"ITEM": "price" not in told, "GLDETAIL": not house.ledger.reads_general_ledger}
+    left_out |= dict.fromkeys(("SODOCUMENT", "SODOCUMENTENTRY"), "order.shipment" not in told)
     return tuple(name for name in INTACCT_SUBJECTS if not left_out.get(name, False))
 
 
-def _writes_prices(house: House) -> bool:
-    return any("price" in front.writes_back for front in house.settings.storefronts.values())
+def fields_of(subject: str, shipping: Shipping) -> list[str]:
+    """The fields asked of an object."""
+    if subject != "SODOCUMENT":
+        return FIELDS[subject]
+    named = (
+        shipping.order_field, shipping.tracking_field, shipping.carrier_field, shipping.shipped_on_field,
+    )  # fmt: skip
+    return list(dict.fromkeys((*FIELDS[subject], *named)))
 
 
-def condition_of(subject: str, ledger: Intacct) -> Filter | None:
-    """What narrows the reading of one object. The view of the general ledger answers too slowly when nothing does."""
+def condition_of(subject: str, ledger: Intacct, shipping: Shipping) -> Filter | None:
+    """What narrows the reading of one object. The view of the general ledger and order-entry documents answer too slowly when nothing
+    does; a line of a document is known by the document's id, which begins with its definition."""
+    if subject == "SODOCUMENT":
+        names = shipping.definitions
+        return Where("in" if len(names) > 1 else "equalto", "DOCPARID", names)
+    if subject == "SODOCUMENTENTRY":
+        begins = tuple(Where("like", "DOCHDRID", (f"{name}-%",)) for name in shipping.definitions)
+        return begins[0] if len(begins) == 1 else Both(begins, any_of=True)
     if subject != "GLDETAIL":
         return None
     starts, accounts = ledger.general_ledger_starts_on, ledger.control_accounts
@@ -126,7 +162,7 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
     look_back = timedelta(minutes=house.ledger.look_back_minutes)
     tallies = []
     try:
-        for subject in subjects_of(house.ledger, prices=_writes_prices(house)):
+        for subject in subjects_of(house):
             tally = Tally("intacct", subject)
             tallies.append(tally)
             mark = None if full else marks.get(("intacct", subject))
@@ -134,10 +170,10 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
             try:
                 pages = client.read_range(
                     subject,
-                    fields=FIELDS[subject],
+                    fields=fields_of(subject, house.settings.shipping),
                     changed_since=since,
                     look_back=look_back,
-                    condition=condition_of(subject, house.ledger),
+                    condition=condition_of(subject, house.ledger, house.settings.shipping),
                 )
                 land(house, run_id, tally, _once(pages), moves=window is None)
                 # The walk proved itself by Intacct's own count of the same filter.
@@ -173,9 +209,16 @@ _PARENTS = {
     "ARINVOICEITEM": ("ARINVOICE", "RECORDKEY"),
     "ARADJUSTMENTITEM": ("ARADJUSTMENT", "RECORDKEY"),
     "ARPYMTDETAIL": ("ARPYMT", "PAYMENTKEY"),
+    "SODOCUMENTENTRY": ("SODOCUMENT", "DOCHDRNO"),
 }
 """What goes with its header: the audit trail names only headers."""
-_LOGGED = {"CUSTOMER": "CUSTOMERID", "ARINVOICE": "RECORDID", "ARADJUSTMENT": "RECORDID", "ARPYMT": None}
+_LOGGED = {
+    "CUSTOMER": "CUSTOMERID",
+    "ARINVOICE": "RECORDID",
+    "ARADJUSTMENT": "RECORDID",
+    "ARPYMT": None,
+    "SODOCUMENT": "DOCID",
+}
 """Objects whose deletions the audit trail names, and the id it may name them by instead of the RECORDNO."""
 _DELETED_LOOK_BACK = timedelta(days=1)
 """The zone of the audit trail's time is not documented; a day covers any."""
@@ -206,7 +249,8 @@ def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime 
     The audit trail, where the user may read it, and deleted headers say which; counts then prove that they are all. Where counts
     disagree, they are narrowed down until the ids show it.
     """
-    subject, condition = tally.subject, condition_of(tally.subject, house.ledger)
+    subject = tally.subject
+    condition = condition_of(subject, house.ledger, house.settings.shipping)
     id_field, parent = _LOGGED.get(subject), _PARENTS.get(subject)
     wanted = {**({"id": id_field} if id_field else {}), **({"parent": parent[1]} if parent else {})}
     landed = _landed(house, subject, wanted).filter(~pl.col("is_gone"))

@@ -40,8 +40,10 @@ _LEDGER_TABLES = {
     "ARINVOICEITEM": ("core.ar_lines", "line_ref"),
     "ARADJUSTMENTITEM": ("core.ar_lines", "line_ref"),
     "GLDETAIL": ("core.gl_entries", "entry_ref"),
+    "SODOCUMENT": ("core.ledger_shipments", "document_ref"),
+    "SODOCUMENTENTRY": ("core.ledger_shipment_lines", "line_ref"),
 }
-_FLAGGED = ("core.ar_invoices", "core.ar_adjustments", "core.ar_receipts")
+_FLAGGED = ("core.ar_invoices", "core.ar_adjustments", "core.ar_receipts", "core.ledger_shipments")
 
 
 @dataclass
@@ -84,7 +86,7 @@ def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
 
 def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
     """The ledger's objects, headers before what hangs on them."""
-    from transforms import intacct, intacct_general_ledger, intacct_prices
+    from transforms import intacct, intacct_general_ledger, intacct_prices, intacct_shipments
 
     minutes = house.ledger.gmt_offset_minutes
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
@@ -115,6 +117,8 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
             gmt_offset=offset,
         )
 
+    shipping = house.settings.shipping.model_dump(exclude={"definitions"})
+
     return {
         "ARINVOICE": lambda raw, _: intacct.ar_invoices(raw, run_id=run_id, gmt_offset=offset),
         "ARINVOICEITEM": lines("invoice", "core.ar_invoices", "invoice_ref"),
@@ -124,6 +128,10 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         "ARPYMTDETAIL": applications,
         "GLDETAIL": entries,
         "ITEM": lambda raw, _: intacct_prices.base_prices(raw, run_id=run_id, gmt_offset=offset),
+        "SODOCUMENT": lambda raw, _: intacct_shipments.shipments(
+            raw, run_id=run_id, gmt_offset=offset, **shipping
+        ),
+        "SODOCUMENTENTRY": lambda raw, _: intacct_shipments.shipment_lines(raw, run_id=run_id),
         "stock_totals": lambda raw, _: intacct.stock(raw, run_id=run_id, totals=totals),
     }
 

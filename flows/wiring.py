@@ -35,6 +35,8 @@ INTACCT_SUBJECTS = (
     "ARPYMTDETAIL",
     "GLDETAIL",
     "ITEM",
+    "SODOCUMENT",
+    "SODOCUMENTENTRY",
 )
 
 

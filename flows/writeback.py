@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from flows.telling_shipments import as_shipment, planned_shipments, publish_placed
 from tieout.connectors.writes import (
     CustomerAccount,
     LedgerDocument,
@@ -38,7 +39,7 @@ def write_back(house: House, *, run_id: str) -> dict[str, Any]:
     installation = house.settings.installation
     turn = AdvisoryLock(house.warehouse.folder / "writeback.lock", seconds=installation.lock_seconds)
     with turn.hold(run_id=run_id, exclusive=True):
-        return _written(house, run_id, plan_writes(house))
+        return _written(house, run_id, plan_writes(house, run_id=run_id))
 
 
 def wanted_fields(house: House) -> dict[str, tuple[str, ...]]:
@@ -63,8 +64,8 @@ def refuse_unless_owned(house: House, name: str, field: str) -> None:
         )
 
 
-def plan_writes(house: House) -> pl.DataFrame:
-    """What is to be written, by change only (transforms.writeback.PLANNED_SCHEMA)."""
+def plan_writes(house: House, *, run_id: str | None = None) -> pl.DataFrame:
+    """What is to be written, by change only (transforms.writeback.PLANNED_SCHEMA). A run keeps where it placed the ledger's shipments."""
     fields = wanted_fields(house)
     if not fields:
         return writeback.together({})
@@ -98,6 +99,11 @@ def plan_writes(house: House) -> pl.DataFrame:
         ),
         "customer.account": writeback.accounts_told(documents, outbox, customers),
     }
+    shipping = [name for name, some in fields.items() if "order.shipment" in some]
+    if shipping:
+        parts["order.shipment"], placed = planned_shipments(house, shipping)
+        if run_id is not None:
+            publish_placed(house, run_id, placed)
     pairs = pl.DataFrame(
         [(name, field) for name, some in fields.items() for field in some],
         schema={"storefront": pl.String, "field": pl.String},
@@ -204,6 +210,7 @@ _WRITES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Write]] =
     "order.document": _documents,
     "order.paid_state": lambda row, value: PaidState(**_of_order(row), state=value["state"]),
     "order.status": lambda row, value: OrderStatus(**_of_order(row), status_code=value["status_code"]),
+    "order.shipment": as_shipment,
     "price": lambda row, value: Price(
         key=row["key"],
         sku=value["sku"],

@@ -15,6 +15,7 @@ from checks.contracts import (
     posting,
     recon,
     settling,
+    shipping,
 )
 from checks.contracts.raw import landing
 from checks.contracts.table import Column, Table
@@ -32,6 +33,7 @@ ALL: dict[str, Table] = {
         ops,
         posting,
         intacct_fields,
+        shipping,
         closing,
         mappings,
     )

@@ -28,6 +28,7 @@ from tieout.errors import SettingsError
 from tieout.settings.calendars import Calendar
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
+from tieout.settings.shipping import Shipping
 from tieout.settings.storefronts import Storefront
 from tieout.settings.writing import Ownership, Privacy
 
@@ -149,6 +150,7 @@ class Settings(Section):
     storefronts: Mapping[Name, Storefront] = {}
     reconciliation: Reconciliation = Reconciliation()
     stock: Stock = Stock()
+    shipping: Shipping = Shipping()
     ownership: Ownership = Ownership()
     privacy: Privacy = Privacy()
     checks: Checks = Checks()
@@ -173,6 +175,10 @@ class Settings(Section):
                     f"{against[0]} belongs to the storefront by [ownership], so it is not written to {name}; take it out of "
                     "what is written there, or give it to intacct"
                 )
+            if "order.shipment" in front.writes_back and not self.shipping.definitions:
+                raise ValueError(
+                    f"{name} is to be told of shipments, and [shipping] names no definitions; name the transaction definitions whose documents are shipments"
+                )
         return self
 
     def owner(self, field: str) -> str:
@@ -184,6 +190,7 @@ class Settings(Section):
             "order.document": table.order_document,
             "order.paid_state": table.order_paid_state,
             "order.status": table.order_status,
+            "order.shipment": table.order_shipment,
             "customer.account": table.customer_account,
         }[field]
 

@@ -7,7 +7,9 @@ from typing import Literal
 from tieout.settings.section import Section
 
 Owner = Literal["intacct", "storefront"]
-Field = Literal["price", "order.document", "order.paid_state", "order.status", "customer.account"]
+Field = Literal[
+    "price", "order.document", "order.paid_state", "order.status", "order.shipment", "customer.account"
+]
 
 
 class Ownership(Section):
@@ -18,6 +20,7 @@ class Ownership(Section):
     order_document: Owner = "intacct"
     order_paid_state: Owner = "intacct"
     order_status: Owner = "storefront"
+    order_shipment: Owner = "storefront"
     customer_account: Owner = "intacct"
 
 

@@ -421,6 +421,10 @@ def order_fields() -> dict[str, Field]:
         ("MESSAGE", "TEXT", attribute("message")),
         ("CURRENCY", "TEXT", attribute("currency")),
         ("TRX_TOTAL", "CURRENCY", lambda r: sum(line.amount for line in r.lines)),
+        # Under which names a read gives these back is not documented; they are those of the create call.
+        ("TRACKINGNUMBER", "TEXT", extra("TRACKINGNUMBER")),
+        ("SHIPPINGMETHOD", "TEXT", extra("SHIPPINGMETHOD")),
+        ("SHIPPEDDATE", "TEXT", extra("SHIPPEDDATE")),
         ("PRRECORDKEY", "INTEGER", lambda r: r.invoice.recordno if r.invoice else None),
         ("PRINVOICEKEY", "INTEGER", lambda r: r.invoice.recordno if r.invoice else None),
         *AUDIT,

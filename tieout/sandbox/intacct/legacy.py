@@ -50,7 +50,12 @@ _DOCUMENT = {
 _DOCUMENT |= {"supdocid": "SUPDOCID", "taxsolutionid": "TAXSOLUTIONID", **_RATES}
 _INVOICE = {**_DOCUMENT, "invoiceno": "RECORDID", "ponumber": "DOCNUMBER"}
 _ADJUSTMENT = {**_DOCUMENT, "adjustmentno": "RECORDID", "invoiceno": "DOCNUMBER"}
-_DATES = {"datecreated": "WHENCREATED", "dateposted": "WHENPOSTED", "datedue": "WHENDUE"}
+_DATES = {
+    "datecreated": "WHENCREATED",
+    "dateposted": "WHENPOSTED",
+    "datedue": "WHENDUE",
+    "shippeddate": "SHIPPEDDATE",
+}
 _LINE = {"accountlabel": "ACCOUNTLABEL", "glaccountno": "ACCOUNTNO", "offsetglaccountno": "OFFSETGLACCOUNTNO"}
 _LINE |= {"amount": "TRX_AMOUNT", "memo": "ENTRYDESCRIPTION", "locationid": "LOCATIONID"}
 _LINE |= {"departmentid": "DEPARTMENTID", "projectid": "PROJECTID", "itemid": "ITEMID", "classid": "CLASSID"}
@@ -65,6 +70,7 @@ _ENTRY |= {
 _ORDER = {"transactiontype": "TRANSACTIONTYPE", "createdfrom": "CREATEDFROM", "customerid": "CUSTOMERID"}
 _ORDER |= {"documentno": "DOCNO", "referenceno": "REFERENCENO", "termname": "TERMNAME", "message": "MESSAGE"}
 _ORDER |= {"state": "STATE", "currency": "CURRENCY", "trackingnumber": "TRACKINGNUMBER"}
+_ORDER |= {"shippingmethod": "SHIPPINGMETHOD"}
 _ORDER_LINE = {"itemid": "ITEMID", "warehouseid": "WAREHOUSEID", "quantity": "QUANTITY", "unit": "UNIT"}
 _ORDER_LINE |= {"price": "PRICE", "discountpercent": "DISCOUNTPERCENT", "sourcelinekey": "SOURCELINEKEY"}
 _ORDER_LINE |= {"locationid": "LOCATIONID", "departmentid": "DEPARTMENTID", "memo": "MEMO"}

@@ -28,6 +28,7 @@ from tieout.sandbox.intacct.refusals import (
 from tieout.sandbox.intacct.values import cents, day, day_text, money, quantity, rows_of, text_of
 
 _KNOWN = {"TRANSACTIONTYPE", "WHENCREATED", "WHENPOSTED", "CREATEDFROM", "CUSTOMERID", "DOCNO", "REFERENCENO"}
+_SHIPPING = ("TRACKINGNUMBER", "SHIPPINGMETHOD", "SHIPPEDDATE")
 _KNOWN |= {"TERMNAME", "WHENDUE", "MESSAGE", "CURRENCY", "STATE", "LINES", "SUBTOTALS", "RECORDNO"}
 
 
@@ -124,6 +125,9 @@ class OrderDesk(Desk):
         for field, name in (("WHENCREATED", "created_on"), ("WHENDUE", "due_on")):
             if text_of(fields, field):
                 journal.set(record, name, day(text_of(fields, field)))
+        told = {name: text_of(fields, name) for name in _SHIPPING if text_of(fields, name)}
+        if told:
+            journal.set(record, "extra", {**(record.extra or {}), **told})
         journal.set(record, "lines", list(record.lines))
         journal.set(record, "moves", list(record.moves))
         for row in rows_of(fields, "LINES", "LINE"):
