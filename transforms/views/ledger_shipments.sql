@@ -1,5 +1,5 @@
 -- title: Shipments of the ledger and what the storefronts know of them
--- audience: operators, customer service
+-- audience: operators, analysts
 -- about: Every shipment in Intacct with the order it belongs to, its tracking numbers, and whether the storefront was told. What could not be placed says why.
 -- column: outcome_code placed, or what is in the way
 -- column: told_at when the storefront took it, or had it already; empty if it was not told
