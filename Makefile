@@ -47,6 +47,8 @@ check: $(READY)  ## Lint, types and the floor plan
 
 bench: $(READY)  ## Orders per second and memory, beside plain DuckDB in the same run (SIZE=1000000)
 	@$(BIN)/python tests/bench/run.py --orders $(or $(SIZE),1000000)
+	@$(BIN)/python tests/bench/bench_intacct_xml.py
+	@$(BIN)/python tests/bench/bench_posting.py
 
 accuracy: $(READY)  ## Precision and recall per outcome code over worlds with planted differences; writes docs/accuracy.md
 	@$(BIN)/python tests/accuracy/measure.py --write

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def maintenance_reason(house: House, session: Session | None = None) -> str | None:
     """Why nothing may be sent to the company right now: its nightly window, or one that a person announced. None if it may."""
+    nightly = nightly_window(house)
+    if nightly is not None:
+        return nightly
     now = house.clock()
-    window = house.ledger.maintenance
-    if window is not None and _inside(now.time().replace(tzinfo=None), window.start, window.end):
-        return f"maintenance window of the company until {window.end:%H:%M} UTC; documents wait"
     if session is None:
         with house.warehouse.read() as reading:
             announced = maintenance.open_window(reading, now=now)
@@ -34,6 +34,14 @@ def maintenance_reason(house: House, session: Session | None = None) -> str | No
         f"maintenance until {announced['until_at']:%Y-%m-%d %H:%M} UTC, announced by {announced['author']} "
         f"({announced['reason']}); documents wait"
     )
+
+
+def nightly_window(house: House) -> str | None:
+    """The sentence for the company's nightly window, if it is open now; needs no look into the warehouse."""
+    window = house.ledger.maintenance
+    if window is not None and _inside(house.clock().time().replace(tzinfo=None), window.start, window.end):
+        return f"maintenance window of the company until {window.end:%H:%M} UTC; documents wait"
+    return None
 
 
 def _inside(now: time, start: time, end: time) -> bool:

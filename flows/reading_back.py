@@ -16,7 +16,7 @@ from tieout.warehouse import outbox
 from tieout.warehouse.outbox import ReadBack
 
 if TYPE_CHECKING:
-    from flows.post import Drained
+    from flows.turns import Drained
 
 NATURAL_KEYS = {
     # kind: (object, field that carries our number, further fields that prove it is ours)

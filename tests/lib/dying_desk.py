@@ -19,7 +19,7 @@ from flows.post import post
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, Outcome, RefusedByIntacct
 from tieout.errors import OutcomeUnknown
-from tieout.warehouse import decisions, outbox, settling
+from tieout.warehouse import moves
 from tieout.warehouse.store import Warehouse
 
 REFUSED = "NO-BAD"
@@ -82,7 +82,7 @@ def house_of(folder: Path, minutes: int) -> DeskHouse:
     """The house that stands in a folder, `minutes` later."""
     clock = Clock()
     clock.ahead(minutes=minutes)
-    house = DeskHouse(settings=desk_settings(folder, batch_size=2), environment={}, clock=clock)
+    house = DeskHouse(settings=desk_settings(folder, batch_size=1), environment={}, clock=clock)
     house.company = LastingCompany(folder / "books.txt")
     house.__dict__["warehouse"] = Warehouse(folder / "state", lock_seconds=10)
     return house
@@ -119,15 +119,13 @@ def run(folder: Path, minutes: int, kind: str, count: int, tally: Path | None = 
     """One posting run in this process, which dies at the `count`-th passage of `kind` (never, for a kind of '')."""
     moments = Moments(kind, count, tally)
     house = house_of(folder, minutes)
-    real_move, real_write, real_post = settling.move, house.warehouse.write, house.company.post
+    real_move, real_write, real_post = moves._write, house.warehouse.write, house.company.post
 
-    def move(session: Any, rows: pl.DataFrame, **more: Any) -> int:
-        moved = real_move(session, rows, **more)
+    def move(session: Any, rows: pl.DataFrame, trail: pl.DataFrame, **more: Any) -> None:
+        real_move(session, rows, trail, **more)
         moments.passed("after a move")
-        return moved
 
-    for module in (settling, outbox, decisions):
-        module.move = move  # type: ignore[attr-defined]
+    moves._write = move
 
     @contextmanager
     def write(*, run_id: str) -> Any:

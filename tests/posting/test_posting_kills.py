@@ -75,7 +75,7 @@ def moments(folder: Path, work: Path) -> dict[str, int]:
 def test_whatever_dies_when_each_document_is_booked_once(planned: Path, tmp_path: Path) -> None:
     passed = moments(planned, tmp_path)
     assert set(passed) == set(KINDS), "a moment that is never passed proves nothing"
-    assert passed["after a move"] >= 8
+    assert passed["after a move"] >= 5
     step = 1 if os.environ.get("TIEOUT_ALL_MOMENTS") else 3
     killed = 0
     for kind, times in sorted(passed.items()):

@@ -150,8 +150,8 @@ def test_an_exchange_comes_back_byte_for_byte_and_twice_is_once(warehouse: Wareh
     assert back.at == exchange()["at"]
     other = archive.store(**exchange(at=exchange()["at"] + timedelta(seconds=1)))
     with warehouse.write(run_id="r") as session:
-        assert record_exchanges(session, [row, row, other]).inserted == 2
-        assert record_exchanges(session, [row]).unchanged == 1
+        assert record_exchanges(session, [row, row, other]) == 2
+        assert record_exchanges(session, [row]) == 0
         ALL["ops.exchanges"].checked(session.fetch("ops.exchanges"), at="in the test")
 
 

@@ -19,7 +19,6 @@ import polars as pl
 from tieout.errors import WarehouseError
 from tieout.warehouse.faults import explained
 from tieout.warehouse.landing import flush_folder
-from tieout.warehouse.publishing import Counts
 from tieout.warehouse.session import Session
 
 _SHORTEST_SECRET: Final = 4
@@ -144,10 +143,10 @@ class Archive:
         )
 
 
-def record_exchanges(session: Session, rows: Sequence[dict[str, Any]]) -> Counts:
-    """Enter stored exchanges into `ops.exchanges`; entering one twice changes nothing."""
+def record_exchanges(session: Session, rows: Sequence[dict[str, Any]]) -> int:
+    """Enter stored exchanges into `ops.exchanges`, and return how many are new; entering one twice changes nothing."""
     frame = pl.DataFrame(list(rows), schema=_EXCHANGE_COLUMNS).unique(subset="exchange_id", keep="first")
-    return session.publish("ops.exchanges", frame, key=["exchange_id"], mode="merge")
+    return session.change("exchanges_add", frame)
 
 
 def _forms(secret: str) -> set[bytes]:

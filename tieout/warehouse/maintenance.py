@@ -16,11 +16,8 @@ _TABLE: Final = "ops.maintenance"
 
 def open_window(session: Session, *, now: datetime) -> dict[str, Any] | None:
     """The window that is open now, the one that lasts longest if several are; None otherwise."""
-    rows = session.fetch(_TABLE).filter(
-        (pl.col("starts_at") <= pl.lit(now, dtype=_INSTANT))
-        & (pl.col("until_at") > pl.lit(now, dtype=_INSTANT))
-    )
-    return rows.sort("until_at", "window_id").row(-1, named=True) if rows.height else None
+    rows = session.query("open_window", now=now)
+    return rows.row(0, named=True) if rows.height else None
 
 
 def announce(

@@ -1,4 +1,4 @@
-"""The only legal moves of a document in the outbox, and the one function that makes them.
+"""The only legal moves of a document in the outbox, and how they are made: `move` for frames of any size, `Walk` for the batch at hand.
 
     planned ──> held, sending, cancelled           held ──> planned, cancelled
     sending ──> accepted, refused, unknown         unknown ──> accepted, planned (proved absent), held
@@ -10,10 +10,10 @@ replacement is a move of its own, from a state to itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -55,6 +55,7 @@ OUTBOX_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "lease_until_at": _INSTANT,
     "changed_at": _INSTANT,
     "run_id": pl.String(),
+    "moves_no": pl.Int64(),
 }
 MOVES_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "document_id": pl.String(),
@@ -76,6 +77,55 @@ def is_legal(from_state: str | None, to_state: str, *, replaces_content: bool = 
     if replaces_content and from_state == to_state:
         return from_state in CONTENT_MAY_CHANGE
     return to_state in LEGAL.get(from_state, frozenset())
+
+
+def present(session: Session, document_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Outbox rows of these documents by id, as a `Walk` takes them; documents that are not there are left out."""
+    wanted = pl.DataFrame({"document_id": list(document_ids)}, schema={"document_id": pl.String})
+    rows = session.query("outbox_rows", frames={"tieout_wanted": wanted})
+    return {row["document_id"]: row for row in _numbered(session, rows).iter_rows(named=True)}
+
+
+class Walk:
+    """Moves of one batch, collected step by step and stored at the end by one statement for the outbox and one for its moves.
+
+    A batch is at most a hundred documents, each with a way of its own: walking them as rows costs a tenth of what as many small frames do.
+    Nothing is stored before `store`, and only if every step was legal.
+    """
+
+    def __init__(self, session: Session, *, now: datetime, run_id: str, actor: str) -> None:
+        self._session, self._now, self._run_id, self._actor = session, now, run_id, actor
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._moves: list[tuple[Any, ...]] = []
+
+    def step(self, row: dict[str, Any], to_state: str, why: str | None, **changes: Any) -> None:
+        """Move one document, whose outbox row is changed in place; `changes` are further columns to set.
+
+        Raises `WarehouseError`, and nothing may be committed, if the move is not legal.
+        """
+        before = row["state_code"]
+        if not is_legal(before, to_state):
+            raise _illegal(row["document_id"], before, to_state)
+        row.update(changes)
+        row.update(
+            state_code=to_state,
+            reason=why,
+            changed_at=self._now,
+            run_id=self._run_id,
+            moves_no=row["moves_no"] + 1,
+        )
+        identity = row["document_id"]
+        self._rows[identity] = row
+        self._moves.append(
+            (identity, row["moves_no"], before, to_state, why, self._actor, row["batch_id"], self._now, self._run_id)
+        )  # fmt: skip
+
+    def store(self) -> None:
+        """Write what was walked, within the caller's transaction. A walk that is stored is over."""
+        if self._moves:
+            outbox = pl.DataFrame(list(self._rows.values()), schema=OUTBOX_SCHEMA, orient="row")
+            _write(self._session, outbox, pl.DataFrame(self._moves, schema=MOVES_SCHEMA, orient="row"))
+        self._rows, self._moves = {}, []
 
 
 def move(
@@ -101,35 +151,57 @@ def move(
                 pl.col("state_code").eq_missing(pl.lit(before, dtype=pl.String))
                 & (pl.col("to_state") == after)
             )["document_id"][0]
-            raise WarehouseError(
-                f"Document {culprit} is {before or 'new'} and may not become {after}; nothing was changed."
-            )
+            raise _illegal(culprit, before, after)
     instant = pl.lit(now, dtype=_INSTANT)
-    outbox = rows.with_columns(**(changes or {})).with_columns(
-        state_code=pl.col("to_state"), reason=pl.col("why"), changed_at=instant, run_id=pl.lit(run_id)
+    numbered = _numbered(session, rows)
+    outbox = numbered.with_columns(**(changes or {})).with_columns(
+        state_code=pl.col("to_state"),
+        reason=pl.col("why"),
+        changed_at=instant,
+        run_id=pl.lit(run_id),
+        moves_no=pl.col("moves_no") + 1,
     )
-    session.publish(
-        "ops.outbox",
+    moved = numbered.select(
+        "document_id", "to_state", move_no=pl.col("moves_no") + 1, from_state="state_code", reason="why"
+    ).with_columns(batch_id=outbox["batch_id"], actor=pl.lit(actor), at=instant, run_id=pl.lit(run_id))
+    _write(
+        session,
         outbox.select([pl.col(name).cast(dtype) for name, dtype in OUTBOX_SCHEMA.items()]),
-        key=["document_id"],
-        mode="merge",
-        ignore=(),
+        moved.select([pl.col(name).cast(dtype) for name, dtype in MOVES_SCHEMA.items()]),
+        new=numbered["state_code"].null_count(),
     )
-    ids = rows.select("document_id")
-    numbers = session.query("last_moves", frames={"tieout_wanted": ids})
-    batches = outbox.select("document_id", moved_batch=pl.col("batch_id"))
-    moved = (
-        rows.select("document_id", from_state=pl.col("state_code"), to_state="to_state", reason="why")
-        .join(numbers, on="document_id", how="left")
-        .join(batches, on="document_id", how="left")
-        .with_columns(
-            move_no=pl.col("move_no").fill_null(0) + 1,
-            actor=pl.lit(actor),
-            batch_id=pl.col("moved_batch"),
-            at=instant,
-            run_id=pl.lit(run_id),
-        )
-        .select([pl.col(name).cast(dtype) for name, dtype in MOVES_SCHEMA.items()])
-    )
-    session.publish("ops.outbox_moves", moved, key=["document_id", "move_no"], mode="append")
     return rows.height
+
+
+def _numbered(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows that know how many moves they have made; those of a warehouse from before that was kept are counted."""
+    kept = pl.col("moves_no") if "moves_no" in rows.columns else pl.lit(None, dtype=pl.Int64)
+    known = rows.with_columns(moves_no=pl.when(pl.col("state_code").is_null()).then(0).otherwise(kept))
+    if not known["moves_no"].null_count():
+        return known
+    counted = session.query("last_moves", frames={"tieout_wanted": rows.select("document_id")})
+    return (
+        known.join(counted, on="document_id", how="left", maintain_order="left")
+        .with_columns(moves_no=pl.coalesce("moves_no", "move_no", pl.lit(0)))
+        .drop("move_no")
+    )
+
+
+def _write(session: Session, outbox: pl.DataFrame, moves: pl.DataFrame, *, new: int = 0) -> None:
+    """One statement for the outbox and one for the moves. That each document is there once is what the number of changed rows proves.
+
+    Raises `WarehouseError` if it is not; the session is then never committed.
+    """
+    if new and new != outbox.height:
+        raise WarehouseError("Documents that begin and documents that move on cannot be moved at once.")
+    if new:
+        session.publish("ops.outbox", outbox, key=["document_id"], mode="append")
+    else:
+        session.change("outbox_move", outbox, rows=outbox.height)
+    session.change("outbox_moves_append", moves, rows=moves.height)
+
+
+def _illegal(document_id: str, before: str | None, after: str) -> WarehouseError:
+    return WarehouseError(
+        f"Document {document_id} is {before or 'new'} and may not become {after}; nothing was changed."
+    )

@@ -7,15 +7,15 @@ document becomes `unknown`, and it is looked for in Intacct before anything is s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from tieout.errors import WarehouseError
+from tieout.warehouse.claiming import AHEAD, Claim, Ready, claim, claim_batches, ready
 from tieout.warehouse.decisions import cancel, hold, hold_closed, release, replay
 from tieout.warehouse.moves import CONTENT_MAY_CHANGE, OUTBOX_SCHEMA, move
 from tieout.warehouse.session import Session
@@ -30,6 +30,7 @@ from tieout.warehouse.settling import (
     resolve,
     retry_refused,
     settle,
+    settle_batches,
 )
 from tieout.warehouse.statements import statement
 
@@ -57,19 +58,6 @@ class Planned:
     replaced: int
     unchanged: int
     findings: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A batch that now belongs to the caller until its lease ends.
-
-    documents  rows of out.documents with `control_id` and `attempts_no`
-    lines      rows of out.document_lines with `applies_to_key`, the RECORDNO of the document an application pays
-    """
-
-    batch_id: str
-    documents: pl.DataFrame
-    lines: pl.DataFrame
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
@@ -237,71 +225,6 @@ def _drift(drifted: pl.DataFrame, *, now: datetime, run_id: str) -> pl.DataFrame
     ).select([pl.col(name).cast(dtype) for name, dtype in _FINDING_SCHEMA.items()])
 
 
-# --- sending ----------------------------------------------------------------------------------------------------
-def claim(
-    session: Session,
-    *,
-    kind: str,
-    entity: str,
-    limit: int,
-    lease_seconds: float,
-    namespace: str,
-    now: datetime,
-    run_id: str,
-    actor: str = "tieout",
-) -> Claim | None:
-    """Take up to `limit` planned documents of a kind and entity into a batch, or None if none can go.
-
-    A document can go once everything it depends on is accepted: the documents its applications name, and the document that creates its customer.
-    Control ids are `{namespace}:{document_id}:{revision}`, the same on every attempt, which is what lets Intacct refuse a replay.
-    The caller sends only after this session has been committed.
-    """
-    if limit < 1:
-        raise WarehouseError("A batch needs room for at least one document; correct the batch size.")
-    ready = session.query("claimable", kind=kind, entity=entity, limit=limit)
-    if ready.is_empty():
-        return None
-    ids = ready.select("document_id")
-    rows = session.fetch("ops.outbox", where=ids)
-    documents = session.fetch("out.documents", where=ids)
-    batch_id = _batch_id(rows, kind=kind, entity=entity, run_id=run_id)
-    control = documents.select(
-        "document_id",
-        new_control_id=pl.format("{}:{}:{}", pl.lit(namespace), "document_id", "revision"),
-        sent_sha256="content_sha256",
-    )
-    claimed = rows.join(control, on="document_id").with_columns(
-        to_state=pl.lit("sending"), why=pl.lit(None, dtype=pl.String)
-    )
-    move(
-        session,
-        claimed,
-        now=now,
-        run_id=run_id,
-        actor=actor,
-        changes={
-            "batch_id": pl.lit(batch_id),
-            "control_id": pl.col("new_control_id"),
-            "content_sha256": pl.col("sent_sha256"),
-            "attempts_no": pl.col("attempts_no") + 1,
-            "error_kind": pl.lit(None, dtype=pl.String),
-            "lease_until_at": pl.lit(now + timedelta(seconds=lease_seconds), dtype=_INSTANT),
-        },
-    )
-    sending = claimed.select(
-        "document_id", control_id="new_control_id", attempts_no=pl.col("attempts_no") + 1
-    )
-    ordered = ready.with_row_index("place").select("place", "document_id")
-    return Claim(
-        batch_id=batch_id,
-        documents=documents.join(sending, on="document_id")
-        .join(ordered, on="document_id")
-        .sort("place")
-        .drop("place"),
-        lines=session.query("lines_to_send", frames={"tieout_wanted": ids}).sort("document_id", "line_no"),
-    )
-
-
 # --- looking ---
 def depth(session: Session, *, now: datetime) -> pl.DataFrame:
     """How full the outbox is: state_code, kind_code, currency, documents_no, total_minor, oldest_at, age_seconds (of the oldest)."""
@@ -318,26 +241,21 @@ def create_views(session: Session) -> None:
     session.view("ops.crosswalk", statement("crosswalk"))
 
 
-def _batch_id(rows: pl.DataFrame, *, kind: str, entity: str, run_id: str) -> str:
-    """The same documents on the same attempt in the same run give the same batch."""
-    members = sorted(
-        f"{one}#{attempt}" for one, attempt in rows.select("document_id", "attempts_no").iter_rows()
-    )
-    return "B" + hashlib.sha256("|".join([run_id, kind, entity, *members]).encode()).hexdigest()[:19]
-
-
 __all__ = [
+    "AHEAD",
     "CLOSED_PERIOD",
     "LAST_FAILURE",
     "Claim",
     "Outcome",
     "Planned",
     "ReadBack",
+    "Ready",
     "Result",
     "Settled",
     "blocked",
     "cancel",
     "claim",
+    "claim_batches",
     "complete_orders",
     "create_views",
     "depth",
@@ -345,9 +263,11 @@ __all__ = [
     "hold",
     "hold_closed",
     "plan",
+    "ready",
     "release",
     "replay",
     "resolve",
     "retry_refused",
     "settle",
+    "settle_batches",
 ]

@@ -62,6 +62,15 @@ def publish(
         con.unregister(INCOMING)
 
 
+def run_over(con: Connection, text: str, frame: pl.DataFrame) -> int:
+    """Run one statement that writes, over a frame it may name; returns how many rows it changed."""
+    con.register(INCOMING, frame)
+    try:
+        return _changed(con, text)
+    finally:
+        con.unregister(INCOMING)
+
+
 def _merge(
     con: Connection,
     table: str,

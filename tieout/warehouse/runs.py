@@ -206,20 +206,8 @@ def record_controls(
 
 def meter(session: Session, *, month: str, run_id: str, purpose: str, calls: int, transactions: int) -> None:
     """Add API calls and transactions to what this run has used in a month (`YYYY-MM`)."""
-    where = {"month": month, "run_id": run_id, "purpose": purpose}
-    before = session.fetch("ops.quota", where=where)
-    row = {
-        **where,
-        "calls_no": calls + int(before["calls_no"].sum()),
-        "transactions_no": transactions + int(before["transactions_no"].sum()),
-    }
-    session.publish(
-        "ops.quota",
-        pl.DataFrame([row], schema=_QUOTA_COLUMNS),
-        key=["month", "run_id", "purpose"],
-        mode="merge",
-        ignore=(),
-    )
+    row = (month, run_id, purpose, calls, transactions)
+    session.change("quota_add", pl.DataFrame([row], schema=_QUOTA_COLUMNS, orient="row"), rows=1)
 
 
 def used(session: Session, *, month: str) -> int:

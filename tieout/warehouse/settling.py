@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 
 from tieout.errors import WarehouseError
-from tieout.warehouse.moves import move
+from tieout.warehouse.moves import Walk, move, present
 from tieout.warehouse.session import Session
 
 _INSTANT = pl.Datetime("us", "UTC")
@@ -78,56 +79,78 @@ def settle(
     arrives late still settles its document where that is safe; what could not be applied is returned as stale. An acceptance
     among the stale ones, with a key other than the one already known, means that Intacct may hold the document twice: tell a person.
     """
-    frame = _results(results)
-    rows = session.fetch("ops.outbox", where=frame.select("document_id")).join(frame, on="document_id")
-    lost = frame.join(rows, on="document_id", how="anti")
-    if lost.height:
-        raise WarehouseError(
-            f"There is no document {lost['document_id'][0]} in the outbox; nothing was settled."
-        )
-    # An acceptance is a fact of Intacct whatever has happened here since, so it settles any document that is not final, whichever batch it
-    # came with; every other result speaks only for the batch it belongs to.
-    landed = rows.filter(
-        (pl.col("outcome") == "accepted")
-        & pl.col("state_code").is_in(["sending", "unknown", "planned", "held"])
-    )
-    ours = rows.filter(
-        (pl.col("outcome") != "accepted")
-        & pl.col("state_code").is_in(["sending", "unknown"])
-        & pl.col("batch_id").eq_missing(pl.lit(batch_id))
-    )
-    settled_before = (pl.col("state_code") == "accepted") & pl.col("intacct_key").eq_missing(
-        pl.col("new_key")
-    )
-    stale = rows.join(pl.concat([landed, ours]), on="document_id", how="anti").filter(~settled_before)
-    in_time = ours.filter(pl.col("state_code") == "sending")
-    late = ours.filter(pl.col("state_code") == "unknown")
-    tell = {"now": now, "run_id": run_id, "actor": actor}
+    return settle_batches(session, [(batch_id, results)], now=now, run_id=run_id, actor=actor)
 
-    accepted = _accept(session, landed, frame, tell)
-    refused = _step(session, in_time, "refused", "refused", tell, _REFUSE)
-    unknown = _step(session, in_time, "unknown", "unknown", tell, NO_LEASE)
-    undone = in_time.filter(pl.col("outcome") == "not_done")
-    _step(session, undone, "not_done", "unknown", tell, NO_LEASE)
-    again = late
-    if undone.height:
-        now_unknown = session.fetch("ops.outbox", where=undone.select("document_id"))
-        again = pl.concat([late, now_unknown.join(frame, on="document_id").select(late.columns)])
-    planned = _step(session, again, "not_done", "planned", tell, NO_LEASE)
-    # A refusal that comes after the lease ran out: the document is surely absent, and a person should see it before it goes again.
-    held = _step(session, late, "refused", "held", tell, _REFUSE)
-    refusals = in_time.filter(pl.col("outcome") == "refused")
-    shelved = _shelve(session, refusals, tell)
-    dead = _bury(session, refusals, tell)
-    return Settled(
-        accepted=accepted,
-        refused=refused - dead - shelved,
-        unknown=unknown,
-        dead=dead,
-        held=held + shelved,
-        planned=planned,
-        stale=tuple(stale.select("document_id", "state_code").sort("document_id").iter_rows()),
-    )
+
+def settle_batches(
+    session: Session,
+    answers: Sequence[tuple[str, Sequence[Result]]],
+    *,
+    now: datetime,
+    run_id: str,
+    actor: str = "tieout",
+) -> Settled:
+    """Record what came back for several batches, each with its results, as `settle` does for one. No document may be in two of them."""
+    rows = present(session, _ids([one for _, results in answers for one in results]))
+    walk = Walk(session, now=now, run_id=run_id, actor=actor)
+    ended: Counter[str] = Counter()
+    stale: list[tuple[str, str]] = []
+    for batch_id, one in ((batch_id, one) for batch_id, results in answers for one in results):
+        row = rows.get(one.document_id)
+        if row is None:
+            raise WarehouseError(
+                f"There is no document {one.document_id} in the outbox; nothing was settled."
+            )
+        before = row["state_code"]
+        after = _settled(walk, row, one, batch_id)
+        if after is not None:
+            ended.update([after] if after != before else [])
+        elif not (before == "accepted" and row["intacct_key"] == one.intacct_key):
+            stale.append((one.document_id, before))
+    walk.store()
+    return Settled(**ended, stale=tuple(sorted(stale)))
+
+
+def _settled(walk: Walk, row: dict[str, Any], one: Result, batch_id: str) -> str | None:
+    """Walk one document to where its result leads; returns the state it ended in, or None if the result is stale."""
+    state, outcome, why = row["state_code"], one.outcome, one.reason
+    if outcome == "accepted" and one.intacct_key:
+        # An acceptance is a fact of Intacct whatever has happened here since, so it settles any document that is not final, whichever
+        # batch it came with; every other result speaks only for the batch it belongs to. One that was taken back walks the legal way.
+        if state not in ("sending", "unknown", "planned", "held"):
+            return None
+        for at, following in (("held", "planned"), ("planned", "sending")):
+            if row["state_code"] == at:
+                walk.step(row, following, "its answer came late")
+        walk.step(row, "accepted", why, intacct_key=one.intacct_key, error_kind=None, lease_until_at=None)
+        return "accepted"
+    if outcome == "accepted":
+        outcome, why = "unknown", "accepted without a key: read back before it is sent again"
+    if state not in ("sending", "unknown") or row["batch_id"] != batch_id:
+        return None
+    if outcome == "refused":
+        refusal = {
+            "lease_until_at": None,
+            "failures_no": row["failures_no"] + 1,
+            "error_kind": one.error_kind,
+        }
+        if state == "unknown":
+            # It comes after the lease ran out: the document is surely absent, and a person should see it before it goes again.
+            walk.step(row, "held", why, **refusal)
+            return "held"
+        walk.step(row, "refused", why, **refusal)
+        if one.error_kind == CLOSED_PERIOD:
+            # Finance decides: sending it again would change nothing.
+            walk.step(row, "held", why)
+        elif row["failures_no"] >= LAST_FAILURE:
+            walk.step(row, "dead", why)
+        return str(row["state_code"])
+    if state == "sending":
+        walk.step(row, "unknown", why, lease_until_at=None)
+    if outcome == "not_done":
+        walk.step(row, "planned", why, lease_until_at=None)
+        return "planned"
+    return "unknown"
 
 
 def resolve(
@@ -142,29 +165,30 @@ def resolve(
 
     Documents that are not unknown (any more) are returned as stale.
     """
-    outcomes = {"found": "accepted", "absent": "not_done", "unclear": "held"}
-    frame = _frame(
-        [(one.document_id, outcomes[one.outcome], one.intacct_key, None, one.reason) for one in looked_up]
-    )
-    rows = session.fetch("ops.outbox", where=frame.select("document_id")).join(frame, on="document_id")
-    unknown = rows.filter(pl.col("state_code") == "unknown")
-    keyless = unknown.filter((pl.col("outcome") == "accepted") & (pl.col("new_key").fill_null("") == ""))
-    if keyless.height:
-        raise WarehouseError(
-            f"Document {keyless['document_id'][0]} was found in Intacct without a key; read it again with its RECORDNO."
-        )
-    tell = {"now": now, "run_id": run_id, "actor": actor}
-    return Settled(
-        accepted=_step(session, unknown, "accepted", "accepted", tell, _ACCEPT),
-        planned=_step(session, unknown, "not_done", "planned", tell, NO_LEASE),
-        held=_step(session, unknown, "held", "held", tell, NO_LEASE),
-        stale=tuple(
-            rows.filter(pl.col("state_code") != "unknown")
-            .select("document_id", "state_code")
-            .sort("document_id")
-            .iter_rows()
-        ),
-    )
+    rows = present(session, _ids(looked_up))
+    walk = Walk(session, now=now, run_id=run_id, actor=actor)
+    ended: Counter[str] = Counter()
+    stale: list[tuple[str, str]] = []
+    for one in looked_up:
+        row = rows.get(one.document_id)
+        if row is None:
+            continue
+        if row["state_code"] != "unknown":
+            stale.append((one.document_id, row["state_code"]))
+            continue
+        if one.outcome == "found" and not one.intacct_key:
+            raise WarehouseError(
+                f"Document {one.document_id} was found in Intacct without a key; read it again with its RECORDNO."
+            )
+        if one.outcome == "found":
+            walk.step(
+                row, "accepted", one.reason, intacct_key=one.intacct_key, error_kind=None, lease_until_at=None
+            )
+        else:
+            walk.step(row, "planned" if one.outcome == "absent" else "held", one.reason, lease_until_at=None)
+        ended[row["state_code"]] += 1
+    walk.store()
+    return Settled(**ended, stale=tuple(sorted(stale)))
 
 
 def expire_leases(session: Session, *, now: datetime, run_id: str, actor: str = "tieout") -> int:
@@ -188,81 +212,14 @@ def retry_refused(session: Session, *, now: datetime, run_id: str, actor: str = 
     return move(session, again, now=now, run_id=run_id, actor=actor)
 
 
-NO_LEASE: Final = {"lease_until_at": pl.lit(None, dtype=_INSTANT)}
-_ACCEPT: Final = {
-    **NO_LEASE,
-    "intacct_key": pl.col("new_key"),
-    "error_kind": pl.lit(None, dtype=pl.String),
-}
-_REFUSE: Final = {
-    **NO_LEASE,
-    "failures_no": pl.col("failures_no") + 1,
-    "error_kind": pl.col("new_error_kind"),
-}
+NO_LEASE: Final[Mapping[str, pl.Expr]] = {"lease_until_at": pl.lit(None, dtype=_INSTANT)}
+"""What ends a lease."""
 
 
-def _results(results: Sequence[Result]) -> pl.DataFrame:
-    rows: list[tuple[str, str, str | None, str | None, str | None]] = []
-    for one in results:
-        if one.outcome == "accepted" and not one.intacct_key:
-            why = "accepted without a key: read back before it is sent again"
-            rows.append((one.document_id, "unknown", None, one.error_kind, why))
-        else:
-            rows.append((one.document_id, one.outcome, one.intacct_key, one.error_kind, one.reason))
-    return _frame(rows)
-
-
-def _frame(rows: Sequence[tuple[str, str, str | None, str | None, str | None]]) -> pl.DataFrame:
-    names = ("document_id", "outcome", "new_key", "new_error_kind", "new_reason")
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-    if frame["document_id"].is_duplicated().any():
-        twin = frame.filter(pl.col("document_id").is_duplicated())["document_id"][0]
+def _ids(given: Sequence[Result] | Sequence[ReadBack]) -> list[str]:
+    """The documents these speak of, each once. Raises `WarehouseError` if two speak of one."""
+    ids = [one.document_id for one in given]
+    if len(set(ids)) != len(ids):
+        twin = next(one for one in ids if ids.count(one) > 1)
         raise WarehouseError(f"Two results were given for document {twin}; nothing was settled.")
-    return frame
-
-
-def _accept(session: Session, landed: pl.DataFrame, frame: pl.DataFrame, tell: Mapping[str, object]) -> int:
-    """Accept documents; one that was taken back meanwhile walks the legal way there: held, planned, sending, accepted."""
-    why = pl.lit("its answer came late")
-    for state, following in (("held", "planned"), ("planned", "sending")):
-        back = landed.filter(pl.col("state_code") == state)
-        if back.height:
-            move(session, back.with_columns(to_state=pl.lit(following), why=why), **tell)  # type: ignore[arg-type]
-            landed = session.fetch("ops.outbox", where=landed.select("document_id")).join(
-                frame, on="document_id"
-            )
-    return _step(session, landed, "accepted", "accepted", tell, _ACCEPT)
-
-
-def _step(
-    session: Session,
-    rows: pl.DataFrame,
-    outcome: str,
-    to_state: str,
-    tell: Mapping[str, object],
-    changes: Mapping[str, pl.Expr],
-) -> int:
-    going = rows.filter(pl.col("outcome") == outcome).with_columns(
-        to_state=pl.lit(to_state), why="new_reason"
-    )
-    return move(session, going, changes=changes, **tell)  # type: ignore[arg-type]
-
-
-def _shelve(session: Session, refused: pl.DataFrame, tell: Mapping[str, object]) -> int:
-    """Documents refused because their period is closed wait for finance: sending them again would change nothing."""
-    if refused.is_empty():
-        return 0
-    rows = session.fetch("ops.outbox", where=refused.select("document_id"))
-    closed = rows.filter((pl.col("state_code") == "refused") & (pl.col("error_kind") == CLOSED_PERIOD))
-    waits = closed.with_columns(to_state=pl.lit("held"), why=pl.col("reason"))
-    return move(session, waits, **tell)  # type: ignore[arg-type]
-
-
-def _bury(session: Session, refused: pl.DataFrame, tell: Mapping[str, object]) -> int:
-    """Documents refused for the third time go from refused to dead."""
-    if refused.is_empty():
-        return 0
-    rows = session.fetch("ops.outbox", where=refused.select("document_id"))
-    last = rows.filter((pl.col("state_code") == "refused") & (pl.col("failures_no") >= LAST_FAILURE))
-    gone = last.with_columns(to_state=pl.lit("dead"), why=pl.col("reason"))
-    return move(session, gone, **tell)  # type: ignore[arg-type]
+    return ids

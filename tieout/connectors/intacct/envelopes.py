@@ -98,8 +98,17 @@ class Envelope:
         """Add the function of one document. Raises what `function` raises, and InputError for the 101st or a repeated id."""
         write_function(self.named(control_id), document, style)
 
+    def take(self, made: Element) -> None:
+        """Move a function made with `function` into this request, out of any it stood in before. Raises what `add` raises for ids."""
+        self._admit(made.get("controlid") or "")
+        self._content.append(made)
+
     def named(self, control_id: str) -> Element:
         """Add an empty function for the caller to fill."""
+        self._admit(control_id)
+        return named_function(control_id, self._content)
+
+    def _admit(self, control_id: str) -> None:
         if control_id in self._ids:
             raise InputError(
                 f"Two functions of one request have the same control id '{control_id[:60]}'; results could not be told apart."
@@ -109,7 +118,6 @@ class Envelope:
                 f"A request to Intacct holds at most {MAX_FUNCTIONS} functions; split the batch."
             )
         self._ids.add(control_id)
-        return named_function(control_id, self._content)
 
     def to_bytes(self) -> bytes:
         """The request as UTF-8. Raises InputError when there is no function in it."""
@@ -162,7 +170,7 @@ def request(
         control=control, authentication=authentication, transaction=transaction, uniqueid=uniqueid
     )
     for made in functions:
-        envelope.named(made.get("controlid") or "").extend(made)
+        envelope.take(made)
     return envelope.to_bytes()
 
 

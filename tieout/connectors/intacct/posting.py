@@ -54,6 +54,7 @@ class Posting:
         self._uniqueid = uniqueid
         self._replay = {"replay_numbers": replay_numbers, "replay_texts": replay_texts}
         self._results: dict[str, Outcome] = {}
+        self._written: dict[str, envelopes.Element] = {}
         self._tried_again: set[str] = set()
         self._spoken = False
 
@@ -90,9 +91,9 @@ class Posting:
     def _may_leave(self, control_id: str, document: Postable) -> bool:
         problems = self._limits.check(document, envelopes.style_of(document, self._styles))
         if not problems:
-            # Only to learn whether it can be written at all; the request writes it when it is sent.
+            # Written once, and moved into each request it is sent with.
             try:
-                envelopes.function(
+                self._written[control_id] = envelopes.function(
                     document, control_id=control_id, style=envelopes.style_of(document, self._styles)
                 )
             except InputError as error:
@@ -109,10 +110,8 @@ class Posting:
             return
 
         def fill(envelope: envelopes.Envelope) -> None:
-            for control_id, document in items:
-                envelope.add(
-                    document, control_id=control_id, style=envelopes.style_of(document, self._styles)
-                )
+            for control_id, _ in items:
+                envelope.take(self._written[control_id])
 
         try:
             response = self._calls.send(
