@@ -99,7 +99,12 @@ OUTBOX = Table(
         Column("lease_until_at", INSTANT, "Until when a sender owns it.", null=True),
         Column("changed_at", INSTANT, "Last move."),
         Column("run_id", TEXT, "The run of the last move."),
-        Column("moves_no", WHOLE, "How many moves it has made; empty in rows from before this was kept.", null=True),
+        Column(
+            "moves_no",
+            WHOLE,
+            "How many moves it has made; empty in rows from before this was kept.",
+            null=True,
+        ),
     ),
 )
 
