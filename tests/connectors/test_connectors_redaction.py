@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieout.connectors import redaction
+from tieout.connectors.intacct.archive import redacted
 from tieout.connectors.redaction import luhn, mask_pans, redact, redact_headers, scrub
 
 CANARY = "Qv7/w+9&<é\"x' z"
@@ -104,6 +106,50 @@ def test_headers():
 )
 def test_card_numbers(text, masked):
     assert mask_pans(text) == (masked or text)
+
+
+@given(st.text(alphabet="0123456789 -ab٣٤\n", max_size=120))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_the_quick_look_never_hides_a_number_from_the_pattern(text):
+    """Numbers are looked for only where the quick look finds a run; it must find every run that the pattern would."""
+    assert redaction._may_hold_digits(text) or redaction._PAN.search(text) is None
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<password>hush-hush</password>",
+        "<a:sessionid xmlns:a='x'>hush-hush</a:sessionid>",
+        "<onlinecardpayment><any>hush-hush</any></onlinecardpayment>",
+        "<sessionid><part>hush-hush</part>hush-hush</sessionid>",
+        "<clientsecret note='1'>hush-hush</clientsecret>",
+        "<MEMO>4111 1111 1111 1111 hush-hush</MEMO>",
+        "<MEMO>configured hush-hush</MEMO>",
+    ],
+)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "<response>{}</response>",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<response>{}</response>\n",
+        "<request>{}",
+    ],
+)
+def test_an_archived_message_hides_elements_values_and_cards(inner, frame):
+    """Whole messages, and one that was cut short, which is masked by its text."""
+    kept = redacted(
+        frame.format(f"<ROW><RECORDNO>1</RECORDNO>{inner}</ROW>").encode(), ["configured hush-hush"]
+    )
+    assert b"4111 1111 1111 1111" not in kept
+    if "MEMO" not in inner and not ((frame.endswith("{}") and "part>" in inner) or "any>" in inner):
+        assert b"hush-hush" not in kept
+    if "configured" in inner:
+        assert b"hush-hush" not in kept
+
+
+def test_a_page_of_records_is_archived_as_it_came():
+    page = "<?xml version='1.0'?><response><data><R><NAME>Müller &amp; Söhne</NAME></R></data></response>".encode()
+    assert redacted(page) == page
 
 
 def test_luhn_against_published_test_numbers():

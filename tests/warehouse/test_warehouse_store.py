@@ -68,6 +68,43 @@ def test_an_error_in_the_block_rolls_everything_back(warehouse: Warehouse) -> No
         assert not session.exists("core.other")
 
 
+def test_a_sitting_is_several_transactions_and_ends_with_the_first_that_fails(warehouse: Warehouse) -> None:
+    put(warehouse, "before")
+    with warehouse.sitting(run_id="stage"):
+        put(warehouse, "first")
+        assert refs(warehouse) == ["before", "first"]
+        with suppress(ZeroDivisionError), warehouse.write(run_id="bad") as session:
+            session.publish("core.t", FRAME, key=["ref"], mode="merge")
+            raise ZeroDivisionError
+        for again in (lambda: put(warehouse, "never"), lambda: refs(warehouse)):
+            with pytest.raises(WarehouseError, match="sitting failed"):
+                again()
+    assert refs(warehouse) == ["before", "first"]
+    put(warehouse, "after")
+    assert refs(warehouse) == ["after", "before", "first"]
+
+
+def test_nobody_else_gets_in_during_a_sitting(warehouse: Warehouse) -> None:
+    put(warehouse, "before")
+    other = Warehouse(warehouse.folder, lock_seconds=0.05)
+    failed: list[str] = []
+
+    def elsewhere() -> None:
+        try:
+            put(other, "between")
+        except Busy as busy:
+            failed.append(busy.sentence)
+
+    with warehouse.sitting(run_id="stage"):
+        put(warehouse, "first")
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+    assert failed
+    assert "run stage" in failed[0]
+    assert refs(warehouse) == ["before", "first"]
+
+
 def test_a_reader_cannot_write(warehouse: Warehouse) -> None:
     put(warehouse, "1")
     with pytest.raises(duckdb.Error, match="read-only"), warehouse.read() as session:

@@ -84,6 +84,20 @@ def _mask_digits(found: str) -> str:
     return f"{digits[:6]}{'*' * (len(digits) - 10)}{digits[-4:]}"
 
 
+# A search for fixed bytes in a translated copy is some thirty times faster on a long page than the pattern that finds the numbers.
+_DIGITS_ALIKE = bytes(0x30 if 0x30 <= c <= 0x39 else 0x2D if c in b" -" else 0x78 for c in range(256))
+_CARD_RUNS = (b"0" * 13, b"0000-0000-0000", b"0000-000000-0000")
+
+
+def _may_hold_digits(text: str) -> bool:
+    """Whether a run long enough for a card number, plain or grouped, is there at all. `\\d` also means digits of other scripts: such
+    texts are looked through in full."""
+    if not text.isascii() and any(c.isdecimal() and not c.isascii() for c in set(text)):
+        return True
+    shapes = text.encode("utf-8", "replace").translate(_DIGITS_ALIKE)
+    return any(run in shapes for run in _CARD_RUNS)
+
+
 def mask_pans(text: str, *, strict: bool = True) -> str:
     """Card numbers in a text as first six and last four digits (what PCI DSS 4.0, requirement 3.4.1, lets
     people see).
@@ -91,6 +105,9 @@ def mask_pans(text: str, *, strict: bool = True) -> str:
     `strict` masks only numbers in issued ranges, which is right for data; otherwise every run of 13 to 19
     digits with a valid check digit is masked, which is right for logs.
     """
+
+    if not _may_hold_digits(text):
+        return text
 
     def replace(match: re.Match[str]) -> str:
         digits = re.sub(r"\D", "", match[0])
@@ -230,16 +247,13 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.encode
 
-# Two quick looks that let almost every payload pass untouched: one at its digits, one at its member names. A
-# search for fixed bytes in a translated copy is some thirty times faster here than the pattern that finds the
-# numbers themselves.
-_SHAPES = bytes(0x30 if 0x30 <= c <= 0x39 else 0x2D if c in b" -" else 0x78 for c in range(256))
+# Two quick looks that let almost every payload pass untouched: one at its digits, one at its member names.
 _RUNS = (b"0" * 14, b"0000-0000-0000", b"0000-000000-0000")
 _NAMES = re.compile(rb'"([^"\\]*)"\s*:')
 
 
 def _may_hold_a_pan(payload: bytes) -> bool:
-    shapes = payload.translate(_SHAPES)
+    shapes = payload.translate(_DIGITS_ALIKE)
     for run in _RUNS:
         place = shapes.find(run)
         while place >= 0:

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+import msgspec
+
 from tieout.errors import WarehouseError
 from tieout.warehouse.faults import explained
 from tieout.warehouse.processes import pid_lives
@@ -27,6 +29,7 @@ _PART: Final = ".ndjson.gz"
 _WORK: Final = ".part"
 _reserving: Final = threading.Lock()
 _reserved: Final[set[Path]] = set()
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Landed(Protocol):
@@ -184,22 +187,18 @@ class LandingWriter:
                 self._max_at = updated.astimezone(UTC)
         if self._max_ref is None or _rank(record.native_ref) > _rank(self._max_ref):
             self._max_ref = record.native_ref
-        return (
-            json.dumps(
-                {
-                    "native_ref": record.native_ref,
-                    "version_no": record.version,
-                    "updated_at": None if updated is None else _instant(updated),
-                    "payload": payload,
-                    "payload_sha256": hashlib.sha256(payload.encode("utf-8")).hexdigest(),
-                    "problem": problem,
-                    "fetched_at": fetched,
-                },
-                ensure_ascii=False,
-                separators=(",", ":"),
-            ).encode("utf-8")
-            + b"\n"
+        line = _encode(
+            {
+                "native_ref": record.native_ref,
+                "version_no": record.version,
+                "updated_at": None if updated is None else _instant(updated),
+                "payload": payload,
+                "payload_sha256": hashlib.sha256(payload.encode("utf-8")).hexdigest(),
+                "problem": problem,
+                "fetched_at": fetched,
+            }
         )
+        return line + b"\n"
 
     def _add(self, lines: list[bytes]) -> None:
         while lines:

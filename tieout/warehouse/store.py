@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,10 @@ _CONFIG = {
 }
 
 
+_OVER = object()
+"""What a sitting holds instead of its connection once a transaction in it has failed."""
+
+
 class Warehouse:
     """A folder with `warehouse.duckdb`, `landing/`, `archive/`, `snapshot.duckdb` and `warehouse.lock`.
 
@@ -52,6 +57,7 @@ class Warehouse:
             for place in (self.folder, self.landing_folder, self.archive_folder):
                 place.mkdir(parents=True, exist_ok=True)
         self._lock = AdvisoryLock(self.folder / "warehouse.lock", seconds=lock_seconds)
+        self._mine = threading.local()
 
     def ensure(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Create schemas and tables from empty typed frames, with the warehouse's own; add columns that are missing (null in old rows).
@@ -78,17 +84,31 @@ class Warehouse:
             session.publish("ops.stage_cursors", OWN_TABLES["ops.stage_cursors"], key=(), mode="replace")
 
     @contextmanager
+    def sitting(self, *, run_id: str) -> Iterator[None]:
+        """Hold the warehouse for several transactions of this thread: the file is opened once for all of them.
+
+        `write` and `read` within are transactions of their own, committed one by one. Nothing within may wait for a network. After a failed
+        write the sitting is over: whatever else is tried in it raises `WarehouseError`. Raises what `write` raises.
+        """
+        with (
+            explained(self.path),
+            self._lock.hold(run_id=run_id, exclusive=True),
+            attached(self.path, read_only=False, config=self._config()) as con,
+        ):
+            self._mine.con = con
+            try:
+                yield
+            finally:
+                self._mine.con = None
+
+    @contextmanager
     def write(self, *, run_id: str) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises. Never hold it across an HTTP call.
 
         Raises `Busy` when another run holds the warehouse for longer than `lock_seconds`, `WarehouseError` for a full
         disk, a damaged file and the like; in every case nothing is half-written.
         """
-        with (
-            explained(self.path),
-            self._lock.hold(run_id=run_id, exclusive=True),
-            self._opened(read_only=False) as con,
-        ):
+        with explained(self.path), self._opened(run_id=run_id, read_only=False) as con:
             con.execute("BEGIN TRANSACTION")
             try:
                 session = Session(Connection(con), run_id=run_id)
@@ -106,13 +126,15 @@ class Warehouse:
     @contextmanager
     def read(self, *, run_id: str = "read") -> Iterator[Session]:
         """The live file, read-only, as one consistent state; several readers may share it, writers wait until they end."""
-        with (
-            explained(self.path),
-            self._lock.hold(run_id=run_id, exclusive=False),
-            self._opened(read_only=True) as con,
-        ):
+        with explained(self.path), self._opened(run_id=run_id, read_only=True) as con:
             con.execute("BEGIN TRANSACTION")
-            yield Session(Connection(con), run_id=run_id)
+            try:
+                yield Session(Connection(con), run_id=run_id)
+            finally:
+                with suppress(
+                    duckdb.Error
+                ):  # in a sitting the connection goes on; elsewhere it is closed with its transaction
+                    con.execute("ROLLBACK")
 
     def publish_snapshot(self) -> Path:
         """Copy the committed state, views included, to `snapshot.duckdb` and swap it in by rename.
@@ -124,7 +146,7 @@ class Warehouse:
         with explained(self.path), self._lock.hold(run_id="snapshot", exclusive=True):
             if not self.path.exists():
                 raise WarehouseError(f"There is no warehouse at {self.path} yet; run an extract first.")
-            with self._opened(read_only=False) as con:
+            with attached(self.path, read_only=False, config=self._config()) as con:
                 con.execute(
                     f"CHECKPOINT {quoted(CATALOG)}"
                 )  # a copy beside a filled write-ahead log would miss what is in it
@@ -187,8 +209,25 @@ class Warehouse:
             config["memory_limit"] = self._memory_limit
         return config
 
-    def _opened(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return attached(self.path, read_only=read_only, config=self._config())
+    @contextmanager
+    def _opened(self, *, run_id: str, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        con = getattr(self._mine, "con", None)
+        if con is None:
+            with (
+                self._lock.hold(run_id=run_id, exclusive=not read_only),
+                attached(self.path, read_only=read_only, config=self._config()) as fresh,
+            ):
+                yield fresh
+            return
+        if con is _OVER:
+            raise WarehouseError(
+                f"A write of this sitting failed, so {run_id} was not begun; run the stage again."
+            )
+        try:
+            yield con
+        except BaseException:
+            self._mine.con = _OVER
+            raise
 
 
 def _flush(path: Path) -> None:
