@@ -10,7 +10,7 @@ import polars as pl
 from checks.contracts import ALL
 from flows.closing import events, packing, periods
 from flows.ledger_tie_out import control_entries, standing_with_ledger
-from flows.reconcile import policy, printed_policy, proved_table, read_inputs
+from flows.reconcile import CHANGES_NOTHING, pairs_now, policy, printed_policy, proved_table, remember
 from flows.report import held_rows, sources_of, waiting_rows
 from flows.running import run_stage
 from tieout import __version__
@@ -23,6 +23,7 @@ from transforms.closing.differing import outcome_rows
 from transforms.closing.items import ROLLED, restated
 from transforms.closing.lifecycle import after, check_clock, standing
 from transforms.closing.translation import implied_rates
+from transforms.reconcile import proofs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from flows.nightly import Runner
     from flows.wiring import House
     from tieout.warehouse.session import Session
-
-_READS_NOTHING = ("reconcile", "report", "close", "sign", "reopen", "sentinel", "stock", "rehearse")
-"""Stages that change neither side: data are as of the last of the others."""
 
 
 def close(house: House, *, run_id: str, period: str, entity: str) -> dict[str, Any]:
@@ -91,7 +89,8 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         "runs": runs,
         "ledger": standing_with_ledger(house, is_tied=kept.entries is not None),
     }
-    digest = text_hash(canonical(content_of(facts, tables, inputs, texts[POLICY])))
+    content = content_of(facts, tables, inputs, texts[POLICY])
+    digest = text_hash(canonical(content))
     if now.state in ("closed", "prepared") and now.content_sha256 == digest:
         found = closes.filter(pl.col("revision") == now.revision).row(0, named=True)
         folder = house.reports / found["path"]
@@ -137,7 +136,7 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         },
     )
     folder = house.reports / path
-    write_pack(folder, report, inputs=inputs, texts=texts, say=house.say)
+    write_pack(folder, report, inputs=inputs, texts=texts, content=content, say=house.say)
     if is_new:
         _recorded(house, run_id, entity, span, revision, path, digest, tables, voids=now.state == "prepared")
         with house.warehouse.read() as session:
@@ -174,30 +173,24 @@ def _over(house: House, entity: str, span: Span) -> None:
 
 def _books(house: House, period: str) -> statement.Books:
     """Both sides compared for a period, once for the same data, however many entities are closed."""
+    mark, pairs = pairs_now(house)
+    kept: statement.Books | None = house.comparisons.get(("close", mark, period))
+    if kept is not None:
+        return kept
     with house.warehouse.read() as session:
-        key = (
-            "close",
-            period,
-            *_data_as_of(session),
-            session.count("ops.outbox_moves"),
-            session.count("ops.decisions"),
-        )
-        mark = repr(key)
-        if mark in house.comparisons:
-            found: statement.Books = house.comparisons[mark]
-            return found
-        inputs = read_inputs(house, session)
         entries = control_entries(house, session)
-    house.comparisons.clear()  # the largest thing in memory: one period's frames at a time
-    found = statement.books(inputs, policy(house, period), entries)
-    house.comparisons[mark] = found
+    found = statement.books_of(pairs, policy(house, period), entries)
+    remember(house, ("close", mark, period), found)
+    every = proofs(found.period)
+    if (every["difference_minor"] == 0).all():  # what does not foot is refused by whoever prints it
+        remember(house, ("result", mark, period), (found.period, every))
     return found
 
 
 def _data_as_of(session: Session) -> tuple[datetime, dict[str, str]]:
     """When the data were last changed, and the run of each stage that did; a close of the same data is the same on any day."""
     done = session.fetch("ops.runs", where={"state_code": "done"}, columns=["run_id", "stage", "ended_at"])
-    changed = done.filter(~pl.col("stage").is_in(_READS_NOTHING)).sort("run_id")
+    changed = done.filter(~pl.col("stage").is_in(CHANGES_NOTHING)).sort("run_id")
     if changed.is_empty():
         raise InputError(
             "There are no data to close: nothing was ever read. Run `tieout run extract` and `tieout run stage` first."

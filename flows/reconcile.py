@@ -14,8 +14,18 @@ from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
 from tieout.money import show
 from transforms.posting_customers import customer_ids
-from transforms.reconcile import Allowance, Inputs, Policy, Result, Scope, Tolerance, proofs
-from transforms.reconcile import reconcile as compare
+from transforms.reconcile import (
+    Allowance,
+    Inputs,
+    Paired,
+    Policy,
+    Result,
+    Scope,
+    Tolerance,
+    judged,
+    paired,
+    proofs,
+)
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -34,8 +44,8 @@ _NOT_WAITING = (
     "tender_ignored",
     "reference_in_intacct",
 )
-_CHANGES_NOTHING = ["reconcile", "report", "close", "stock"]
-"""Stages after which both sides are what they were before."""
+CHANGES_NOTHING = ("reconcile", "report", "close", "sign", "reopen", "sentinel", "stock", "rehearse")
+"""Stages after which both sides are what they were before: data are as of the last of the others."""
 _WAITING = {
     "storefront": pl.String,
     "order_ref": pl.String,
@@ -87,19 +97,42 @@ def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[s
 
 def compared(house: House, period: str | None) -> tuple[Result, pl.DataFrame]:
     """The reconciliation of a period with its proofs; compared once for the same data, however many reports ask. Raises `DoesNotFoot`."""
+    mark, pairs = pairs_now(house)
+    kept = house.comparisons.get(("result", mark, period))
+    if kept is not None:
+        return kept
+    result = judged(pairs, policy(house, period))
+    found = proved(result)
+    remember(house, ("result", mark, period), (result, found))
+    return result, found
+
+
+def pairs_now(house: House) -> tuple[tuple[Any, ...], Paired]:
+    """Both sides as they are now, paired once for the same data; with a mark that changes when the data do."""
     with house.warehouse.read() as session:
         states = session.fetch("ops.runs", where={"state_code": "done"}, columns=["run_id", "stage"])
-        moved = states.filter(~pl.col("stage").is_in(_CHANGES_NOTHING))
+        moved = states.filter(~pl.col("stage").is_in(CHANGES_NOTHING))
         newest = moved["run_id"].max() if moved.height else None
-        key = (period, newest, session.count("ops.outbox_moves"), session.count("ops.decisions"))
-        if key in house.comparisons:
-            return house.comparisons[key]
+        mark = (newest, session.count("ops.outbox_moves"), session.count("ops.decisions"))
+        kept = house.comparisons.get(("pairs", mark, None))
+        if kept is not None:
+            return mark, kept
         inputs = read_inputs(house, session)
-    result = compare(inputs, policy(house, period))
-    found = proved(result)
-    house.comparisons.clear()  # one period's frames at a time: they are the largest thing in memory
-    house.comparisons[key] = (result, found)
-    return result, found
+    pairs = paired(inputs, policy(house, None))
+    house.comparisons.clear()
+    house.comparisons["pairs", mark, None] = pairs
+    return mark, pairs
+
+
+def remember(house: House, key: tuple[str, tuple[Any, ...], str | None], value: Any) -> None:
+    """Keep what was worked out of the newest data for one period, in place of any other period's: frames are the largest thing in memory."""
+    _kind, mark, period = key
+    house.comparisons = {
+        known: frames
+        for known, frames in house.comparisons.items()
+        if known[1] == mark and known[2] in (None, period)
+    }
+    house.comparisons[key] = value
 
 
 def proved(result: Result) -> pl.DataFrame:

@@ -103,6 +103,7 @@ class Opened:
     report: CloseReport
     inputs: dict[str, pl.DataFrame]
     texts: dict[str, str]
+    content: dict[str, Any]
     content_sha256: str
 
 
@@ -122,14 +123,12 @@ def opened(path: Path) -> Opened:
     }
     digest = str(sealed["content_sha256"])
     whole = all(name in report.tables for name in CONTENT)
-    if (
-        not whole
-        or text_hash(canonical(content_of(report.facts, report.tables, inputs, texts[POLICY]))) != digest
-    ):
+    content = content_of(report.facts, report.tables, inputs, texts[POLICY]) if whole else {}
+    if text_hash(canonical(content)) != digest:
         raise WarehouseError(
             f"The pack {path} was sealed by {sealed['tool']} in a form this version does not print; it was left as it is. Close the period again with this version, then sign."
         )
-    return Opened(report, inputs, texts, digest)
+    return Opened(report, inputs, texts, content, digest)
 
 
 def resealed(path: Path, events: list[dict[str, Any]], revision: int) -> dict[str, Any] | None:
@@ -142,7 +141,7 @@ def resealed(path: Path, events: list[dict[str, Any]], revision: int) -> dict[st
     if facts["sign_offs"] == now and facts["standing"] == stands:
         return None
     fresh = CloseReport({**facts, "sign_offs": now, "standing": stands}, found.report.tables)
-    return write_pack(path, fresh, inputs=found.inputs, texts=found.texts)
+    return write_pack(path, fresh, inputs=found.inputs, texts=found.texts, content=found.content)
 
 
 def last_register_of(frames: dict[str, pl.DataFrame]) -> pl.DataFrame | None:

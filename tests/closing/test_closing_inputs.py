@@ -1,11 +1,18 @@
-"""A pack holds every column the reconciliation reads, those included that are read only where an input has them."""
+"""What a close is made from: every column the reconciliation reads, paired once for the same data."""
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+from closing_house import PLAIN, fill, house_in
+
+import flows.reconcile
 from checks.contracts import ALL
+from flows.close import close_period
 from flows.closing.packing import input_frames, inputs_of
+from flows.reconcile import compared
 from transforms.reconcile.intake import COLUMNS, WHERE_KNOWN, Inputs
 
 
@@ -28,3 +35,25 @@ def test_what_an_input_does_not_have_is_not_made_up() -> None:
         Inputs(orders=ALL["core.orders"].empty(), owed=ALL["recon.owed"].empty(), order_lines=lines)
     )
     assert "tax_rate" not in packed["order_lines"].columns
+
+
+def test_one_pairing_serves_every_entity_period_and_report_until_the_data_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = house_in(tmp_path)
+    real, times = flows.reconcile.paired, []
+
+    def counted(*given: Any) -> Any:
+        times.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(flows.reconcile, "paired", counted)
+    close_period(house, period="2026-09")
+    september, _ = compared(house, "2026-09")
+    october, _ = compared(house, "2026-10")
+    assert len(times) == 1
+    assert september.orders["is_in_period"].sum() != october.orders["is_in_period"].sum()
+    fill(house, PLAIN.replace("5_000 ", "5_001 "))
+    changed, _ = compared(house, "2026-09")
+    assert len(times) == 2
+    assert changed.orders["gross_minor"].sum() == september.orders["gross_minor"].sum() + 1

@@ -9,7 +9,7 @@ from reconcile_tables import SEPTEMBER, drawn_inputs
 
 from transforms.closing import items, statement
 from transforms.closing.translation import RATES
-from transforms.reconcile import Policy
+from transforms.reconcile import Period, Policy, reconcile
 
 NO_RATES = pl.DataFrame(schema=RATES)
 
@@ -215,3 +215,15 @@ def test_what_the_period_is_made_of_adds_up_on_both_sides() -> None:
         ("goods", 9000, -1000, 9000, -1000), ("discount", -500, 0, -500, 0), ("shipping", 700, 0, 700, 0), ("tax", 800, 0, 700, 100),
         ("unlined", 0, 0, 90, -90),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pairs_judged_as_of_a_day_are_the_whole_reconciliation_to_that_day(name: str) -> None:
+    inputs, policy = drawn_inputs(CASES[name][0]), Policy(period=SEPTEMBER)
+    kept = statement.books(inputs, policy)
+    for found, day in ((kept.to_end, SEPTEMBER.end_on), (kept.to_start, SEPTEMBER.start_on)):
+        until = Policy(period=Period("until", items.BEGINNING, day))
+        whole = reconcile(inputs, until)
+        for table_ in ("orders", "payments", "ageing"):
+            assert getattr(found, table_).equals(getattr(whole, table_)), table_
+    assert kept.period.orders.equals(reconcile(inputs, policy).orders)

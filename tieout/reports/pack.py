@@ -42,11 +42,13 @@ def write_pack(
     *,
     inputs: Mapping[str, pl.DataFrame],
     texts: Mapping[str, str],
+    content: Mapping[str, Any] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Write the pack of a close to `folder` and `folder.zip`, replacing an earlier one only when all of it is on disk; returns the manifest.
 
     `inputs` are the frames the reconciliation read; `texts` are further files (path to text), the policies under `POLICY` among them.
+    `content` is `content_of` these, where the caller has worked it out.
     Raises `WarehouseError` if the disk is full or the folder cannot be written; what stood there before is then untouched.
     """
     tell = say or (lambda _text: None)
@@ -57,7 +59,7 @@ def write_pack(
         shutil.rmtree(building, ignore_errors=True)
         for place in ("data", "inputs", "configuration"):
             (building / place).mkdir(parents=True, exist_ok=True)
-        content = content_of(report.facts, report.tables, inputs, texts[POLICY])
+        content = content or content_of(report.facts, report.tables, inputs, texts[POLICY])
         tell("workbook")
         write_close_workbook(building / "reconciliation.xlsx", report, content)
         tell("page")

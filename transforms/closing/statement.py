@@ -12,7 +12,18 @@ from datetime import date
 import polars as pl
 
 from transforms.closing import components, control, items, records, translation
-from transforms.reconcile import Inputs, Period, Policy, Result, Standing, judged, paired, proofs, standing
+from transforms.reconcile import (
+    Inputs,
+    Paired,
+    Period,
+    Policy,
+    Result,
+    Standing,
+    judged,
+    paired,
+    proofs,
+    standing,
+)
 
 _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
 
@@ -34,7 +45,12 @@ class Books:
 
 
 def books(inputs: Inputs, policy: Policy, entries: pl.DataFrame | None = None) -> Books:
-    """Compare the inputs for a close; `policy.period` must be set. Shared by all entities of the period.
+    """Compare the inputs for a close; see `books_of`."""
+    return books_of(paired(inputs, policy), policy, entries)
+
+
+def books_of(pairs: Paired, policy: Policy, entries: pl.DataFrame | None = None) -> Books:
+    """Judge the pairs for a close; `policy.period` must be set. Shared by all entities of the period.
 
     `entries` are those on control accounts (`control.entries_of`), or None to tie nothing to the general ledger.
     """
@@ -45,9 +61,8 @@ def books(inputs: Inputs, policy: Policy, entries: pl.DataFrame | None = None) -
     starts = {code: bounds[0] for code, bounds in period.by_entity.items()}
     to_end = replace(policy, period=_until(period.end_on, ends, "to the end"))
     to_start = replace(policy, period=_until(period.start_on, starts, "to the start"))
-    pairs = paired(inputs, policy)
     return Books(
-        inputs=inputs,
+        inputs=pairs.inputs,
         policy=policy,
         period=judged(pairs, policy),
         to_end=standing(pairs, to_end),
