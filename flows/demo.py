@@ -171,9 +171,7 @@ def run_demo(
             api = stages.start_prefect()
             import flows.scheduled  # noqa: F401
         import checks.contracts  # noqa: F401
-        from checks.expectations import warm_up
 
-        warm_up()
         config = prepare(folder, sandbox.addresses)
         os.environ.update(WORLD_SECRETS)
         house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))

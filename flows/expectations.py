@@ -1,11 +1,17 @@
-"""Is tonight plausible? Small aggregates for Great Expectations, which is imported only here and only when there is something to judge."""
+"""Is tonight plausible? Small aggregates for Great Expectations, which is imported only when there is something to judge: by a process of its
+own that a night starts early (`begin`), or else in this one.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,15 +21,62 @@ if TYPE_CHECKING:
     from flows.wiring import House
 
 
+_SECONDS = 120
+_begun: list[subprocess.Popen[str]] = []
+
+
+def begin(house: House) -> None:
+    """Start the process that will judge: it imports Great Expectations, which takes seconds, while the night reads. It ends when it has
+    answered, or when this process does."""
+    if house.settings.checks.expectations and not _begun:
+        _begun.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "checks.expectations"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "GX_ANALYTICS_ENABLED": "false"},
+            )
+        )
+
+
+def end() -> None:
+    """Stop a process that was begun and never asked."""
+    while _begun:
+        process = _begun.pop()
+        process.kill()
+        process.communicate()
+
+
+def _by_the_other_process(asked: Mapping[str, pl.DataFrame], folder: Path) -> list[dict[str, Any]] | None:
+    """The findings, or None if there is no such process, or it failed: then this process judges, and tells what is wrong."""
+    if not _begun:
+        return None
+    from checks.expectations.__main__ import packed
+
+    process = _begun.pop()
+    try:
+        answer, _ = process.communicate(packed(asked, str(folder)), timeout=_SECONDS)
+        return json.loads(answer) if process.returncode == 0 else None
+    except (subprocess.TimeoutExpired, OSError, ValueError):
+        process.kill()
+        process.communicate()
+        return None
+
+
 def judge(house: House, run_id: str, tables: Mapping[str, pl.DataFrame], held: int) -> pl.DataFrame:
     """Findings of the expectation suites (always warnings), with their pages in `reports/expectations`; none if switched off or no trade."""
     if not house.settings.checks.expectations or tables["core.orders"].is_empty():
         return shape.empty()
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    from checks.expectations import run
-
     now = house.clock()
-    found = run(aggregates(tables, held, now), house.reports / "expectations")
+    asked, folder = aggregates(tables, held, now), house.reports / "expectations"
+    found = _by_the_other_process(asked, folder)
+    if found is None:
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        from checks.expectations import run
+
+        found = run(asked, folder)
     rows = [{**one, "run_id": run_id, "found_at": now} for one in found]
     return pl.DataFrame(rows, schema=shape.FINDINGS_SCHEMA) if rows else shape.empty()
 

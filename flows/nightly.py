@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flows import expectations
 from flows.check import check
 from flows.confirm import confirm
 from flows.extract import extract
@@ -48,6 +49,16 @@ def nightly(
 
     Returns the summaries by stage, `problems` (sentences) and `exit_code`.
     """
+    expectations.begin(house)
+    try:
+        return _stages(house, run, period, parent_run_id, force)
+    finally:
+        expectations.end()
+
+
+def _stages(
+    house: House, run: Runner, period: str | None, parent_run_id: str | None, force: bool
+) -> dict[str, Any]:
     done: dict[str, Any] = {}
     problems: list[str] = []
     code = 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from checks.contracts import ALL
+from flows import expectations
 
 
 def days(counts: list[int], storefront: str = "shop") -> pl.DataFrame:
@@ -30,11 +32,8 @@ def rows(text: str) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, object]], Path]:
-    from checks.expectations import run
-
-    out = tmp_path_factory.mktemp("docs")
-    aggregates = {
+def aggregates() -> dict[str, pl.DataFrame]:
+    return {
         "orders_per_day": pl.concat([days([40] * 20 + [3, 41]), days([40] * 20 + [-1, 40], "outlet")]),
         "currencies": rows(
             """
@@ -49,6 +48,15 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, obje
             "storefront | currency | charged_minor | refunded_minor\nshop | USD | 1000 | 100\nshop | EUR | 1000 | 400\nshop | JPY | 0 | 0"
         ),
     }
+
+
+@pytest.fixture(scope="module")
+def night(
+    aggregates: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[dict[str, object]], Path]:
+    from checks.expectations import run
+
+    out = tmp_path_factory.mktemp("docs")
     return run(aggregates, out), out
 
 
@@ -101,6 +109,60 @@ def test_nothing_to_judge_is_a_page_that_says_so(tmp_path: Path) -> None:
         == []
     )
     assert "nothing to judge" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aggregates: dict[str, pl.DataFrame]
+) -> SimpleNamespace:
+    """As much of a house as the judge looks at; what it would work out from the tables is drawn above."""
+    monkeypatch.setattr(expectations, "aggregates", lambda *_: aggregates)
+    return SimpleNamespace(
+        settings=SimpleNamespace(checks=SimpleNamespace(expectations=True)),
+        clock=lambda: datetime(2026, 11, 20, tzinfo=UTC),
+        reports=tmp_path,
+    )
+
+
+TRADE = {"core.orders": pl.DataFrame({"order_ref": ["1"]})}
+
+
+def test_the_process_begun_early_judges_the_same(
+    house: SimpleNamespace, night: tuple[list[dict[str, object]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checks.expectations.run", None)  # this process does not judge
+    expectations.begin(house)
+    told = expectations.judge(house, "r1", TRADE, 0)
+    assert told.select("rule_code", "sentence").rows() == [
+        (one["rule_code"], one["sentence"]) for one in night[0]
+    ]
+    assert (house.reports / "expectations" / "index.html").exists()
+    assert expectations._begun == []
+
+
+@pytest.mark.parametrize("how", ["killed", "slow"])
+def test_where_that_process_fails_this_one_judges(
+    how: str,
+    house: SimpleNamespace,
+    night: tuple[list[dict[str, object]], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expectations.begin(house)
+    [process] = expectations._begun
+    if how == "killed":
+        process.kill()
+    else:
+        monkeypatch.setattr(expectations, "_SECONDS", 0)
+    told = expectations.judge(house, "r1", TRADE, 0)
+    assert told["rule_code"].to_list() == [one["rule_code"] for one in night[0]]
+    assert process.poll() is not None
+
+
+def test_a_process_nobody_asked_is_stopped(house: SimpleNamespace) -> None:
+    expectations.begin(house)
+    [process] = expectations._begun
+    expectations.end()
+    assert process.poll() is not None
 
 
 def test_great_expectations_is_not_imported_until_it_is_needed() -> None:
