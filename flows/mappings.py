@@ -25,6 +25,7 @@ NAMES = (
     "corrections",
     "fees",
     "rates",
+    "clearing",
 )
 OPTIONAL = (
     "statuses",
@@ -36,6 +37,7 @@ OPTIONAL = (
     "warehouses",
     "fees",
     "rates",
+    "clearing",
 )
 _DEFAULTS = {"buffers": {"class_ref": "*"}}
 """Columns that came later than the files they stand in, with what their absence means."""

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import owing, quota
+from flows import journaling, owing, quota
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
@@ -23,7 +23,8 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         trade = owing.trade(house, session)
         there = owing.existing(session)
         held = held_orders(session)
-    made = posting_plan(
+        entries = journaling.journals(house, session, trade, there, held, run_id=run_id)
+    papers = posting_plan(
         trade.owed.owed,
         trade.owed.owed_lines,
         trade.customers,
@@ -35,10 +36,12 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         planned_at=house.clock(),
         changes=owing.changes(house, trade.orders),
     )
+    made = journaling.beside(papers, entries)
     documents = ALL["out.documents"].checked(made.documents, at="when planning")
     lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
     orders = ALL["out.document_orders"].checked(made.orders, at="when planning")
-    findings = judge_plan(house, run_id, trade, there, made)
+    # Totals of what is owed are held against the papers; journal entries are no part of them and balance by themselves.
+    findings = judge_plan(house, run_id, trade, there, made._replace(unplanned=papers.unplanned))
     if dry_run:
         return {"text": dry_run_text(house, made), "planned": documents.height}
     owed = ALL["recon.owed"].checked(trade.owed.owed, at="when planning")

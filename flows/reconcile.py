@@ -261,7 +261,11 @@ def waiting(session: Session, documents: pl.DataFrame, behind: pl.DataFrame) -> 
     )
     unplanned = (
         session.fetch("ops.unplanned")
-        .filter(~pl.col("reason_code").is_in(_NOT_WAITING) & pl.col("order_ref").is_not_null())
+        .filter(
+            ~pl.col("reason_code").is_in(_NOT_WAITING)
+            & pl.col("order_ref").is_not_null()
+            & (pl.col("kind_code") != "journal")
+        )
         .select(
             "storefront",
             "order_ref",
@@ -305,7 +309,10 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
             if rule is not None
         ),
         ("Tolerance cap", _said(tolerance.cap_minor)),
-        ("Cash leg of refunds", f"recorded {rules.refund_cash_leg}: counted, not compared"),
+        (
+            "Cash leg of refunds",
+            f"recorded {'by journal entries' if house.settings.journals.refunds == 'journal' else rules.refund_cash_leg}: counted, not compared",
+        ),
         ("Ageing basis", f"{rules.ageing_basis} date"),
     ]
     if house.settings.intacct is not None:

@@ -74,7 +74,7 @@ OUTCOMES: Final = MappingProxyType(
         ),
         "cash_leg_elsewhere": (
             "outside",
-            "A refund's cash leg, which this company records outside this tool by policy.",
+            "A refund's cash leg, which by policy is recorded outside this tool, or by a journal entry of it, and not compared with receipts.",
             "Nothing; it is counted and totalled.",
         ),
         "out_of_scope": (

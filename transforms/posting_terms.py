@@ -129,6 +129,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "tender_ignored": "The payment method is deliberately not posted.",
     "currency_differs": "The payment is in another currency than its order's documents; post it by hand.",
     "prepaid": "Money came before the invoice; the receipt is posted once the invoice is.",
+    "clearing_unmapped": "The payment method lacks an account or journal that this entry needs; complete its row in clearing.csv (one journal for all tenders of a payout).",
+    "payout_other_currency": "The payout was made in another currency than the money moved in; post it by hand at the bank's rate.",
+    "payout_does_not_add_up": "The lines of the payout do not add up to what the provider says it came to; ask for a corrected report.",
+    "payout_line_unknown": "A line of the payout belongs to no payment the shop knows, so its entity is unknown; find the payment.",
     "exceeds_due": "The receipt is more than what is open on the order's invoices; it waits for the next invoice or a decision.",
 }  # fmt: skip
 """Every reason for not planning, with the sentence people read."""

@@ -133,4 +133,35 @@ SETTLEMENTS = Table(
     ),
 )
 
-TABLES = (PAYOUT_LINES, FEES, RATES, SETTLEMENTS)
+
+def _account(name: str, said: str) -> Column:
+    return Column(f"{name}_account_code", TEXT, said, null=True)
+
+
+CLEARING = Table(
+    "mappings.clearing",
+    ("storefront", "entity_code", "tender_code"),
+    "Accounts of the journal entries for refunds, chargebacks, fees and payouts, by the way money was paid. Used only for what `[journals]` posts.",
+    (
+        Column("storefront", TEXT, "Configured name of the storefront, or *."),
+        Column("entity_code", TEXT, "Intacct entity, or *."),
+        Column("tender_code", TEXT, "Method by the storefront's word, or *."),
+        Column(
+            "mode",
+            TEXT,
+            "`map`, or `ignore` for money that is posted elsewhere (say where in note).",
+            words=("map", "ignore"),
+        ),
+        Column("journal_code", TEXT, "Journal (SYMBOL) the entries stand in.", null=True),
+        _account("clearing", "GL account of the clearing account receipts of this tender go to."),
+        _account("refund", "The other side of a refund: what is owed back to customers."),
+        _account("chargeback", "The other side of a chargeback: money in dispute."),
+        _account("fee", "Cost of payment."),
+        _account("bank", "The bank account payouts arrive on."),
+        Column("location_code", TEXT, "Intacct location of the lines; it must lie in the entity.", null=True),
+        Column("department_code", TEXT, "Intacct department of the lines.", null=True),
+        _NOTE,
+    ),
+)
+
+TABLES = (PAYOUT_LINES, FEES, RATES, SETTLEMENTS, CLEARING)

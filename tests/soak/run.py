@@ -40,7 +40,7 @@ from tieout.errors import TieoutError  # noqa: E402
 from tieout.warehouse import outbox  # noqa: E402
 
 ORDERS = 30
-WRITES = ("<create_customer", "<create_invoice", "<create_aradjustment", "<ARPYMT>")
+WRITES = ("<create_customer", "<create_invoice", "<create_aradjustment", "<ARPYMT>", "<create_gltransaction")
 READS = "<query>"
 # kind, further keys, whether it concerns writes, reads or both
 FAULTS: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (

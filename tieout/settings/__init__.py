@@ -26,6 +26,7 @@ from pydantic import (
 
 from tieout.errors import SettingsError
 from tieout.settings.calendars import Calendar
+from tieout.settings.journals import Journals
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.shipping import Shipping
@@ -149,6 +150,7 @@ class Settings(Section):
     intacct: Intacct | None = None
     storefronts: Mapping[Name, Storefront] = {}
     reconciliation: Reconciliation = Reconciliation()
+    journals: Journals = Journals()
     stock: Stock = Stock()
     shipping: Shipping = Shipping()
     ownership: Ownership = Ownership()

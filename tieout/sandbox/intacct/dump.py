@@ -15,7 +15,7 @@ def amount(cents: int) -> str:
 
 
 def ledger(books: Books) -> dict[str, Any]:
-    """Customers, documents with lines, receipts with applications, entries, stock, audit history, balances."""
+    """Customers, documents with lines, receipts with applications, journal entries made by hand or by us, entries, stock, audit history, balances."""
     tables = books.tables
     receipts = list(tables["ARPYMT"])
     return {
@@ -46,6 +46,20 @@ def ledger(books: Books) -> dict[str, Any]:
                 "total": amount(sum(line.amount for line in one.lines)),
             }
             for one in tables["SODOCUMENT"]
+        ],
+        "journals": [
+            {
+                "recordno": one.recordno,
+                "referenceno": one.referenceno,
+                "journal": one.journal,
+                "title": one.title,
+                "entity": one.entity,
+                "on": one.on.isoformat(),
+                "state": one.state,
+                "debits": amount(sum(max(entry.trx_amount, 0) for entry in one.entries.values())),
+            }
+            for one in tables["GLBATCH"]
+            if one.module == "2.GL"
         ],
         "gl_entries": [
             {
