@@ -7,6 +7,7 @@ receipt, the memo and the document. So the open amount of any day is the documen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -123,12 +124,22 @@ def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
     return frame.filter(pl.col("on") < policy.period.bound("entity", which))
 
 
-def aged(books: Subledger, policy: Policy) -> pl.DataFrame:
-    """recon.ageing: what is open at the period's end, per document, with days overdue and bucket."""
+def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, date | None]:
+    """Items open at the period's end with `open_minor`, and the last date of any item up to then, for `aged` of all parts."""
     items, movements = (_until(frame, policy, 1) for frame in (books.items, books.movements))
     applied = movements.group_by("kind", "ref").agg(moved=pl.col("amount").sum())
+    found = (
+        items.join(applied, on=["kind", "ref"], how="left")
+        .with_columns(open_minor=pl.col("amount") + pl.col("moved").fill_null(0))
+        .filter(pl.col("open_minor") != 0)
+    )
+    last = items.get_column("on").max()
+    return found, last if isinstance(last, date) else None
+
+
+def aged(items: pl.DataFrame, last: date | None, policy: Policy) -> pl.DataFrame:
+    """recon.ageing: what is open at the period's end (without a period: on the `last` day of all), per document, with days overdue and bucket."""
     if policy.period is None:
-        last = items.get_column("on").max()
         end = pl.lit(last, dtype=pl.Date)
     else:
         end = policy.period.bound("entity", 1).dt.offset_by("-1d")
@@ -142,9 +153,7 @@ def aged(books: Subledger, policy: Policy) -> pl.DataFrame:
         .otherwise(pl.lit("over_90"))
     )  # fmt: skip
     return (
-        items.join(applied, on=["kind", "ref"], how="left")
-        .with_columns(open_minor=pl.col("amount") + pl.col("moved").fill_null(0), days_no=days.cast(pl.Int64))
-        .filter(pl.col("open_minor") != 0)
+        items.with_columns(days_no=days.cast(pl.Int64))
         .with_columns(bucket_code=bucket)
         .select(
             "customer_id", "currency", "due_on", "days_no", "bucket_code", "open_minor", document_kind="shown", document_ref="ref",

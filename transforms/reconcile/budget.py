@@ -39,11 +39,16 @@ def chance_ppm(most: int, other: int) -> int:
     return min(_MILLION, int(bound * _MILLION) + 1)
 
 
-def tolerated_of(
-    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, inputs: Inputs, policy: Policy
+def accepted_of(
+    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, inputs: Inputs
 ) -> pl.DataFrame:
-    """recon.tolerated: per tie-out, entity, account, currency and direction."""
-    rows = pl.concat([_order_rows(orders, matched, inputs), _payment_rows(payments, inputs)]).with_columns(
+    """(tie_out, entity_code, account_code, currency, delta_minor): what a part accepted within tolerance, row by row."""
+    return pl.concat([_order_rows(orders, matched, inputs), _payment_rows(payments, inputs)])
+
+
+def tolerated_of(accepted: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """recon.tolerated: per tie-out, entity, account, currency and direction, from what all parts accepted."""
+    rows = accepted.with_columns(
         direction=pl.when(pl.col("delta_minor") > 0).then(pl.lit("under")).otherwise(pl.lit("over"))
     )
     if rows.is_empty():

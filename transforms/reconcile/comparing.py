@@ -1,14 +1,12 @@
 """Tie-out 1, how much: expected against actual per group, entity and currency, component by component.
 
 The ledger's lines, the owed events and the documents are each summed once per comparison key (an integer made of group, entity and
-currency), bucket by bucket, so that memory is bounded by the bucket and not by the month.
+currency).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import polars as pl
 
@@ -30,7 +28,6 @@ class Ready:
     events: pl.DataFrame
     documents: pl.DataFrame
     lines: pl.DataFrame
-    groups: int
     width: int
     entities: pl.Enum
     currencies: pl.Enum
@@ -76,13 +73,11 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
         .select("key", "component", "amount_minor")
         for kind in ("invoice", "adjustment")
     ]
-    groups = orders.height + matched.documents.filter("is_orphan").height
     return Ready(
         orders.with_columns(key=_key(entities, currencies)),
         events,
         documents,
         pl.concat(keyed).collect(engine="streaming"),
-        groups,
         width,
         entities,
         currencies,
@@ -98,23 +93,10 @@ def waiting_events(inputs: Inputs, matched: Matched) -> pl.DataFrame:
     return keyed.group_by("g", "event_ref").agg(waits=pl.col("state").min())
 
 
-def buckets(stock: Ready, policy: Policy) -> Iterator[pl.DataFrame]:
-    """Compared rows, one bucket of groups after the other, in the order of their keys.
-
-    A bucket is a range of group numbers: groups are numbered by their sorted names, so ranges are as even as a hash and the
-    result comes out sorted.
-    """
-    count = max(1, min(policy.buckets, stock.groups // max(policy.bucket_least, 1)))
-    edges = [stock.groups * at // count * stock.width for at in range(count + 1)]
-    for low, high in pairwise(edges):
-        inside = (pl.col("key") >= low) & (pl.col("key") < high)
-        yield _compared(stock, inside)
-
-
-def _compared(stock: Ready, inside: pl.Expr) -> pl.DataFrame:
+def compared(stock: Ready) -> pl.DataFrame:
+    """Compared rows in the order of their keys: both sides summed once per key, component by component."""
     lines = (
         stock.lines.lazy()
-        .filter(inside)
         .select(
             "key",
             *(
@@ -128,7 +110,6 @@ def _compared(stock: Ready, inside: pl.Expr) -> pl.DataFrame:
     )
     events = (
         stock.events.lazy()
-        .filter(inside)
         .select(
             "key",
             *(pl.col(f"{c}_minor").fill_null(0).alias(name) for c, name in zip(COMPONENTS, E_, strict=True)),
@@ -147,7 +128,6 @@ def _compared(stock: Ready, inside: pl.Expr) -> pl.DataFrame:
     customer = pl.col("customer_id").hash()
     documents = (
         stock.documents.lazy()
-        .filter(inside)
         .select(
             "key",
             actual_minor="total_minor",
@@ -172,7 +152,7 @@ def _compared(stock: Ready, inside: pl.Expr) -> pl.DataFrame:
         )
     )
     sides = documents.join(lines, on="key", how="left").join(events, on="key", how="full", coalesce=True)
-    rows = _orders(stock.orders.filter(inside)).lazy().join(sides, on="key", how="full", coalesce=True)
+    rows = _orders(stock.orders).lazy().join(sides, on="key", how="full", coalesce=True)
     numbers = [
         *E_, *A_, "expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "sales_minor",
         "period_sales_minor", "waiting_minor", "invoiced_minor", "gross_minor", "n_sales", "n_credits", "n_invoices", "n_memos",

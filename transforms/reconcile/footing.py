@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from transforms.reconcile.intake import Inputs
@@ -22,44 +24,83 @@ TOTALS = (
 )
 
 
+_TOTAL = ["tie_out", *PLACE, "family_code", "outcome_code"]
+
+
 def totals_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
-    """Counts and sums by tie_out, entity, currency, family and outcome."""
-    by = [*PLACE, "family_code", "outcome_code"]
+    """Counts and sums of a part by tie_out, entity, currency, family and outcome."""
     return pl.concat(
-        rows.group_by(by)
+        rows.group_by(_TOTAL[1:])
         .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col(*TOTALS).sum())
-        .select(pl.lit(name).alias("tie_out"), *by, "row_count", *TOTALS)
+        .select(pl.lit(name).alias("tie_out"), *_TOTAL[1:], "row_count", *TOTALS)
         for name, rows in (("orders", orders), ("payments", payments))
-    ).sort("tie_out", *by)
+    )
 
 
-def footing(
-    inputs: Inputs, matched: Matched, paid: Paid, policy: Policy, orders: pl.DataFrame, payments: pl.DataFrame,
-    totals: pl.DataFrame, waterfall: pl.DataFrame, ageing: pl.DataFrame,
-) -> pl.DataFrame:  # fmt: skip
-    """Every proof per entity and currency: name, left, right, difference. The right side is summed straight from the inputs where it can be."""
+def totalled(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """`totals_of` all parts in one."""
+    return pl.concat(parts).group_by(_TOTAL).agg(pl.col("row_count", *TOTALS).sum()).sort(_TOTAL)
+
+
+def sums_of(
+    inputs: Inputs, matched: Matched, paid: Paid, policy: Policy, orders: pl.DataFrame, payments: pl.DataFrame
+) -> pl.DataFrame:
+    """(name, side, entity_code, currency, amount): what a part gives to each proof. The right side is summed straight from the inputs where it can be."""
     ledger = _documents(inputs, matched, policy)
     receipts = _receipts(inputs, paid, policy)
     owed = _owed(inputs, matched)
     moved = paid.payments.select(entity_code="entity", currency="currency", amount="amount_minor")
-    ours = waterfall.filter(pl.col("tie_out") == "orders")
-    theirs = waterfall.filter(pl.col("tie_out") == "payments")
     gross = matched.orders.select(entity_code="entity", currency="currency", amount="total_minor")
     applied = _open_items(inputs, matched, paid, policy)
+    sums = {
+        name: rows.group_by(PLACE).agg(pl.col("expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor").sum())
+        for name, rows in (("order", orders), ("payment", payments))
+    }  # fmt: skip
+    gross_rows = orders.group_by(PLACE).agg(pl.col("gross_minor").sum())
+    sides = [
+        ("order rows hold every owed sale and credit", _of(sums["order"], "expected_minor"), _of(owed, "amount")),
+        ("order rows hold every invoice and memo in scope", _of(sums["order"], "actual_minor"), _of(ledger, "amount")),
+        ("order rows hold every order's total", _of(gross_rows, "gross_minor"), _of(gross, "amount")),
+        ("invoiced in the waterfall is Intacct's own sum", None, _of(ledger.filter("is_in"), "amount")),
+        ("payment rows hold all money that moved", _of(sums["payment"], "expected_minor"), _of(moved, "amount")),
+        ("payment rows hold every receipt in scope", _of(sums["payment"], "actual_minor"), _of(receipts, "amount")),
+        ("receipts in the waterfall are Intacct's own sum", None, _of(receipts.filter("is_in"), "amount")),
+        ("order families add up to the total", None, _gap(sums["order"])),
+        ("payment families add up to the total", None, _gap(sums["payment"])),
+        ("the period's order difference is dates and outcomes", _gap(sums["order"], "period_"), _explained(sums["order"])),
+        ("the period's payment difference is dates and outcomes", _gap(sums["payment"], "period_"), _explained(sums["payment"])),
+        ("the ageing is invoices less credits less receipts and applications", None, _of(applied, "amount")),
+    ]  # fmt: skip
+    return pl.concat(
+        rows.select(pl.lit(name).alias("name"), pl.lit(side).alias("side"), *PLACE, "amount")
+        for name, left, right in sides
+        for side, rows in (("left", left), ("right", right))
+        if rows is not None
+    )
+
+
+def footing(
+    sums: pl.DataFrame, totals: pl.DataFrame, waterfall: pl.DataFrame, ageing: pl.DataFrame
+) -> pl.DataFrame:
+    """Every proof per entity and currency: name, left, right, difference. `sums`: of all parts, see `sums_of`."""
+    ours = waterfall.filter(pl.col("tie_out") == "orders")
+    theirs = waterfall.filter(pl.col("tie_out") == "payments")
+    whole = {
+        "invoiced in the waterfall is Intacct's own sum": _step(ours, "invoiced"),
+        "receipts in the waterfall are Intacct's own sum": _step(theirs, "receipts"),
+        "order families add up to the total": _of(totals.filter(pl.col("tie_out") == "orders"), "delta_minor"),
+        "payment families add up to the total": _of(totals.filter(pl.col("tie_out") == "payments"), "delta_minor"),
+        "the ageing is invoices less credits less receipts and applications": _of(ageing, "open_minor"),
+    }  # fmt: skip
+    summed = sums.group_by("name", "side", *PLACE).agg(pl.col("amount").sum())
+
+    def side(name: str, which: str) -> pl.DataFrame:
+        return summed.filter((pl.col("name") == name) & (pl.col("side") == which)).select(*PLACE, "amount")
+
+    names = sorted({*summed["name"].unique(), *whole})
     pairs = [
-        ("order rows hold every owed sale and credit", _of(orders, "expected_minor"), _of(owed, "amount")),
-        ("order rows hold every invoice and memo in scope", _of(orders, "actual_minor"), _of(ledger, "amount")),
-        ("order rows hold every order's total", _of(orders, "gross_minor"), _of(gross, "amount")),
-        ("invoiced in the waterfall is Intacct's own sum", _step(ours, "invoiced"), _of(ledger.filter("is_in"), "amount")),
-        ("payment rows hold all money that moved", _of(payments, "expected_minor"), _of(moved, "amount")),
-        ("payment rows hold every receipt in scope", _of(payments, "actual_minor"), _of(receipts, "amount")),
-        ("receipts in the waterfall are Intacct's own sum", _step(theirs, "receipts"), _of(receipts.filter("is_in"), "amount")),
-        ("order families add up to the total", _of(totals.filter(pl.col("tie_out") == "orders"), "delta_minor"), _gap(orders)),
-        ("payment families add up to the total", _of(totals.filter(pl.col("tie_out") == "payments"), "delta_minor"), _gap(payments)),
-        ("the period's order difference is dates and outcomes", _gap(orders, "period_"), _explained(orders)),
-        ("the period's payment difference is dates and outcomes", _gap(payments, "period_"), _explained(payments)),
+        *((name, whole[name] if name in whole else side(name, "left"), side(name, "right")) for name in names),
         ("open in the waterfall is the ageing", _step(ours, "open"), _of(ageing, "open_minor")),
-        ("the ageing is invoices less credits less receipts and applications", _of(ageing, "open_minor"), _of(applied, "amount")),
         *_bridges(waterfall),
     ]  # fmt: skip
     return pl.concat([_proof(*pair) for pair in pairs]).sort("name", *PLACE)

@@ -75,7 +75,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
 
 WHERE_KNOWN: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
     "order_lines": {"quantity": pl.Decimal(18, 4), "unit_price": pl.Decimal(28, 12), "tax_rate": pl.Decimal(28, 12)},
-    "ar_lines": {"account_code": _TEXT},
+    "ar_lines": {"account_code": _TEXT, "memo": _TEXT},
     "ar_receipts": {"account_ref": _TEXT},
 }  # fmt: skip
 """Columns read where an input has them (rounding is proved with the first, the tolerance budget is kept by the others); a pack holds them too."""
@@ -113,6 +113,10 @@ class Inputs:
     waiting: Frame | None = None
     decisions: Frame | None = None
 
+    def lazily(self, name: str) -> pl.LazyFrame:
+        """The needed columns of one input, to be selected from; an absent input has no rows."""
+        return chosen(getattr(self, name), name)
+
     def take(self, name: str) -> pl.DataFrame:
         """The columns this reconciliation needs of one input, materialised."""
         return taken(getattr(self, name), name)
@@ -124,18 +128,38 @@ class Inputs:
         return taken(frame, name, {one: kind for one, kind in more.items() if one in frame.collect_schema()})
 
 
+@dataclass(frozen=True)
+class Part(Inputs):
+    """A part of a whole (see `parts`), with the invoice prefixes of all stores of the whole."""
+
+    prefixes: tuple[str, ...] = ()
+
+
 def taken(
     frame: Frame | None, name: str, more: Mapping[str, pl.DataType] = MappingProxyType({})
 ) -> pl.DataFrame:
     """The needed columns of one input (and `more`) with the right types; absent columns become nulls, an absent frame has no rows."""
+    return chosen(frame, name, more).collect(engine="streaming")
+
+
+def chosen(
+    frame: Frame | None, name: str, more: Mapping[str, pl.DataType] = MappingProxyType({})
+) -> pl.LazyFrame:
+    """What `taken` takes, not yet materialised."""
     wanted = {**COLUMNS[name], **more}
     if frame is None:
-        return pl.DataFrame(schema=dict(wanted))
+        return pl.LazyFrame(schema=dict(wanted))
     have = frame.collect_schema()
-    chosen = [
+    columns = [
         (pl.col(column) if have[column] == dtype else pl.col(column).cast(dtype))
         if column in have
         else pl.lit(None, dtype=dtype).alias(column)
         for column, dtype in wanted.items()
     ]
-    return frame.lazy().select(chosen).collect(engine="streaming")
+    return frame.lazy().select(columns)
+
+
+def read_of(frame: Frame, name: str) -> pl.LazyFrame:
+    """One input with every column that any step reads of it, where it has them, as they are."""
+    have = frame.collect_schema()
+    return frame.lazy().select([one for one in (*COLUMNS[name], *WHERE_KNOWN.get(name, {})) if one in have])

@@ -15,6 +15,7 @@ candidates are put in one group and listed, and nobody guesses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -23,7 +24,14 @@ from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import bare_number, narrowed, normalised, pieces, smallest_labels
-from transforms.reconcile.universe import KIND_OF_CROSSWALK, Keys, crosswalk_of, documents_of, orders_of
+from transforms.reconcile.universe import (
+    KIND_OF_CROSSWALK,
+    Keys,
+    crosswalk_of,
+    documents_of,
+    orders_of,
+    prefixes_of,
+)
 
 EDGE = {"d": pl.UInt32, "g": pl.UInt32, "pass_no": pl.UInt8, "how": pl.UInt8, "is_ambiguous": pl.Boolean}
 HOW = (
@@ -62,7 +70,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
         in_scope=pl.col("by_rule") | pl.col("d").is_in(own.get_column("d").implode())
     )
     rest = documents.filter(pl.col("in_scope")).join(own, on="d", how="anti")
-    edges = pl.concat([own, _by_numbers(rest, orders, policy)])
+    edges = pl.concat([own, _by_numbers(rest, orders, policy, prefixes_of(inputs))])
     edges = pl.concat([edges, _by_lines(inputs, rest.join(edges, on="d", how="anti"), orders, policy)])
     edges, documents = _by_hand(inputs, edges, orders, documents)
     counted = edges.join(documents.filter("is_counted").select("d"), on="d", how="semi")
@@ -82,6 +90,33 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
         pl.col("d").unique().sort(), pl.col("g").unique().sort(), pl.col("how").max()
     )
     return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys)
+
+
+def sizes(matched: Matched) -> int:
+    """How many group numbers a part uses: its orders', and after them its documents' without an order."""
+    return matched.orders.height + matched.documents.filter("is_orphan").height
+
+
+def matched_of(parts: Sequence[Matched]) -> Matched:
+    """The matches of all parts in one, with numbers that stay apart."""
+    if len(parts) == 1:
+        return parts[0]
+    keys = Keys(None)
+    whole: dict[str, list[pl.DataFrame]] = {"orders": [], "documents": [], "edges": [], "ambiguous": []}
+    groups = documents = 0
+    for part in parts:
+        g, d = pl.lit(groups, pl.UInt32), pl.lit(documents, pl.UInt32)
+        whole["orders"].append(part.orders.with_columns(pl.col("g", "grp") + g, key=keys.of()))
+        whole["documents"].append(part.documents.with_columns(pl.col("g", "grp") + g, pl.col("d") + d))
+        whole["edges"].append(part.edges.with_columns(pl.col("g") + g, pl.col("d") + d))
+        lists = [
+            pl.col("d").list.eval(pl.element() + documents),
+            pl.col("g").list.eval(pl.element() + groups),
+        ]
+        whole["ambiguous"].append(part.ambiguous.with_columns(pl.col("grp") + g, *lists))
+        groups += sizes(part)
+        documents += part.documents.height
+    return Matched(**{name: pl.concat(frames) for name, frames in whole.items()}, keys=keys)
 
 
 def _edges(frame: pl.DataFrame, pass_no: int, how: int, ambiguous: bool = False) -> pl.DataFrame:
@@ -162,12 +197,12 @@ def _by_hand(
     return overruled(edges, mine, said["unmatch"], "d", "g"), documents
 
 
-def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy, stores: list[str]) -> pl.DataFrame:
     """Passes 2 and 3 over documents that the crosswalk does not know."""
     numbered = orders.filter(pl.col("order_number").is_not_null() & (pl.col("order_number") != ""))
     numbered = numbered.select("g", "order_number", "prefix", "currency", "customer")
     numbers = numbered.select("g", "order_number")
-    prefixes = [*numbered.get_column("prefix").unique().to_list(), *policy.credit_prefixes]
+    prefixes = [*stores, *policy.credit_prefixes]
     docs = rest.select("d", "number", "reference", "currency", "customer_id")
 
     exact = (

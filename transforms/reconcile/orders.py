@@ -5,15 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
-from transforms.reconcile.comparing import A_, E_, buckets, ready
-from transforms.reconcile.decided import explained, standing
+from transforms.reconcile.comparing import A_, E_, compared, ready
+from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import WHERE_KNOWN, Frame, Inputs
 from transforms.reconcile.matching import HOW, Matched
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
-from transforms.reconcile.proofs import over_budget
-from transforms.reconcile.proposals import proposals
-from transforms.reconcile.wording import family, looked_up, money
+from transforms.reconcile.proofs import without_tolerance
+from transforms.reconcile.wording import family, looked_up, money, on_few
 
 COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "customer_name", "placed_on",
@@ -38,25 +37,33 @@ _WORKING = (
     "key", "grp", "entity", "currency", "customer", "is_tied", "how", "n_documents", "reason", "unlined_minor", "strict_code",
     "attributed_on",
 )  # fmt: skip
+_LATER = ("proposal", "decision_id")
+"""Columns that only all parts together can fill."""
+_UNTIL_THEN = ("strict_code", "strict_evidence", "customer", "payer")
 
 
-def compared_orders(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
-    """Every group × entity × currency with both sides, outcome and evidence; sorted by group, entity, currency."""
+def order_rows(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
+    """Every group × entity × currency with both sides, outcome and evidence, as far as that can be told without other parts."""
     stock = ready(inputs, matched, policy)
-    known = _known(inputs, matched)
-    done = [_kept(judged(rows, stock, known, policy)) for rows in buckets(stock, policy)]
-    rows = _worded(pl.concat(done), matched, policy)
-    refused = over_budget(rows, policy.tolerance)
-    if refused:
-        over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
-        cap = pl.lit(" The tolerance of this currency is used up, so nothing of it is accepted.")
-        rows = rows.with_columns(
-            outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"),
-            evidence=pl.when(over).then(pl.concat_str("evidence", cap)).otherwise("evidence"),
-        ).with_columns(family_code=family())
-    offers = proposals(rows, matched, policy)
-    rows = looked_up(rows, offers, ["group_ref", "entity_code", "currency"])
-    return explained(rows, standing(inputs, "orders")).select(*COLUMNS, *EXTRA)
+    rows = judged(compared(stock), stock, _known(inputs, matched), policy)
+    rows = _worded(_kept(rows), matched, policy)
+    cap = pl.lit(" The tolerance of this currency is used up, so nothing of it is accepted.")
+    payer = matched.documents.filter("is_orphan").select(group_ref="orphan_ref", payer="customer_id")
+    used_up = pl.when(pl.col("outcome_code") == "within_tolerance").then(pl.concat_str("evidence", cap))
+    rows = rows.with_columns(strict_evidence=used_up)
+    return on_few(rows, pl.col("outcome_code") == "missing_order", payer, ["group_ref"]).select(
+        *(name for name in COLUMNS if name not in _LATER), *EXTRA, *_UNTIL_THEN
+    )
+
+
+def settled_orders(
+    rows: pl.DataFrame, refused: list[str], offers: pl.DataFrame, decisions: pl.DataFrame
+) -> pl.DataFrame:
+    """Rows of `order_rows` after what all parts say together: the tolerance used up (`refused` currencies), `proposals`, and decisions."""
+    rows = without_tolerance(rows, refused)
+    open_ = pl.col("outcome_code").is_in(["missing_invoice", "missing_order"])
+    rows = on_few(rows, open_, offers, ["group_ref", "entity_code", "currency"])
+    return explained(rows, decisions).select(*COLUMNS, *EXTRA)
 
 
 def _known(inputs: Inputs, matched: Matched) -> Known:
@@ -107,7 +114,7 @@ def _prices(lines: Frame) -> list[pl.Expr]:
 
 
 def _kept(rows: pl.DataFrame) -> pl.DataFrame:
-    """The columns of a bucket that outlive it."""
+    """The columns that are needed further on."""
     kept = [name for name in (*_WORKING, *COLUMNS, *EXTRA) if name in rows.columns]
     return rows.select(list(dict.fromkeys(kept)))
 

@@ -21,7 +21,7 @@ import polars as pl
 from tieout.vocabulary import MONEY_MOVES, OUTCOMES
 from transforms.reconcile.ageing import COLUMNS as AGEING_COLUMNS
 from transforms.reconcile.comparing import A_, E_
-from transforms.reconcile.footing import footing_paid, totals_of
+from transforms.reconcile.footing import footing_paid, totalled, totals_of
 from transforms.reconcile.intake import Frame, taken
 from transforms.reconcile.orders import COLUMNS
 from transforms.reconcile.payments import COLUMNS as PAYMENT_COLUMNS
@@ -101,7 +101,7 @@ def reconcile_paid(
     ).with_columns(family_code=family())
     shown = _worded(rows, policy)
     nothing = _empty(PAYMENT_COLUMNS)
-    totals = totals_of(shown, nothing)
+    totals = totalled([totals_of(shown, nothing)])
     bridge = waterfall_paid(
         shown.join(
             rows.select("group_ref", "currency", "is_cancelled", "is_test"),

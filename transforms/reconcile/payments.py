@@ -27,12 +27,12 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
-from transforms.reconcile.decided import explained, standing
+from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.payment_sides import sides, with_context
 from transforms.reconcile.policy import Policy
-from transforms.reconcile.proofs import over_budget, tolerated
+from transforms.reconcile.proofs import tolerated, without_tolerance
 from transforms.reconcile.receipts import HOW, Paid
 from transforms.reconcile.wording import family, looked_up, money, primary
 
@@ -44,20 +44,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def compared_payments(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
-    """Every payment group × entity × currency with both sides, outcome and evidence; sorted by group, entity, currency."""
+def payment_rows(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
+    """Every payment group × entity × currency with both sides, outcome and evidence, as far as that can be told without other parts."""
     rows = sides(paid, policy)
     rows = with_context(rows, inputs, matched, paid, policy)
-    rows = _judged(rows, policy)
-    refused = over_budget(rows, policy.tolerance)
-    if refused:
-        over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
-        rows = rows.with_columns(outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"))
-    rows = _worded(rows, policy)
-    bare = [name for name in COLUMNS if name != "decision_id"]
-    every = pl.concat([rows.select(bare), _paid_by_another(rows, matched, paid).select(bare)])
-    found = explained(every, standing(inputs, "payments"))
-    return found.select(COLUMNS).sort("group_ref", "entity_code", "currency")
+    rows = _worded(_judged(rows, policy), policy)
+    columns = [*(name for name in COLUMNS if name != "decision_id"), "strict_code", "strict_evidence"]
+    return pl.concat([rows.select(columns), _paid_by_another(rows, matched, paid).select(columns)])
+
+
+def settled_payments(rows: pl.DataFrame, refused: list[str], decisions: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `payment_rows` after what all parts say together: the tolerance used up (`refused` currencies), and decisions."""
+    return explained(without_tolerance(rows, refused), decisions).select(COLUMNS)
 
 
 def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -163,7 +161,7 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         )
         .unique("grp", keep="first", maintain_order=True)
     )
-    rows = rows.join(group, on="grp", how="left").sort("n").with_columns(attributed_on=attributed)
+    rows = looked_up(rows, group, "grp").with_columns(attributed_on=attributed)
     rows = rows.with_columns(
         group_ref=pl.coalesce("group_ref", "head", orphan),
         storefront=pl.coalesce("storefront", "head_front", pl.lit("")),
@@ -187,13 +185,18 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         pl.lit(" Moved "), money("expected_minor"), pl.lit(", received "), money("actual_minor"), pl.lit(", difference "),
         money("delta_minor"), pl.lit("."),
     )  # fmt: skip
-    how = pl.col("how").fill_null(0).replace_strict(dict(enumerate(HOW)), return_dtype=pl.String)
-    agreed = pl.concat_str(
-        pl.lit("Money and receipt agree; the receipt was found because "), how, pl.lit(".")
+    agreed = (
+        pl.col("how")
+        .fill_null(0)
+        .replace_strict(
+            {
+                at: f"Money and receipt agree; the receipt was found because {how}."
+                for at, how in enumerate(HOW)
+            },
+            return_dtype=pl.String,
+        )
     )
-    meaning = pl.col("outcome_code").replace_strict(
-        {c: entry[1] for c, entry in OUTCOMES.items()}, return_dtype=pl.String
-    )
+    meaning = {c: entry[1] for c, entry in OUTCOMES.items()}
     aside = (
         pl.when((pl.col("outcome_code") == "misapplied") & pl.col("elsewhere").is_not_null())
         .then(pl.concat_str(pl.lit(" Applied to "), "elsewhere", pl.lit(".")))
@@ -204,12 +207,18 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then(pl.concat_str(pl.lit(" "), "why"))
         .otherwise(pl.lit(""))
     )
-    evidence = (
-        pl.when(pl.col("outcome_code") == "matched")
-        .then(agreed)
-        .otherwise(pl.concat_str(meaning, figures, aside, why))
+    # Sentences of figures are for the rows that need them; nearly all are plainly matched.
+    told = rows.filter(pl.col("outcome_code") != "matched").select(
+        "n",
+        odd=pl.concat_str(
+            pl.col("outcome_code").replace_strict(meaning, return_dtype=pl.String), figures, aside, why
+        ),
+        strict_evidence=pl.when(pl.col("outcome_code") == "within_tolerance").then(
+            pl.concat_str(pl.col("strict_code").replace_strict(meaning, return_dtype=pl.String), figures)
+        ),
     )
-    return rows.with_columns(evidence=evidence).rename({"entity": "entity_code"})
+    rows = looked_up(rows, told, "n").with_columns(evidence=pl.coalesce("odd", agreed))
+    return rows.rename({"entity": "entity_code"})
 
 
 def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
@@ -244,5 +253,5 @@ def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.Dat
         secondary_codes=pl.lit(""), pass_no=zero,
         evidence=pl.concat_str(pl.lit("The invoice "), "document", pl.lit(" of this order was paid with "), money("amount_minor"),
                                pl.lit(" of a receipt that belongs to another order.")),
-        is_in_period=pl.lit(True),
+        is_in_period=pl.lit(True), strict_code=pl.lit("misapplied"), strict_evidence=pl.lit(None, pl.String),
     )  # fmt: skip

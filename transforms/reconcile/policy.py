@@ -147,8 +147,8 @@ class Policy:
     `period`: None compares everything as one period. `zones`: entity → IANA time zone of its accounting dates (UTC if unnamed).
     `ledger_digits`: decimals Intacct keeps, whatever the currency (it is 2). `refund_cash_leg`: `elsewhere` counts refunds'
     money as recorded outside, `receipt` expects a negative receipt. `proposal_days`: how far apart two dates may lie for a
-    proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many slices the comparison is cut; it bounds
-    memory and never changes a result; `bucket_least`: groups in a bucket below which it is not cut smaller. `duplicate_days`: how far apart two documents may lie to be suspected
+    proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many parts the comparison is cut at least;
+    it bounds memory and never changes a result; `bucket_least`, `bucket_most`: rows of a part below which it is not cut smaller, and above which it is. `duplicate_days`: how far apart two documents may lie to be suspected
     of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
     their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
     expression that finds order numbers inside a free-text reference. `ignored_states`: Intacct's labels of documents that do not
@@ -164,7 +164,8 @@ class Policy:
     proposal_days: int = 7
     ageing_basis: str = "due"
     buckets: int = 8
-    bucket_least: int = 25_000
+    bucket_least: int = 100_000
+    bucket_most: int = 200_000
     duplicate_days: int = 3
     trend_least: int = 20
     trend_percent: Decimal = Decimal("0.1")

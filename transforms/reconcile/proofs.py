@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from transforms.reconcile.policy import Allowance, Policy, Tolerance
-from transforms.reconcile.wording import rounded_half_up, step_of
+from transforms.reconcile.wording import family, rounded_half_up, step_of
 
 
 def ledger_precision(events: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -65,13 +65,12 @@ def _by_currency(amounts: Mapping[str, int], default: int | None) -> pl.Expr:
     )
 
 
-def over_budget(rows: pl.DataFrame, tolerance: Tolerance) -> list[str]:
-    """Currencies in which the accepted differences together pass the cap; none of them may be accepted then."""
+def over_budget(accepted: pl.DataFrame, tolerance: Tolerance) -> list[str]:
+    """Currencies in which the accepted differences (currency, delta_minor) together pass the cap; none of them may be accepted then."""
     if tolerance.cap_minor is None:
         return []
     absorbed = (
-        rows.filter(pl.col("outcome_code") == "within_tolerance")
-        .group_by("currency")
+        accepted.group_by("currency")
         .agg(pl.col("delta_minor").abs().sum().alias("absorbed"))
         .with_columns(
             cap=pl.col("currency").replace_strict(
@@ -80,3 +79,14 @@ def over_budget(rows: pl.DataFrame, tolerance: Tolerance) -> list[str]:
         )
     )
     return sorted(absorbed.filter(pl.col("absorbed") > pl.col("cap")).get_column("currency"))
+
+
+def without_tolerance(rows: pl.DataFrame, refused: list[str]) -> pl.DataFrame:
+    """Rows with what was accepted in the refused currencies judged without tolerance. Reads strict_code and strict_evidence."""
+    if not refused:
+        return rows
+    over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
+    return rows.with_columns(
+        outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"),
+        evidence=pl.when(over).then("strict_evidence").otherwise("evidence"),
+    ).with_columns(family_code=family())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.reconcile.covering import covering
-from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.wording import money
 
@@ -13,28 +12,27 @@ MOST = 20
 """More rows than this with one customer, currency, amount and week say nothing; the proposal then only says how many there are."""
 
 
-def proposals(rows: pl.DataFrame, matched: Matched, policy: Policy) -> pl.DataFrame:
-    """(group_ref, entity_code, currency, proposal) for orders without invoice and orphan documents.
+_KEYS = ["group_ref", "entity_code", "currency"]
+
+
+def open_sides(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of rows: orders without an invoice and documents without an order, each (group_ref, entity_code, currency, customer, amount, on, name)."""
+    orders = rows.filter((pl.col("outcome_code") == "missing_invoice") & (pl.col("actual_minor") == 0))
+    documents = rows.filter(pl.col("outcome_code") == "missing_order")
+    name = pl.coalesce("order_number", "order_ref")
+    return (
+        orders.select(*_KEYS, "customer", amount="expected_minor", on="owed_on", name=name),
+        documents.select(*_KEYS, customer="payer", amount="actual_minor", on="document_on", name="documents"),
+    )
+
+
+def proposals(orders: pl.DataFrame, documents: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """(group_ref, entity_code, currency, proposal) for orders without invoice and orphan documents of all parts; see `open_sides`.
 
     Same customer (or unknown on both sides), same currency, amounts apart by no more than the absolute tolerance, dates by no more
     than `proposal_days`. Candidates are found by blocks of amount and date, so that a thousand equal orders cannot multiply.
     """
-    keys = ["group_ref", "entity_code", "currency"]
-    orders = rows.filter(
-        (pl.col("outcome_code") == "missing_invoice") & (pl.col("actual_minor") == 0)
-    ).select(
-        *keys,
-        "customer",
-        amount="expected_minor",
-        on="owed_on",
-        name=pl.coalesce("order_number", "order_ref"),
-    )
-    orphans = matched.documents.filter("is_orphan").select(group_ref="orphan_ref", payer="customer_id")
-    documents = (
-        rows.filter(pl.col("outcome_code") == "missing_order")
-        .join(orphans, on="group_ref", how="left")
-        .select(*keys, customer="payer", amount="actual_minor", on="document_on", name="documents")
-    )
+    keys = _KEYS
     if orders.is_empty() or documents.is_empty():
         return pl.DataFrame(schema={**dict.fromkeys(keys, pl.String), "proposal": pl.String})
     spread = pl.col("currency").replace_strict(

@@ -8,6 +8,7 @@ still share it are compared together; anything else that stays tied is ambiguous
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,7 +16,7 @@ import polars as pl
 from tieout.vocabulary import MONEY_MOVES
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.matching import Matched
+from transforms.reconcile.matching import Matched, sizes
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import narrowed, normalised, smallest_labels
 from transforms.reconcile.universe import crosswalk_of, stands
@@ -103,6 +104,38 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     return Paid(
         payments, receipts.drop("orphan"), applied, edges, ambiguous, inputs.ar_applications is not None
     )
+
+
+def paid_of(parts: Sequence[Paid], matched: Sequence[Matched]) -> Paid:
+    """The matches of all parts in one, with numbers that stay apart, and orders' groups numbered as in `matched_of`."""
+    if len(parts) == 1:
+        return parts[0]
+    whole: dict[str, list[pl.DataFrame]] = {
+        "payments": [],
+        "receipts": [],
+        "applied": [],
+        "edges": [],
+        "ambiguous": [],
+    }
+    payments = receipts = groups = 0
+    for part, theirs in zip(parts, matched, strict=True):
+        p, r, g = (pl.lit(one, pl.UInt32) for one in (payments, receipts, groups))
+        whole["payments"].append(
+            part.payments.with_columns(pl.col("p", "grp") + p, pl.col("g", "order_grp") + g)
+        )
+        whole["receipts"].append(
+            part.receipts.with_columns(pl.col("r") + r, pl.col("p", "grp") + p, pl.col("g") + g)
+        )
+        whole["applied"].append(part.applied.with_columns(pl.col("r") + r, pl.col("paid_grp") + g))
+        whole["edges"].append(part.edges.with_columns(pl.col("r") + r, pl.col("p") + p))
+        whole["ambiguous"].append(
+            part.ambiguous.with_columns(pl.col("grp") + p, pl.col("p").list.eval(pl.element() + payments))
+        )
+        payments += part.payments.height + part.receipts.filter("is_orphan").height
+        receipts += part.receipts.height
+        groups += sizes(theirs)
+    frames = {name: pl.concat(found) for name, found in whole.items()}
+    return Paid(**frames, has_applications=parts[0].has_applications)
 
 
 def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:

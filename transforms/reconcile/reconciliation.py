@@ -1,34 +1,72 @@
-"""The reconciliation as a whole: two tie-outs, their bridge, what is open, and the proof that it foots."""
+"""The reconciliation as a whole: two tie-outs, their bridge, what is open, and the proof that it foots.
+
+It is made in parts (see `parts`): each part is matched, compared and judged by itself. What needs all parts comes after and looks at
+little: the tolerance used up per currency, proposals between what is open, probable double postings, sums. A part's frames are small
+enough for a processor's caches and for bounded memory, and the result is the same for any number of parts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 
 import polars as pl
 
-from transforms.reconcile.ageing import Subledger, aged, subledger
-from transforms.reconcile.budget import tolerated_of
-from transforms.reconcile.footing import footing, totals_of
+from transforms.reconcile import decided
+from transforms.reconcile.ageing import Subledger, aged, open_items, subledger
+from transforms.reconcile.budget import accepted_of, tolerated_of
+from transforms.reconcile.footing import footing, sums_of, totalled, totals_of
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.matching import Matched, match
+from transforms.reconcile.matching import Matched, match, matched_of
 from transforms.reconcile.orders import COLUMNS as ORDER_COLUMNS
-from transforms.reconcile.orders import compared_orders
-from transforms.reconcile.payments import compared_payments
+from transforms.reconcile.orders import order_rows, settled_orders
+from transforms.reconcile.parts import parted
+from transforms.reconcile.payments import payment_rows, settled_payments
 from transforms.reconcile.policy import Policy
-from transforms.reconcile.receipts import Paid, match_receipts
-from transforms.reconcile.result import Result, absorbed_of, out_of_scope_of
-from transforms.reconcile.suspects import suspects
-from transforms.reconcile.waterfall import waterfall
+from transforms.reconcile.proofs import over_budget, without_tolerance
+from transforms.reconcile.proposals import open_sides, proposals
+from transforms.reconcile.receipts import Paid, match_receipts, paid_of
+from transforms.reconcile.result import Result, absorbed_of, out_of_scope, out_of_scope_of
+from transforms.reconcile.suspects import Posted, narrowed, posted_of, strays_of, suspects
+from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Which rows of both sides belong together, and the subledger they make. No period is in it: pairs are found over all trade."""
+class Pairs:
+    """What belongs together in one part, and the subledger it makes."""
 
     inputs: Inputs
     matched: Matched
     paid: Paid
     books: Subledger
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Which rows of both sides belong together, part by part. No period is in it: pairs are found over all trade."""
+
+    inputs: Inputs
+    parts: tuple[Pairs, ...]
+
+    @cached_property
+    def matched(self) -> Matched:
+        """Orders and documents of all parts."""
+        return matched_of([part.matched for part in self.parts])
+
+    @cached_property
+    def paid(self) -> Paid:
+        """Payments and receipts of all parts."""
+        return paid_of([part.paid for part in self.parts], [part.matched for part in self.parts])
+
+    @cached_property
+    def books(self) -> Subledger:
+        """The subledger of all parts."""
+        return Subledger(
+            pl.concat(part.books.items for part in self.parts),
+            pl.concat(part.books.movements for part in self.parts),
+        )
 
 
 @dataclass(frozen=True)
@@ -40,43 +78,36 @@ class Standing:
     ageing: pl.DataFrame
 
 
-def paired(inputs: Inputs, policy: Policy) -> Paired:
-    """Find what belongs together; the policy's period is not looked at."""
-    matched = match(inputs, policy)
-    paid = match_receipts(inputs, matched, policy)
-    return Paired(inputs, matched, paid, subledger(inputs, matched, paid))
+@dataclass(frozen=True)
+class Rows:
+    """What a part comes to by itself, as far as it can be told: rows of both tie-outs, what tolerance accepted, what is open."""
+
+    orders: pl.DataFrame
+    payments: pl.DataFrame
+    accepted: pl.DataFrame
+    items: pl.DataFrame
+    last: date | None
 
 
-def standing(pairs: Paired, policy: Policy) -> Standing:
-    """Judge the pairs in the policy's period, without the bridge and the proofs of `judged`."""
-    orders = compared_orders(pairs.inputs, pairs.matched, policy)
-    payments = compared_payments(pairs.inputs, pairs.matched, pairs.paid, policy)
-    return Standing(orders.select(ORDER_COLUMNS), payments, aged(pairs.books, policy))
+@dataclass(frozen=True)
+class Piece:
+    """The rows of a part, who belongs to whom, and what the part gives to every sum."""
+
+    rows: Rows
+    steps: pl.DataFrame
+    sums: pl.DataFrame
+    outside: pl.DataFrame
+    posted: Posted
+    found: tuple[Matched, Paid]
 
 
-def judged(pairs: Paired, policy: Policy) -> Result:
-    """Judge the pairs in the policy's period, with everything a reader needs to believe it."""
-    inputs, matched, paid, books = pairs.inputs, pairs.matched, pairs.paid, pairs.books
-    orders = compared_orders(inputs, matched, policy)
-    payments = compared_payments(inputs, matched, paid, policy)
-    bridge = waterfall(orders, payments, books, policy)
-    ageing = aged(books, policy)
-    totals = totals_of(orders, payments)
-    proof = footing(inputs, matched, paid, policy, orders, payments, totals, bridge, ageing)
-    return Result(
-        orders=orders.select(ORDER_COLUMNS),
-        payments=payments,
-        waterfall=bridge,
-        ageing=ageing,
-        totals=totals,
-        out_of_scope=out_of_scope_of(matched, paid),
-        absorbed=absorbed_of(orders, payments),
-        footing=proof,
-        suspects=suspects(orders, payments, matched, paid, policy),
-        tolerated=tolerated_of(orders, payments, matched, inputs, policy),
-        matched=matched,
-        paid=paid,
-    )
+@dataclass(frozen=True)
+class Across:
+    """What only all parts together say: currencies whose tolerance is used up, by tie-out; proposals; decisions by tie-out."""
+
+    refused: dict[str, list[str]]
+    offers: pl.DataFrame
+    decisions: dict[str, pl.DataFrame]
 
 
 def reconcile(inputs: Inputs, policy: Policy) -> Result:
@@ -85,4 +116,135 @@ def reconcile(inputs: Inputs, policy: Policy) -> Result:
     The result is the same for the same rows in any order and for any number of buckets. It raises nothing for differences, of
     whatever kind; `proofs(result)` must be zero throughout before anything of it is published.
     """
-    return judged(paired(inputs, policy), policy)
+    return _together(
+        inputs, (piece_of(pairs_of(part, policy), policy) for part in parted(inputs, policy)), policy
+    )
+
+
+def paired(inputs: Inputs, policy: Policy) -> Paired:
+    """Find what belongs together; the policy's period is not looked at."""
+    return Paired(inputs, tuple(pairs_of(part, policy) for part in parted(inputs, policy)))
+
+
+def judged(pairs: Paired, policy: Policy) -> Result:
+    """Judge the pairs in the policy's period, with everything a reader needs to believe it."""
+    return _together(pairs.inputs, (piece_of(part, policy) for part in pairs.parts), policy)
+
+
+def standing(pairs: Paired, policy: Policy) -> Standing:
+    """Judge the pairs in the policy's period, without the bridge and the proofs of `judged`."""
+    parts = [rows_of(part, policy) for part in pairs.parts]
+    across = across_of(pairs.inputs, parts, policy)
+    done = [settled(part, across) for part in parts]
+    return Standing(
+        _ordered([one for one, _ in done]).select(ORDER_COLUMNS),
+        _by_group([one for _, one in done]),
+        _aged(parts, policy),
+    )
+
+
+def pairs_of(inputs: Inputs, policy: Policy) -> Pairs:
+    """Find what belongs together in one part."""
+    matched = match(inputs, policy)
+    paid = match_receipts(inputs, matched, policy)
+    return Pairs(inputs, matched, paid, subledger(inputs, matched, paid))
+
+
+def rows_of(pairs: Pairs, policy: Policy) -> Rows:
+    """Compare and judge one part."""
+    orders = order_rows(pairs.inputs, pairs.matched, policy)
+    payments = payment_rows(pairs.inputs, pairs.matched, pairs.paid, policy)
+    accepted = accepted_of(orders, payments, pairs.matched, pairs.inputs)
+    return Rows(orders, payments, accepted, *open_items(pairs.books, policy))
+
+
+def piece_of(pairs: Pairs, policy: Policy) -> Piece:
+    """Compare and judge one part, and sum it up."""
+    rows = rows_of(pairs, policy)
+    matched, paid = pairs.matched, pairs.paid
+    return Piece(
+        rows=rows,
+        steps=steps_of_books(pairs.books, policy),
+        sums=sums_of(pairs.inputs, matched, paid, policy, rows.orders, rows.payments),
+        outside=out_of_scope_of(matched, paid),
+        posted=posted_of(rows.orders, rows.payments, matched, paid),
+        found=(matched, paid),
+    )
+
+
+def _together(inputs: Inputs, parts: Iterable[Piece], policy: Policy) -> Result:
+    pieces = list(parts)
+    rows = [piece.rows for piece in pieces]
+    across = across_of(inputs, rows, policy)
+    done = [settled(one, across) for one in rows]
+    steps = pl.concat([*(steps_of(*one, policy) for one in done), *(piece.steps for piece in pieces)])
+    totals = totalled(totals_of(*one) for one in done)
+    bridge = waterfall(steps)
+    ageing = _aged(rows, policy)
+    proof = footing(pl.concat(piece.sums for piece in pieces), totals, bridge, ageing)
+    orders, payments = _ordered([one for one, _ in done]), _by_group([one for _, one in done])
+    return Result(
+        orders=orders.select(ORDER_COLUMNS),
+        payments=payments,
+        waterfall=bridge,
+        ageing=ageing,
+        totals=totals,
+        out_of_scope=out_of_scope(piece.outside for piece in pieces),
+        absorbed=absorbed_of(orders, payments),
+        footing=proof,
+        suspects=suspected([piece.posted for piece in pieces], policy),
+        tolerated=tolerated_of(_still_accepted(rows, across), policy),
+        found=tuple(piece.found for piece in pieces),
+    )
+
+
+def across_of(inputs: Inputs, parts: Sequence[Rows], policy: Policy) -> Across:
+    """Look across all parts, at what is left over in them."""
+    decisions = {tie_out: decided.standing(inputs, tie_out) for tie_out in ("orders", "payments")}
+    lenient = pl.concat(part.accepted for part in parts)
+    refused = {
+        tie_out: over_budget(lenient.filter(pl.col("tie_out") == tie_out), policy.tolerance)
+        for tie_out in ("orders", "payments")
+    }
+    sides = [open_sides(without_tolerance(part.orders, refused["orders"])) for part in parts]
+    offers = proposals(pl.concat(one for one, _ in sides), pl.concat(one for _, one in sides), policy)
+    return Across(refused, offers, decisions)
+
+
+def settled(part: Rows, across: Across) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of both tie-outs of a part in the light of all parts; orders with the columns the waterfall reads."""
+    orders = settled_orders(part.orders, across.refused["orders"], across.offers, across.decisions["orders"])
+    return orders, settled_payments(part.payments, across.refused["payments"], across.decisions["payments"])
+
+
+def suspected(parts: Sequence[Posted], policy: Policy) -> pl.DataFrame:
+    """recon.suspects, looked for in all parts together."""
+    strays = pl.concat(strays_of(part) for part in parts).unique()
+    near = [narrowed(part, strays) for part in parts]
+    return suspects(pl.concat(one for one, _ in near), pl.concat(one for _, one in near), policy)
+
+
+def _aged(parts: Sequence[Rows], policy: Policy) -> pl.DataFrame:
+    lasts = [part.last for part in parts if part.last is not None]
+    return aged(pl.concat(part.items for part in parts), max(lasts, default=None), policy)
+
+
+def _still_accepted(parts: Sequence[Rows], across: Across) -> pl.DataFrame:
+    gone = pl.any_horizontal(
+        pl.lit(False), *((pl.col("tie_out") == name) & pl.col("currency").is_in(refused) for name, refused in across.refused.items())
+    )  # fmt: skip
+    return pl.concat(part.accepted for part in parts).filter(~gone)
+
+
+def _ordered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of orders by group, entity and currency, then documents without an order likewise; each part is in this order already."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = pl.concat(parts)
+    orphan = pl.col("storefront") == ""
+    return pl.concat(rows.filter(which).sort("group_ref", maintain_order=True) for which in (~orphan, orphan))
+
+
+def _by_group(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of payments by group, entity and currency; each part's groups are in this order already."""
+    return pl.concat(parts).sort("group_ref", maintain_order=True)

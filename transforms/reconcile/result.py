@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import polars as pl
 
-from transforms.reconcile.matching import HOW, Matched
+from transforms.reconcile.matching import HOW, Matched, matched_of
 from transforms.reconcile.receipts import HOW as RECEIPT_HOW
-from transforms.reconcile.receipts import Paid
+from transforms.reconcile.receipts import Paid, paid_of
 
 MATCH_COLUMNS = ("tie_out", "group_ref", "side", "row_kind", "row_ref", "pass_no", "evidence")
 
@@ -21,6 +22,7 @@ class Result:
     `totals`: counts and sums by tie_out, entity_code, currency, family_code, outcome_code. `out_of_scope`: (tie_out, kind,
     entity_code, currency, row_count, amount_minor). `absorbed`: what tolerance accepted (tie_out, entity_code, currency,
     row_count, under_minor, over_minor). `footing`: every proof; see `proofs`. `suspects`, `tolerated`: as the recon tables of these names.
+    `found`: who belongs to whom, part by part.
     """
 
     orders: pl.DataFrame
@@ -33,15 +35,23 @@ class Result:
     footing: pl.DataFrame
     suspects: pl.DataFrame
     tolerated: pl.DataFrame
-    matched: Matched
-    paid: Paid
+    found: tuple[tuple[Matched, Paid], ...]
+
+    @cached_property
+    def matched(self) -> Matched:
+        """Who belongs to whom among orders and documents, of all parts."""
+        return matched_of([one for one, _ in self.found])
+
+    @cached_property
+    def paid(self) -> Paid:
+        """Who belongs to whom among payments and receipts, of all parts."""
+        return paid_of([one for _, one in self.found], [one for one, _ in self.found])
 
     @cached_property
     def matches(self) -> pl.DataFrame:
         """recon.matches: every order, document, payment and receipt with its group, pass and evidence."""
-        return pl.concat([*_order_matches(self.matched), *_payment_matches(self.paid)]).sort(
-            "tie_out", "group_ref", "side", "row_ref"
-        )
+        parts = pl.concat(matches_of(*one) for one in self.found)
+        return parts.sort("tie_out", "group_ref", "side", "row_ref")
 
 
 def proofs(result: Result | PaidResult) -> pl.DataFrame:
@@ -70,8 +80,11 @@ def absorbed_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     ).sort("tie_out", "entity_code", "currency")
 
 
+_SCOPE = ["tie_out", "kind", "entity_code", "currency"]
+
+
 def out_of_scope_of(matched: Matched, paid: Paid) -> pl.DataFrame:
-    """Documents and receipts that stand but are other business, counted and summed."""
+    """Documents and receipts of a part that stand but are other business, counted and summed."""
     parts = [
         matched.documents.select("in_scope", "is_counted", "kind", "entity", "currency", "total_minor", tie_out=pl.lit("orders")),
         paid.receipts.select("in_scope", "is_counted", pl.lit("receipt").alias("kind"), "entity", "currency", "total_minor", tie_out=pl.lit("payments")),
@@ -81,8 +94,17 @@ def out_of_scope_of(matched: Matched, paid: Paid) -> pl.DataFrame:
         .filter(~pl.col("in_scope") & pl.col("is_counted"))
         .group_by("tie_out", "kind", entity_code="entity", currency="currency")
         .agg(row_count=pl.len().cast(pl.Int64), amount_minor=pl.col("total_minor").sum())
-        .sort("tie_out", "kind", "entity_code", "currency")
     )
+
+
+def out_of_scope(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """`out_of_scope_of` all parts in one."""
+    return pl.concat(parts).group_by(_SCOPE).agg(pl.col("row_count", "amount_minor").sum()).sort(_SCOPE)
+
+
+def matches_of(matched: Matched, paid: Paid) -> pl.DataFrame:
+    """Every order, document, payment and receipt of a part with its group, pass and evidence, in no order."""
+    return pl.concat([*_order_matches(matched), *_payment_matches(paid)])
 
 
 def _order_matches(matched: Matched) -> list[pl.DataFrame]:

@@ -11,6 +11,7 @@ The one to keep is what this tool posted, else what was matched, else the earlie
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -30,17 +31,38 @@ _SHAPE = (
     "is_original", "basis_code",
 )  # fmt: skip
 _PLACE = ["side", "grp", "entity", "currency"]
+_BLOCK = ["side", "entity", "customer_id", "currency", "amount_minor"]
 
 
-def suspects(
-    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid, policy: Policy
-) -> pl.DataFrame:
-    """recon.suspects of both tie-outs. `orders` and `payments` are the published rows."""
-    surplus = _surplus(orders, payments, matched, paid)
-    documents = _documents(matched, paid, surplus)
-    by_reference = _by_reference(documents, surplus)
-    rest = documents.join(by_reference, on=["side", "ledger_ref"], how="anti")
-    found = pl.concat([by_reference, _by_cluster(rest, policy)])
+@dataclass(frozen=True)
+class Posted:
+    """What a part gives to the search: its standing documents and receipts, and where its ledger holds more than is owed."""
+
+    documents: pl.DataFrame
+    surplus: pl.DataFrame
+
+
+def posted_of(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> Posted:
+    """The standing documents of a part. `orders` and `payments` are its rows."""
+    return Posted(_documents(matched, paid), _surplus(orders, payments, matched, paid))
+
+
+def strays_of(part: Posted) -> pl.DataFrame:
+    """(side, entity, customer_id, currency, amount_minor) of documents without an order and receipts without a payment."""
+    return part.documents.filter("is_orphan").select(_BLOCK).drop_nulls().unique()
+
+
+def narrowed(part: Posted, strays: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of a part: what repeats inside an order (found at once), and what is like some stray of any part (to be looked through together)."""
+    over = part.documents.join(part.surplus.select("side", "grp").unique(), on=["side", "grp"], how="semi")
+    found = _by_reference(over, part.surplus)
+    like = part.documents.join(strays, on=_BLOCK, how="semi")
+    return found, like.join(found, on=["side", "ledger_ref"], how="anti")
+
+
+def suspects(by_reference: pl.DataFrame, like: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """recon.suspects of both tie-outs, from what `narrowed` left of all parts."""
+    found = pl.concat([by_reference, _by_cluster(like, policy)])
     if found.is_empty():
         return _none()
     kept = pl.col("is_original")
@@ -70,38 +92,23 @@ def suspects(
     )
 
 
-def _documents(matched: Matched, paid: Paid, surplus: pl.DataFrame) -> pl.DataFrame:
-    """Counted documents and receipts that may be suspects or what they repeat: of a group with a surplus, or like some stray.
-
-    How a document was found decides which of two is the original.
-    """
-    block = ["entity", "customer_id", "currency", "total_minor"]
-
-    def narrowed(rows: pl.DataFrame, side: str) -> pl.DataFrame:
-        standing = rows.filter("in_scope", "is_counted", pl.col("total_minor") != 0)
-        groups = surplus.filter(pl.col("side") == side)["grp"].unique()
-        strays = standing.filter("is_orphan").select(block).drop_nulls().unique()
-        like = standing.join(strays, on=block, how="semi")
-        over = standing.filter(pl.col("grp").cast(pl.Int64).is_in(groups.implode()))
-        return pl.concat([like, over]).unique(key[side])
-
-    key = {"orders": "d", "payments": "r"}
+def _documents(matched: Matched, paid: Paid) -> pl.DataFrame:
+    """Counted documents and receipts. How one was found decides which of two is the original."""
     common = ["grp", "entity", "customer_id", "currency", "is_orphan"]
+    counts = pl.col("in_scope") & pl.col("is_counted") & (pl.col("total_minor") != 0)
     pass_no = pl.col("pass_no").cast(pl.Int64)
     parts = [
-        narrowed(matched.documents, "orders").select(
+        matched.documents.lazy().filter(counts).select(
             pl.lit("orders").alias("side"), *common, pass_no, pl.concat_str("kind", pl.lit(":"), "ref").alias("ledger_ref"),
             pl.coalesce("number", "ref").alias("document_number"), amount_minor="total_minor", document_on="posted_on",
         ),
-        narrowed(paid.receipts, "payments").select(
+        paid.receipts.lazy().filter(counts).select(
             pl.lit("payments").alias("side"), *common, pass_no, pl.concat_str(pl.lit("receipt:"), "receipt_ref").alias("ledger_ref"),
             pl.coalesce("reference", "receipt_ref").alias("document_number"), amount_minor="total_minor", document_on="received_on",
         ),
     ]  # fmt: skip
     rank = pl.when(pl.col("pass_no") == 1).then(0).when(~pl.col("is_orphan")).then(1).otherwise(2)
-    return pl.concat([part.with_columns(pl.col("grp").cast(pl.Int64)) for part in parts]).with_columns(
-        rank=rank
-    )
+    return pl.concat(part.with_columns(pl.col("grp").cast(pl.Int64), rank=rank) for part in parts).collect()
 
 
 def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
@@ -112,7 +119,7 @@ def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, pai
     ]
     return pl.concat(
         rows.filter(pl.col("delta_minor") < 0)
-        .join(heads.unique("group_ref"), on="group_ref")
+        .join(_few(heads, rows), on="group_ref")
         .select(
             pl.lit(side).alias("side"),
             "grp",
@@ -122,6 +129,11 @@ def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, pai
         )
         for side, rows, heads in names
     )
+
+
+def _few(heads: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    over = rows.filter(pl.col("delta_minor") < 0).select("group_ref")
+    return heads.join(over, on="group_ref", how="semi").unique("group_ref")
 
 
 def _by_reference(documents: pl.DataFrame, surplus: pl.DataFrame) -> pl.DataFrame:

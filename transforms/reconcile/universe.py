@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.reconcile.intake import Inputs
+from transforms.reconcile.intake import Inputs, Part
 from transforms.reconcile.policy import Policy
 
 KIND_OF_CROSSWALK = {"invoice": "invoice", "credit_memo": "adjustment"}
@@ -38,6 +38,22 @@ def resolved_stores(inputs: Inputs, orders: pl.DataFrame) -> pl.DataFrame:
         .join(exact, on=["storefront", "store_ref"], how="anti")
     )
     return pl.concat([exact, rest.join(wild, on="store_ref").select(exact.columns)])
+
+
+def prefixes_of(inputs: Inputs) -> list[str]:
+    """The invoice prefixes of the stores that have numbered orders, sorted; of the whole, where the inputs are a part of one."""
+    if isinstance(inputs, Part):
+        return list(inputs.prefixes)
+    number = pl.col("order_number")
+    places = pl.concat(
+        inputs.lazily(name)
+        .filter(number.is_not_null() & (number != ""))
+        .select("storefront", pl.col("store_ref").fill_null(""))
+        for name in ("orders", "owed")
+    )
+    occurring = places.unique().collect(engine="streaming")
+    stores = resolved_stores(inputs, occurring).join(occurring, on=["storefront", "store_ref"], how="semi")
+    return sorted(stores.get_column("invoice_prefix").fill_null("").unique().to_list())
 
 
 def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys]:

@@ -37,16 +37,39 @@ FIXED_PAID = (
 """Steps that always stand, with their order, wording and whether they are sub-totals; outcome codes stand between as they occur."""
 
 
-def waterfall(orders: pl.DataFrame, payments: pl.DataFrame, books: Subledger, policy: Policy) -> pl.DataFrame:
-    """recon.waterfall of both tie-outs."""
-    first = [*_placed(orders, policy), *_outcomes(orders, "orders"), *_open(books, policy)]
+_STEP = ["tie_out", "entity", "store_ref", "currency", "step_code"]
+_ACROSS = "applied_across"
+
+
+def steps_of(orders: pl.DataFrame, payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """(tie_out, entity, store_ref, currency, step_code, amount_minor, row_count): what the rows of a part give to each step."""
     moved = pl.col("period_expected_minor")
-    second = [
-        _summed(payments.filter(moved != 0), "moved", moved),
-        *_outcomes(payments, "payments"),
-        _receipts(books, policy, "receipts", 1),
-    ]
-    return pl.concat([_told("orders", first), _told("payments", second)])
+    return _steps(
+        orders=[*_placed(orders, policy), *_outcomes(orders, "orders")],
+        payments=[_summed(payments.filter(moved != 0), "moved", moved), *_outcomes(payments, "payments")],
+    )
+
+
+def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
+    """What the subledger of a part gives to each step, as in `steps_of`."""
+    return _steps(orders=_open(books, policy), payments=[_receipts(books, policy, "receipts", 1)])
+
+
+def _steps(**parts: list[pl.DataFrame]) -> pl.DataFrame:
+    every = pl.concat(
+        part.select(pl.lit(tie_out).alias("tie_out"), *_STEP[1:], "amount_minor", "row_count")
+        for tie_out, found in parts.items()
+        for part in found
+    )
+    return every.group_by(_STEP).agg(pl.col("amount_minor", "row_count").sum())
+
+
+def waterfall(steps: pl.DataFrame) -> pl.DataFrame:
+    """recon.waterfall of both tie-outs from the steps of all parts."""
+    summed = steps.group_by(_STEP).agg(pl.col("amount_minor", "row_count").sum())
+    # What was applied across and came back is no step.
+    summed = summed.filter((pl.col("step_code") != _ACROSS) | (pl.col("amount_minor") != 0))
+    return pl.concat(_told(name, [summed.filter(pl.col("tie_out") == name)]) for name in FIXED)
 
 
 def _summed(rows: pl.DataFrame, step: str, amount: pl.Expr, count: pl.Expr | None = None) -> pl.DataFrame:
@@ -124,7 +147,7 @@ def _receipts(books: Subledger, policy: Policy, step: str, sign: int) -> pl.Data
 def _open(books: Subledger, policy: Policy) -> list[pl.DataFrame]:
     """From invoiced to open: opening, less receipts, plus what was applied over the edge of a cell, is what ageing lists."""
     documents = _in(books.items.filter(pl.col("kind") != "receipt"), policy)
-    across = _in(books.movements, policy).filter(pl.col("amount").sum().over(CELL) != 0)
+    across = _in(books.movements, policy)
     ends = []
     for which, step in ((0, "opening"), (1, "open")):
         cells = open_by_cell(books, policy, which)
@@ -133,7 +156,7 @@ def _open(books: Subledger, policy: Policy) -> list[pl.DataFrame]:
         _cells(documents, "invoiced", pl.col("amount")),
         ends[0],
         _receipts(books, policy, "receipts", -1),
-        _cells(across, "applied_across", pl.col("amount")),
+        _cells(across, _ACROSS, pl.col("amount")),
         ends[1],
     ]
 

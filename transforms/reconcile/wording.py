@@ -52,6 +52,22 @@ def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> p
     return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
 
 
+def on_few(rows: pl.DataFrame, which: pl.Expr, found: pl.DataFrame, on: list[str]) -> pl.DataFrame:
+    """`looked_up` for the few rows of a condition: the others get nulls and take no part in the join."""
+    more = {name: kind for name, kind in found.schema.items() if name not in on}
+    index = rows.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("at"))
+    few = (
+        rows.select(*on)
+        .hstack(index)
+        .filter(rows.select(which.alias("at")).to_series())
+        .join(found, on=on)
+        .drop(on)
+    )
+    if few.is_empty():
+        return rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in more.items())
+    return rows.hstack(index.join(few, on="at", how="left", maintain_order="left").drop("at"))
+
+
 def rounded_half_up(minor: pl.Expr, step: pl.Expr) -> pl.Expr:
     """Minor units rounded to multiples of `step`, halves away from zero (what a ledger with fewer digits keeps)."""
     return minor.sign() * ((minor.abs() + step // 2) // step) * step
