@@ -14,6 +14,8 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Runs start processes that start in half the time with compiled modules at hand, whatever the shell they are called from says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test check bench accuracy soak docs lock clean
 
