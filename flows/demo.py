@@ -21,12 +21,14 @@ import typer
 
 from flows import stages
 from flows.close import close_period
+from flows.closing.verifying import verify
 from flows.console import progress_bar
 from flows.report import build
 from flows.starter import starter_folder
 from flows.wiring import House, open_house
 from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, ConnectorError, InputError
 from tieout.money import show
+from transforms.closing.statement import Books
 
 WORLD_SECRETS = {
     # The stand-in world's own pass words; they open nothing but the sandbox.
@@ -184,6 +186,7 @@ def run_demo(
         second = _night(house, config, "Second night", plain=plain)
         closes = _close(house)
         verdict = _compare(house, sandbox.ask("/answer-key"), sandbox.ask("/ledger"))
+        _prove_packs(verdict, closes)
         posted_again = int(second["stages"].get("post", {}).get("posted", -1))
         stock_again = int(second["stages"]["stock"].get("published", -1))
         _title("Verdict")
@@ -378,6 +381,18 @@ def _compare(house: House, key: dict[str, Any], ledger: dict[str, Any]) -> Verdi
         f"ledger holds every posted document once: {len(lost)} lost, {len(doubled)} doubled",
     )
     return verdict
+
+
+def _prove_packs(verdict: Verdict, closes: Sequence[dict[str, Any]]) -> None:
+    """Each sealed pack proved from its own files alone, as an auditor would."""
+    compared: dict[str, Books] = {}
+    for one in closes:
+        found = verify(Path(one["path"]), compared=compared)
+        wrong = [finding.sentence for finding in found["findings"] if not finding.holds]
+        said = (
+            f"{len(found['findings'])} findings, all hold" if found["proved"] else f"not proved: {wrong[0]}"
+        )
+        verdict.add(found["proved"], f"pack of {one['entity']} {one['period']} proved offline: {said}")
 
 
 def expected_findings(key: dict[str, Any]) -> set[tuple[str, str]]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LAST_REGISTER = "last_register"
 BASES = "document_bases"
 ENTRIES = "gl_entries"
+OWN = (LAST_REGISTER, BASES)
+"""Inputs that are one entity's own; the others are the company's."""
 
 
 def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:

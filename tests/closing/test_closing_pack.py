@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import warnings
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import polars as pl
@@ -37,7 +38,7 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return house.reports / "close/E100"
 
 
-def not_proved(path: Path, **given: Path) -> list[str]:
+def not_proved(path: Path, **given: Any) -> list[str]:
     found = verify(path, **given)
     assert found["exit_code"] == (0 if found["proved"] else 1)
     return [one.sentence for one in found["findings"] if not one.holds]
@@ -188,8 +189,12 @@ def test_a_forgery_with_every_hash_right_fails_because_the_inputs_give_something
     assert "data/orders.parquet is not what the packed inputs give" in found[0]
     assert "row 1, outcome_code: matched, computed cut_off" in found[0]
     softened = pack.frame("inputs/ar_invoices.parquet").with_columns(pl.col("total_minor") + 1)
-    found = not_proved(forged(packs, tmp_path / "softened", input_ar_invoices=softened))
+    # What was compared for an honest pack is never taken for a forged one.
+    compared: dict[str, Any] = {}
+    assert not_proved(packs / "2026-09/r1", compared=compared) == []
+    found = not_proved(forged(packs, tmp_path / "softened", input_ar_invoices=softened), compared=compared)
     assert any("data/orders.parquet" in one for one in found)
+    assert len(compared) == 2
 
 
 def test_a_signature_on_other_content_is_not_proved(packs: Path, tmp_path: Path) -> None:
