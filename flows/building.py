@@ -17,6 +17,7 @@ CLASSES: dict[str, type] = {
     "credit_memo": sage.CreditMemo,
     "receipt": sage.Receipt,
     "journal": sage.Journal,
+    "reversal": sage.Reversal,
 }
 STYLED = {made: kind for kind, made in CLASSES.items()}
 
@@ -48,6 +49,7 @@ def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]
         "credit_memo": _credit_memo,
         "receipt": _receipt,
         "journal": _journal,
+        "reversal": _reversal,
     }
     return [
         (row["control_id"], makers[row["kind_code"]](row, lines.get(row["document_id"], []), ledger_digits))
@@ -173,4 +175,20 @@ def _journal(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> s
             )
             for line in lines
         ),
+    )
+
+
+def reversed_record(row: dict[str, Any]) -> tuple[str, str]:
+    """What a planned reversal takes back: `invoice` or `receipt`, and its RECORDNO."""
+    of, _, key = str(row["reference"]).partition(":")
+    return of, key
+
+
+def _reversal(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -> sage.Document:
+    of, key = reversed_record(row)
+    return sage.Reversal(
+        of="invoice" if of == "invoice" else "receipt",
+        key=int(key),
+        reversed_on=row["document_on"],
+        description=row["description"],
     )

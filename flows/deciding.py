@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from flows import releasing
 from tieout.errors import InputError
 from tieout.money import show
 from tieout.warehouse import runs
-from transforms.identity import content_hashes, joined_rows, minted
+from transforms.identity import minted
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -123,62 +124,22 @@ def approve(house: House, draft: str, *, reason: str, author: str) -> list[str]:
     about = lines["decision_id"].unique().sort().to_list() if lines.height else [None]
     rows = [{"kind_code": "approve", "draft_id": draft, "about_id": decision} for decision in about]
     said = [f"draft {draft} is approved by {author}: {one['sentence']}"]
-    if one["kind_code"] != "journal":
+    if one["kind_code"] == "reversal" and not releasing.is_reversible(one):
         record(house, rows, reason=reason, author=author)
-        return [*said, "A reversal is carried out in Intacct by hand; the next reconciliation sees it."]
-    record(
-        house,
-        rows,
-        reason=reason,
-        author=author,
-        then=lambda session, run: _plan_journal(house, session, one, lines, run),
-    )
-    return [*said, f"The journal entry is in the outbox as {draft}; it is sent by the next posting."]
+        return [
+            *said,
+            "Intacct has no function for it: reverse it there by hand; the next reconciliation sees it.",
+        ]
 
+    def released(session: Session, run_id: str) -> None:
+        if one["kind_code"] == "journal":
+            releasing.plan_journal(house, session, one, lines, run_id)
+        else:
+            releasing.plan_reversal(house, session, one, run_id)
 
-def _plan_journal(
-    house: House, session: Session, draft: dict[str, Any], lines: pl.DataFrame, run_id: str
-) -> None:
-    """An approved journal as a planned document of the outbox, under the draft's own id: approved twice it is still one."""
-    from tieout.warehouse import outbox
-
-    documents, parts = ALL["out.documents"], ALL["out.document_lines"]
-    entity = house.settings.entity(draft["entity_code"])
-    row = {
-        "document_id": draft["draft_id"],
-        "kind_code": "journal",
-        "revision": 1,
-        "storefront": "",
-        "event_ref": draft["draft_id"],
-        "entity_code": draft["entity_code"],
-        "number": draft["draft_id"],
-        "customer_id": "",
-        "document_on": house.clock().astimezone(entity.zone).date(),
-        "currency": draft["currency"],
-        "total_minor": 0,
-        "account_ref": draft["journal_code"],
-        "description": f"Write-off {draft['reason_code']} ({draft['rows_no']})",
-        "planned_at": house.clock(),
-        "run_id": run_id,
-    }
-    schema = documents.polars_schema
-    head = pl.DataFrame([row], schema={name: schema[name] for name in row})
-    body = lines.select(
-        "line_no", "account_code", "amount_minor", pl.col("memo").str.slice(0, 500), document_id="draft_id"
-    )
-    text = body.select(joined_rows(["line_no", "account_code", "amount_minor", "memo"]))
-    whole = head.with_columns(text.to_series())
-    sha = content_hashes(
-        whole, ["document_id", "entity_code", "currency", "account_ref", "description", "lines_text"]
-    )
-    planned = documents.shaped(head.with_columns(sha))
-    outbox.plan(
-        session,
-        documents.checked(planned, at="when approving"),
-        parts.checked(parts.shaped(body), at="when approving"),
-        now=house.clock(),
-        run_id=run_id,
-    )
+    record(house, rows, reason=reason, author=author, then=released)
+    name = "journal entry" if one["kind_code"] == "journal" else "reversal"
+    return [*said, f"The {name} is in the outbox as {draft}; it is sent by the next posting."]
 
 
 def record(

@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flows.building import customer_name, ledger_amount
+import polars as pl
+
+from flows.building import customer_name, ledger_amount, reversed_record
 from flows.exchange import Recorder
 from flows.wiring import House
 from tieout.connectors.intacct.field_lengths import LENGTHS
@@ -25,7 +27,12 @@ NATURAL_KEYS = {
     "credit_memo": ("ARADJUSTMENT", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "receipt": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "journal": ("GLBATCH", "REFERENCENO", ("JOURNAL", "BATCH_TITLE")),
+    # A reversal is no record of its own: the document it takes back says whether it was.
+    "reversal": ("ARINVOICE", "RECORDNO", ("STATE",)),
 }
+_TAKEN_BACK = {"invoice": "ARINVOICE", "receipt": "ARPYMT"}
+_REVERSED = ("reversed", "void", "voided")
+"""Words of STATE (Sage Intacct Web Services documentation, AR invoices and AR payments) of a record that was taken back."""
 
 
 def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: str, drained: Drained) -> None:
@@ -47,13 +54,19 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
     looked: list[ReadBack] = []
     recorder.purpose = "confirm"
     try:
-        for kind, block in documents.group_by("kind_code"):
-            name, key, proof = NATURAL_KEYS[str(kind[0])]
-            rows = client.find(name, key, block["number"].to_list(), fields=proof)
+        keyed = documents.with_columns(
+            of=pl.when(pl.col("kind_code") == "reversal").then(pl.col("reference").str.extract(r"^(\w+):")),
+            key=pl.when(pl.col("kind_code") == "reversal")
+            .then(pl.col("reference").str.extract(r":(.+)$"))
+            .otherwise("number"),
+        )
+        for (kind, of), block in keyed.group_by("kind_code", "of"):
+            name, key, proof = NATURAL_KEYS[str(kind)]
+            rows = client.find(_TAKEN_BACK.get(str(of), name), key, block["key"].to_list(), fields=proof)
             for document in block.iter_rows(
                 named=True
             ):  # a few documents after a fault, each with its own verdict
-                verdict = _verdict(house, document, rows.get(document["number"], []), taken)
+                verdict = _verdict(house, document, rows.get(document["key"], []), taken)
                 too_soon = document["changed_at"] > house.clock() - timedelta(
                     seconds=house.ledger.visibility_seconds
                 )
@@ -83,6 +96,19 @@ def _journal_verdict(document: dict[str, Any], rows: list[dict[str, Any]], taken
             reason=f"{len(same)} journal entries carry reference {number}; decide by hand",
         )
     return ReadBack(identity, "absent", reason=f"Intacct has no journal entry with reference {number}")
+
+
+def _reversal_verdict(document: dict[str, Any], rows: list[dict[str, Any]]) -> ReadBack:
+    """Taken back if the record says so, surely not if it says anything else; a record that is gone is for a person to look at."""
+    identity, (of, key) = document["document_id"], reversed_record(document)
+    if not rows:
+        return ReadBack(
+            identity, "unclear", reason=f"Intacct has no {of} {key} any more; look whether it was deleted"
+        )
+    state = str(rows[0].get("STATE") or "")
+    if state.casefold() in _REVERSED:
+        return ReadBack(identity, "found", key, f"{of} {key} is {state}")
+    return ReadBack(identity, "absent", reason=f"{of} {key} is {state or 'without a state'} in Intacct")
 
 
 def _customer_verdict(document: dict[str, Any], rows: list[dict[str, Any]]) -> ReadBack:
@@ -115,6 +141,8 @@ def _verdict(house: House, document: dict[str, Any], rows: list[dict[str, Any]],
     kind = document["kind_code"]
     if kind == "customer":
         return _customer_verdict(document, rows)
+    if kind == "reversal":
+        return _reversal_verdict(document, rows)
     if kind == "journal":
         return _journal_verdict(document, [row for row in rows if str(row["RECORDNO"]) not in taken], taken)
     total = abs(ledger_amount(document["total_minor"], document["currency"], house.ledger.ledger_digits))

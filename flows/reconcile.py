@@ -46,6 +46,8 @@ _NOT_WAITING = (
 )
 CHANGES_NOTHING = ("reconcile", "report", "close", "sign", "reopen", "sentinel", "stock", "rehearse")
 """Stages after which both sides are what they were before: data are as of the last of the others."""
+_NO_TRADE = ("customer", "journal", "reversal")
+"""Documents that answer no order."""
 _WAITING = {
     "storefront": pl.String,
     "order_ref": pl.String,
@@ -217,7 +219,7 @@ def read_inputs(house: House, session: Session) -> Inputs:
         ar_adjustments=there.adjustments,
         ar_receipts=there.receipts,
         ar_applications=session.fetch("core.ar_applications"),
-        crosswalk=posted.filter(~pl.col("kind_code").is_in(["customer", "journal"]))
+        crosswalk=posted.filter(~pl.col("kind_code").is_in(_NO_TRADE))
         .select(keys)
         .join(behind, on="document_id"),
         waiting=waiting(session, there.documents, behind),
@@ -240,8 +242,7 @@ def waiting(session: Session, documents: pl.DataFrame, behind: pl.DataFrame) -> 
     states = session.fetch("ops.outbox", columns=["document_id", "reason"])
     outbox = (
         documents.filter(
-            ~pl.col("kind_code").is_in(["customer", "journal"])
-            & pl.col("state_code").is_in([*_ON_THE_WAY, *_KEPT_BACK])
+            ~pl.col("kind_code").is_in(_NO_TRADE) & pl.col("state_code").is_in([*_ON_THE_WAY, *_KEPT_BACK])
         )
         .drop("storefront", "order_ref", "event_ref")
         .join(behind, on="document_id")

@@ -11,7 +11,7 @@ from transforms.identity import content_hashes, joined_rows
 from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
-_PLACE: Final = {"customer": 0, "invoice": 1, "credit_memo": 2, "receipt": 3, "journal": 4}
+_PLACE: Final = {"customer": 0, "invoice": 1, "credit_memo": 2, "receipt": 3, "journal": 4, "reversal": 5}
 EDITABLE: Final = {
     "document": ("document_on", "due_on", "reference", "description", "customer_id", "account_ref", "method"),
     "line": ("account_code", "memo", "location_code", "department_code", "item_ref", "class_code"),

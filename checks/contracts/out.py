@@ -17,7 +17,10 @@ DOCUMENTS = Table(
             longest=20,
         ),
         Column(
-            "kind_code", TEXT, "customer, invoice, credit_memo, receipt or journal.", words=DOCUMENT_KINDS
+            "kind_code",
+            TEXT,
+            "customer, invoice, credit_memo, receipt, journal or reversal.",
+            words=DOCUMENT_KINDS,
         ),
         Column("revision", WHOLE, "1 for the first; a correction gets the next.", least=1),
         Column("storefront", TEXT, "Where it comes from."),
@@ -28,14 +31,19 @@ DOCUMENTS = Table(
         Column(
             "number",
             TEXT,
-            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt, or REFERENCENO of a journal entry.",
+            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt, or REFERENCENO of a journal entry; our own id for a reversal, which has none.",
             longest=45,
         ),
-        Column("reference", TEXT, "DOCNUMBER of invoices and memos: the order number.", null=True),
+        Column(
+            "reference",
+            TEXT,
+            "DOCNUMBER of invoices and memos: the order number; for a reversal `invoice:` or `receipt:` and the RECORDNO it takes back.",
+            null=True,
+        ),
         Column(
             "customer_id",
             TEXT,
-            "Intacct customer id; empty text for a journal entry on no customer.",
+            "Intacct customer id; empty text for a reversal, and for a journal entry on no customer.",
             longest=20,
         ),
         Column("document_on", DAY, "Accounting date; null for customers.", null=True),
@@ -44,7 +52,7 @@ DOCUMENTS = Table(
         Column(
             "total_minor",
             MINOR,
-            "Total in minor units, credit memos negative; 0 for customers, and for journals, whose lines balance.",
+            "Total in minor units, credit memos negative; what is taken back for a reversal; 0 for customers, and for journals, whose lines balance.",
         ),
         Column("account_ref", TEXT, "Financial entity of a receipt; journal of a journal entry.", null=True),
         Column("method", TEXT, "Payment method of a receipt.", null=True),

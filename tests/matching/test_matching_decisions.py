@@ -39,6 +39,7 @@ shop:E    | shop       | E         | W5           | E100        | USD      | 0  
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     found = House(settings=parse(SETTINGS, folder=tmp_path), clock=lambda: NOW)
+    found.__dict__["mappings"] = {"stores": ALL["mappings.stores"].empty()}
     tables = {
         "recon.orders": drawn(ALL["recon.orders"], ROWS),
         "core.orders": drawn(ALL["core.orders"], "storefront | order_ref | order_number\nshop | A | W1\nshop | B | W2\nother | B | W9"),
