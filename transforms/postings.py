@@ -27,10 +27,17 @@ from transforms.posting_terms import (
     Plan,
     PostingPolicy,
 )
-from transforms.revisions import cancelled_sales, difference_lines, posted, with_differences
+from transforms.revisions import cancelled_sales, difference_lines, merged_parts, posted, with_differences
 from transforms.running import running
 from transforms.shares import rounded_to
-from transforms.summaries import assigned, folded_documents, folded_lines, summary_receipts, with_summaries
+from transforms.summaries import (
+    assigned,
+    folded_documents,
+    folded_lines,
+    summary_documents,
+    summary_receipts,
+    with_summaries,
+)
 
 __all__ = ["Existing", "Mappings", "Plan", "PostingPolicy", "plan"]
 
@@ -69,7 +76,7 @@ def plan(
     events = _named(owed, mappings.stores, existing, policy)
     events = with_customer_ids(events, customers, existing, policy).with_columns(
         customer_id=pl.when("is_summary")
-        .then("guest_customer_id")
+        .then(pl.coalesce("kept_customer_id", "guest_customer_id"))
         .otherwise(pl.coalesce("kept_customer_id", "customer_id"))
     )
     events = _rounded(events, policy)
@@ -83,7 +90,7 @@ def plan(
         item_dimension=policy.item_dimension,
     )
     events = _with_reason(events, unmapped)
-    lines = difference_lines(lines, papers, existing)
+    lines = difference_lines(lines, papers, existing, summary_documents(existing))
     singly = events.filter(~pl.col("is_summary"))
     invoices = singly.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
     money = singly.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())
@@ -182,11 +189,16 @@ def _named(
         pl.col("content_sha256").alias("known_sha256"),
     )
     events = events.join(known, on="document_id", how="left", maintain_order="left")
-    events = with_summaries(events, existing).join(
-        posted(existing), on=["storefront", "order_ref", "event_code", "event_ref"], how="left", maintain_order="left"
-    )  # fmt: skip
+    event = ["storefront", "order_ref", "event_code", "event_ref"]
+    events = (
+        with_summaries(events, existing)
+        .join(posted(existing), on=event, how="left", maintain_order="left")
+        .join(
+            merged_parts(existing, summary_documents(existing)), on=event, how="left", maintain_order="left"
+        )
+    )
     events = events.with_columns(
-        posted_minor=pl.when("is_summary").then("known_minor").otherwise(pl.coalesce("posted_minor", "known_minor")),
+        posted_minor=pl.coalesce("posted_minor", "known_minor"),
         full_minor=pl.lit(None, dtype=pl.Int64),
     )  # fmt: skip
     # A summary has a number of its own; until then its events must not take one from the orders.

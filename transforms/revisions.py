@@ -1,6 +1,7 @@
 """Orders that changed after their documents were posted: the difference is posted as a further invoice or a credit memo, linked by its event.
 
-What was posted stays as it is. The further document carries the next revision of the same event and the lines by which what is owed differs
+What was posted stays as it is, a summary too: what one of its orders owes now beyond its part is a document of that order alone, on the
+summary's customer. The further document carries the next revision of the same event and the lines by which what is owed differs
 from what was posted, so that the documents of an order always sum to what it owes. A sale that is no longer owed because its order was
 cancelled is credited whole.
 """
@@ -18,16 +19,16 @@ from transforms.running import position
 _EVENT: Final = ["storefront", "order_ref", "event_code", "event_ref"]
 _LINE: Final = ["account_code", "component_code", "location_code", "department_code", "item_ref"]
 _LAST_LINE_NO: Final = 3_000_000
+MEMO_LENGTH: Final = 500
+"""Longest text of a line."""
 
 
 def posted(existing: Existing) -> pl.DataFrame:
-    """Per event, what its own documents sent so far come to: `posted_minor`, `posted_revision` (the newest), `is_uncertain` (one may or may not be there).
-
-    Summaries are not among them: their lines cannot be told apart by order.
+    """Per event, what its documents sent so far come to, its part of a summary among them: `posted_minor`, `posted_revision` (the newest),
+    `is_uncertain` (one may or may not be there).
     """
     sent = existing.documents.filter(
         pl.col("state_code").is_in(["accepted", "sending", "unknown"])
-        & pl.col("order_ref").is_not_null()
         & pl.col("kind_code").is_in(["invoice", "credit_memo"])
     )
     return (
@@ -55,9 +56,14 @@ def cancelled_sales(
         .join(owed.select(_EVENT), on=_EVENT, how="anti")
         .join(changes.filter("is_cancelled"), on=["storefront", "order_ref"])
     )
-    first = existing.documents.filter(
-        (pl.col("kind_code") == "invoice") & (pl.col("revision") == 1)
-    ).select("storefront", "order_ref", "order_number", "event_ref", "entity_code", "currency", "customer_id", pl.col("document_on").alias("owed_on"))  # fmt: skip
+    papers = existing.documents.filter(
+        (pl.col("kind_code") == "invoice") & (pl.col("revision") == 1) & (pl.col("state_code") == "accepted")
+    ).select("document_id", "entity_code", "customer_id", pl.col("document_on").alias("owed_on"))  # fmt: skip
+    first = (
+        existing.orders.filter(pl.col("event_code") == "sale")
+        .join(papers, on="document_id")
+        .drop("document_id", "event_code", "amount_minor")
+    )
     rows = gone.join(first, on=["storefront", "order_ref", "event_ref"]).with_columns(
         total_minor=pl.lit(0, dtype=pl.Int64), owed_at=pl.col("owed_on").cast(pl.Datetime("us", "UTC"))
     )
@@ -77,8 +83,8 @@ def with_differences(
     """
     changed = events.filter(
         (pl.col("reason_code") == "changed_after_posting")
-        & ~pl.col("is_summary")
         & (pl.col("kind_code") != "receipt")
+        & ~pl.col("is_merged").fill_null(value=False)
         & ~pl.col("is_uncertain").fill_null(value=True)
     )
     if changed.is_empty() or policy.change_after_posting == "hold":
@@ -97,6 +103,18 @@ def with_differences(
             total_minor=pl.col("total_minor") - pl.col("posted_minor"),
             full_minor="planned_minor",
             planned_minor=minor,
+            # A summary's number is its own; what follows it for one order is named after the order.
+            number=pl.when("is_summary")
+            .then(
+                pl.coalesce(
+                    "invoice_prefix",
+                    pl.when(minor < 0).then(pl.lit(policy.credit_memo_prefix)).otherwise(pl.lit("")),
+                )
+                + pl.coalesce("order_number", "order_ref")
+            )
+            .otherwise("number"),
+            is_summary=pl.lit(value=False),
+            summary_id=pl.lit(None, dtype=pl.String),
             owed_on=pl.max_horizontal("owed_on", "changed_on"),
             reason_code=pl.lit(None, dtype=pl.String),
             found_key=pl.lit(None, dtype=pl.String),
@@ -140,16 +158,39 @@ def with_differences(
     return pl.concat([stays, further.select(stays.columns)])
 
 
-def difference_lines(lines: pl.DataFrame, drafts: pl.DataFrame, existing: Existing) -> pl.DataFrame:
-    """Lines of further documents: the event's lines as owed now, less those of its documents posted so far, by account and dimensions."""
+def merged_parts(existing: Existing, summaries: pl.DataFrame) -> pl.DataFrame:
+    """Events whose lines in a summary cannot be told from others': two events of an order in one summary, or two orders of one number."""
+    return (
+        existing.orders.join(summaries.select("document_id"), on="document_id", how="semi")
+        .filter(pl.len().over("document_id", order_text()) > 1)
+        .select(*_EVENT, is_merged=pl.lit(value=True))
+        .unique()
+    )
+
+
+def order_text() -> pl.Expr:
+    """How the lines of a summary name their order."""
+    return pl.coalesce("order_number", "order_ref").str.slice(0, MEMO_LENGTH)
+
+
+def difference_lines(
+    lines: pl.DataFrame, drafts: pl.DataFrame, existing: Existing, summaries: pl.DataFrame
+) -> pl.DataFrame:
+    """Lines of further documents: the event's lines as owed now, less those of its documents posted so far, by account and dimensions.
+
+    `summaries` are the known documents that answer many orders.
+    """
     further = drafts.filter((pl.col("revision") > 1) & (pl.col("kind_code") != "receipt"))
     if further.is_empty():
         return lines
     sent = existing.documents.filter(pl.col("state_code") == "accepted").select("document_id")
+    # The lines of a summary name their order; those of a document of one order are all its own.
     before = (
         existing.lines.join(sent, on="document_id")
-        .join(existing.orders.select("document_id", *_EVENT), on="document_id")
-        .drop("document_id")
+        .join(existing.orders.select("document_id", *_EVENT, text=order_text()), on="document_id")
+        .join(summaries.select("document_id", is_of_many=pl.lit(value=True)), on="document_id", how="left")
+        .filter(pl.col("is_of_many").is_null() | (pl.col("memo") == pl.col("text")))
+        .drop("document_id", "text", "is_of_many")
         .join(further.select("document_id", *_EVENT), on=_EVENT)
         .with_columns(pl.col("amount_minor").neg(), line_no=pl.col("line_no") + _LAST_LINE_NO)
     )

@@ -13,6 +13,7 @@ import polars as pl
 
 from transforms.identity import minted
 from transforms.posting_terms import Existing, PostingPolicy
+from transforms.revisions import order_text
 from transforms.running import position, running
 
 _EVENT: Final = ["storefront", "order_ref", "event_code", "event_ref"]
@@ -21,7 +22,6 @@ _GROUP: Final = ["kind_code", "storefront", "entity_code", "currency", "group"]
 _OPEN: Final = ("planned", "refused")
 """States in which a summary still takes further orders of its day."""
 _SENT: Final = ("accepted", "sending", "unknown")
-_MEMO_LENGTH: Final = 500
 
 
 def summary_documents(existing: Existing) -> pl.DataFrame:
@@ -284,9 +284,7 @@ def folded_documents(drafts: pl.DataFrame, existing: Existing, policy: PostingPo
 
 def folded_lines(lines: pl.DataFrame, pays: pl.DataFrame, drafts: pl.DataFrame) -> pl.DataFrame:
     """Lines of summaries: one per order and account with the order's number as text; of receipts, one application per invoice."""
-    mine = drafts.filter("is_summary").select(
-        "document_id", "target_id", pl.coalesce("order_number", "order_ref").alias("order_text")
-    )
+    mine = drafts.filter("is_summary").select("document_id", "target_id", order_text().alias("order_text"))
     place = ["account_code", "component_code", "location_code", "department_code", "item_ref"]
     texts = (
         lines.join(mine, on="document_id")
@@ -294,7 +292,7 @@ def folded_lines(lines: pl.DataFrame, pays: pl.DataFrame, drafts: pl.DataFrame) 
         .agg(pl.col("amount_minor").sum(), first=pl.col("line_no").min())
         .filter(pl.col("amount_minor") != 0)
         .sort("target_id", "order_text", "first", *place)
-        .with_columns(memo=pl.col("order_text").str.slice(0, _MEMO_LENGTH))
+        .with_columns(memo="order_text")
     )
     applied = (
         pays.join(mine, on="document_id")

@@ -156,17 +156,85 @@ def test_a_store_that_changes_its_policy_posts_nothing_twice() -> None:
             )
 
 
-def test_money_without_a_sale_waits_and_a_changed_order_of_a_sent_summary_is_told() -> None:
+def test_money_without_a_sale_waits() -> None:
     unshipped = ORDERS.replace("2026-10-03 15:00", "-               ")
     done = planned(traded(unshipped), mappings=SUMMARISED)
     assert ("C", "receipt", "prepaid") in shown(done.unplanned, "order_ref", "kind_code", "reason_code")
-    first = planned(traded(), mappings=SUMMARISED)
-    changed = traded(
-        ORDERS.replace("2000        | 200       | 2200", "2100        | 200       | 2300"),
-        LINES.replace("2000      | 200", "2100      | 200"),
+
+
+# --- orders that change after their summary was sent --------------------------------------------------------------
+CHANGED = "order_ref | changed_on | is_cancelled\nB | 2026-10-20 | no"
+
+
+def changed_to(goods: int) -> trade.Owed:
+    total = goods + 200
+    return traded(
+        ORDERS.replace("2000        | 200       | 2200", f"{goods} | 200 | {total}"),
+        LINES.replace("2000      | 200", f"{goods} | 200"),
+        PAID.replace("| 2200 ", f"| {min(total, 2200)} "),
     )
-    second = planned(changed, after(first, "accepted"), mappings=SUMMARISED)
-    assert second.documents.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("goods", "kind", "difference"), [(2100, "invoice", 100), (1700, "credit_memo", -300)]
+)
+def test_what_an_order_of_a_sent_summary_owes_now_is_a_document_of_its_own(
+    goods: int, kind: str, difference: int
+) -> None:
+    first = planned(traded(), mappings=SUMMARISED)
+    second = planned(changed_to(goods), after(first, "accepted"), mappings=SUMMARISED, changes=CHANGED)
+    papers_made = second.documents.filter(pl.col("kind_code").is_in(["invoice", "credit_memo"]))
+    assert shown(papers_made, "kind_code", "number", "revision", "order_ref", "document_on", "total_minor", "customer_id") == [
+        (kind, "UW2-R2", 2, "B", date(2026, 10, 20), difference, "GUEST-US-USD")
+    ]  # fmt: skip
+    assert shown(second.lines.join(papers_made, on="document_id", how="semi"), "account_code", "component_code", "amount_minor") == [
+        ("4000", "goods", difference)
+    ]  # fmt: skip
+    assert ("sale", "B", difference) in shown(second.orders, "event_code", "order_ref", "amount_minor")
+    there = after(second, "accepted", after(first, "accepted"))
+    third = planned(changed_to(goods), there, mappings=SUMMARISED, changes=CHANGED)
+    assert third.documents.filter(pl.col("kind_code") != "customer").is_empty()
+    fourth = planned(changed_to(goods + 50), there, mappings=SUMMARISED, changes=CHANGED)
+    assert shown(fourth.documents.filter(pl.col("kind_code") == "invoice"), "number", "total_minor") == [
+        ("UW2-R3", 50)
+    ]
+
+
+def test_a_cancelled_order_of_a_sent_summary_is_credited_whole_and_the_others_stay() -> None:
+    first = planned(traded(), mappings=SUMMARISED)
+    gone = traded(
+        "\n".join(line for line in ORDERS.splitlines() if "| W2 " not in line),
+        "\n".join(line for line in LINES.splitlines() if not line.startswith("    B ")),
+        "\n".join(line for line in PAID.splitlines() if "| B " not in line),
+    )
+    second = planned(
+        gone, after(first, "accepted"), mappings=SUMMARISED, changes=CHANGED.replace("| no", "| yes")
+    )
+    assert shown(second.documents, "kind_code", "number", "total_minor", "customer_id") == [
+        ("credit_memo", "CMW2-R2", -2200, "GUEST-US-USD")
+    ]
+    assert shown(second.lines, "account_code", "amount_minor") == [("2200", -200), ("4000", -2000)]
+
+
+def test_while_it_is_uncertain_or_by_policy_the_change_is_only_told() -> None:
+    first = planned(traded(), mappings=SUMMARISED)
+    for state, policy in (("unknown", POLICY), ("accepted", replace(POLICY, change_after_posting="hold"))):
+        second = planned(
+            changed_to(2100), after(first, state), mappings=SUMMARISED, policy=policy, changes=CHANGED
+        )
+        assert second.documents.filter(pl.col("kind_code") != "customer").is_empty()
+        assert ("B", "invoice", "changed_after_posting") in shown(
+            second.unplanned, "order_ref", "kind_code", "reason_code"
+        )
+
+
+def test_two_events_of_one_order_in_one_summary_cannot_be_told_apart_and_are_told() -> None:
+    first = planned(traded(), mappings=SUMMARISED)
+    there = after(first, "accepted")
+    invoice = there.orders.filter((pl.col("order_ref") == "B") & (pl.col("event_code") == "sale"))
+    twin = invoice.with_columns(event_ref=pl.lit("another"), amount_minor=pl.lit(0, dtype=pl.Int64))
+    second = planned(changed_to(2100), there._replace(orders=pl.concat([there.orders, twin])), mappings=SUMMARISED, changes=CHANGED)  # fmt: skip
+    assert second.documents.filter(pl.col("kind_code") != "customer").is_empty()
     assert ("B", "invoice", "changed_after_posting") in shown(
         second.unplanned, "order_ref", "kind_code", "reason_code"
     )
