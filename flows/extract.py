@@ -82,7 +82,7 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
     courier = house.storefront(source)
     marks = marks_of(house)
     tallies = []
-    for subject in house.kind(source).subjects:
+    for subject in house.kind(source).wanted(front):
         tally = Tally(source, subject)
         tallies.append(tally)
         mark = marks.get((source, subject))

@@ -18,7 +18,7 @@ from tieout.connectors.intacct.reading import Both, Filter, Where, all_of
 from tieout.connectors.intacct.values import us_date
 from tieout.connectors.paging import Page, Record, Window
 from tieout.errors import ConnectorError, Incomplete, Refused, Rejected
-from tieout.settings import Intacct, Shipping
+from tieout.settings import Intacct, Settings, Shipping
 from tieout.warehouse.landing import LandingWriter
 
 log = logging.getLogger("tieout.extract")
@@ -88,6 +88,8 @@ FIELDS: dict[str, list[str]] = {
     ],
     "GLDETAIL": _ENTRY.split(),
     "ITEM": ["RECORDNO", "ITEMID", "NAME", "STATUS", "BASEPRICE", "WHENMODIFIED"],
+    # An object and fields of the company's own, see [price_lists].
+    "PRICE_LIST_ENTRIES": ["RECORDNO", "WHENMODIFIED"],
     # With the fields of a shipment's order, carrier and tracking numbers that [shipping] names.
     "SODOCUMENT": [
         "RECORDNO",
@@ -117,14 +119,23 @@ def subjects_of(house: House) -> tuple[str, ...]:
     documents are read only where prices or shipments are written back."""
     told = {field for front in house.settings.storefronts.values() for field in front.writes_back}
     left_out = {"ITEM": "price" not in told, "GLDETAIL": not house.ledger.reads_general_ledger}
+    left_out["PRICE_LIST_ENTRIES"] = "price" not in told or not house.settings.price_lists.is_read
     left_out |= dict.fromkeys(("SODOCUMENT", "SODOCUMENTENTRY"), "order.shipment" not in told)
     return tuple(name for name in INTACCT_SUBJECTS if not left_out.get(name, False))
 
 
-def fields_of(subject: str, shipping: Shipping) -> list[str]:
+def object_of(subject: str, settings: Settings) -> str:
+    """What Intacct calls the object of a subject."""
+    return settings.price_lists.object_name if subject == "PRICE_LIST_ENTRIES" else subject
+
+
+def fields_of(subject: str, settings: Settings) -> list[str]:
     """The fields asked of an object."""
+    if subject == "PRICE_LIST_ENTRIES":
+        return list(dict.fromkeys((*FIELDS[subject], *settings.price_lists.fields.values())))
     if subject != "SODOCUMENT":
         return FIELDS[subject]
+    shipping = settings.shipping
     named = (
         shipping.order_field, shipping.tracking_field, shipping.carrier_field, shipping.shipped_on_field,
     )  # fmt: skip
@@ -169,8 +180,8 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
             since = window.start if window is not None else mark
             try:
                 pages = client.read_range(
-                    subject,
-                    fields=fields_of(subject, house.settings.shipping),
+                    object_of(subject, house.settings),
+                    fields=fields_of(subject, house.settings),
                     changed_since=since,
                     look_back=look_back,
                     condition=condition_of(subject, house.ledger, house.settings.shipping),
@@ -261,11 +272,12 @@ def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime 
         told = set(landed.filter(pl.col("parent").is_in(graves["native_ref"].implode()))["native_ref"])
     elif subject in _LOGGED and since is not None:
         told = _told(landed, client, subject, since)
-    there = client.count(subject, condition=condition)
+    name = object_of(subject, house.settings)
+    there = client.count(name, condition=condition)
     if there == len(known - told):
         gone = told
     else:
-        found = client.vanished(subject, (int(ref) for ref in known), condition=condition)
+        found = client.vanished(name, (int(ref) for ref in known), condition=condition)
         if found.unseen:
             raise Incomplete(
                 f"Intacct holds {len(found.unseen)} {subject} that were not read (for example RECORDNO {found.unseen[0]}); run `tieout run extract --full`."

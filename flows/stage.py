@@ -40,6 +40,7 @@ _LEDGER_TABLES = {
     "ARINVOICEITEM": ("core.ar_lines", "line_ref"),
     "ARADJUSTMENTITEM": ("core.ar_lines", "line_ref"),
     "GLDETAIL": ("core.gl_entries", "entry_ref"),
+    "PRICE_LIST_ENTRIES": ("core.price_list_entries", "entry_ref"),
     "SODOCUMENT": ("core.ledger_shipments", "document_ref"),
     "SODOCUMENTENTRY": ("core.ledger_shipment_lines", "line_ref"),
 }
@@ -89,7 +90,13 @@ def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
 
 def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
     """The ledger's objects, headers before what hangs on them."""
-    from transforms import intacct, intacct_general_ledger, intacct_prices, intacct_shipments
+    from transforms import (
+        intacct,
+        intacct_general_ledger,
+        intacct_price_lists,
+        intacct_prices,
+        intacct_shipments,
+    )
 
     minutes = house.ledger.gmt_offset_minutes
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
@@ -120,6 +127,7 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
             gmt_offset=offset,
         )
 
+    lists = house.settings.price_lists
     shipping = house.settings.shipping.model_dump(exclude={"definitions"})
 
     return {
@@ -131,6 +139,14 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
         "ARPYMTDETAIL": applications,
         "GLDETAIL": entries,
         "ITEM": lambda raw, _: intacct_prices.base_prices(raw, run_id=run_id, gmt_offset=offset),
+        "PRICE_LIST_ENTRIES": lambda raw, _: intacct_price_lists.entries(
+            raw,
+            run_id=run_id,
+            gmt_offset=offset,
+            subject=lists.object_name,
+            fields=lists.fields,
+            kinds=lists.kinds,
+        ),
         "SODOCUMENT": lambda raw, _: intacct_shipments.shipments(
             raw, run_id=run_id, gmt_offset=offset, **shipping
         ),

@@ -25,6 +25,7 @@ from tieout.connectors.writes import (
 from tieout.errors import ConnectorError, InputError, Refused
 from tieout.warehouse.locking import AdvisoryLock
 from transforms import intacct, writeback
+from transforms.intacct_price_lists import prices_on
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -81,7 +82,8 @@ def plan_writes(house: House, *, run_id: str | None = None) -> pl.DataFrame:
         invoices, adjustments = session.fetch("core.ar_invoices"), session.fetch("core.ar_adjustments")
         customers = intacct.intacct_customers(session.raw_changed("raw.intacct__customer"))
         owed = session.fetch("recon.owed")
-        prices, listed = session.fetch("core.prices"), session.fetch("core.stock", columns=["source", "sku"])
+        base, entries = session.fetch("core.prices"), session.fetch("core.price_list_entries")
+        listed = session.fetch("core.stock", columns=["source", "sku"])
         writes = session.fetch("ops.writes", columns=_OF_WRITES)
     paid = writeback.paid_states(of_orders, invoices, adjustments, orders)
     recognised = (
@@ -95,7 +97,10 @@ def plan_writes(house: House, *, run_id: str | None = None) -> pl.DataFrame:
         "order.paid_state": paid,
         "order.status": writeback.order_statuses(paid, recognised, orders),
         "price": writeback.prices_told(
-            prices, house.mappings["price_lists"], fronts, house.mappings["items"]
+            prices_on(house.clock().date(), base, entries),
+            house.mappings["price_lists"],
+            fronts,
+            house.mappings["items"],
         ),
         "customer.account": writeback.accounts_told(documents, outbox, customers),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.contracts import (
+    catalogue,
     closing,
     core,
     deciding,
@@ -24,6 +25,7 @@ ALL: dict[str, Table] = {
     table.name: table
     for module in (
         core,
+        catalogue,
         general_ledger,
         recon,
         ledger_tie_out,

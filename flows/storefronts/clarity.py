@@ -23,9 +23,17 @@ class ClarityKind(Kind):
     """Orders hold their shipments; payments, returns, customers and stock have lists of their own, as far as the profile names them."""
 
     name: ClassVar[str] = "clarity"
-    subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "returns", "customers", "inventory")
+    subjects: ClassVar[tuple[str, ...]] = (
+        "orders",
+        "payments",
+        "returns",
+        "customers",
+        "inventory",
+        "products",
+    )
     tables: ClassVar[tuple[str, ...]] = (
         "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.customers", "core.stock",
+        "core.products", "core.web_prices",
     )  # fmt: skip
 
     def courier(self, house: House, name: str, front: ClarityStorefront) -> Clarity:
@@ -44,7 +52,7 @@ class ClarityKind(Kind):
         self, house: House, run_id: str, name: str, front: ClarityStorefront
     ) -> Mapping[str, Transform]:
         """Subjects the profile names."""
-        from transforms.storefronts import clarity
+        from transforms.storefronts import clarity, clarity_catalogue
 
         profile = _profile(house, front)
         policy = clarity.ClaritySettings(
@@ -69,6 +77,7 @@ class ClarityKind(Kind):
             "returns": returns,
             "customers": lambda raw, _: clarity.customers(raw, **told),
             "inventory": lambda raw, _: clarity.stock(raw, **told),
+            "products": lambda raw, _: clarity_catalogue.products(raw, **told),
         }
         return {subject: one for subject, one in every.items() if subject in profile.subjects}
 

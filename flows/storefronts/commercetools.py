@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
@@ -21,10 +21,13 @@ class CommercetoolsKind(Kind):
     """Orders hold their shipments and returns; payments do not name their order; stock hangs on supply channels."""
 
     name: ClassVar[str] = "commercetools"
-    subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "customers", "inventory", "channels")
+    subjects: ClassVar[tuple[str, ...]] = (
+        "orders", "payments", "customers", "inventory", "channels", "customer_groups", "products", "prices",
+    )  # fmt: skip
+    optional: ClassVar[tuple[str, ...]] = ("customer_groups", "products", "prices")
     tables: ClassVar[tuple[str, ...]] = (
         "core.orders", "core.order_lines", "core.order_payments", "core.payments", "core.shipments", "core.returns", "core.customers",
-        "core.stock",
+        "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
 
     def courier(self, house: House, name: str, front: CommercetoolsStorefront) -> Commercetools:
@@ -46,7 +49,7 @@ class CommercetoolsKind(Kind):
         self, house: House, run_id: str, name: str, front: CommercetoolsStorefront
     ) -> Mapping[str, Transform]:
         """Orders, payments, customers and inventory; channels only give inventory its keys."""
-        from transforms.storefronts import commercetools
+        from transforms.storefronts import commercetools, commercetools_catalogue
 
         policy = commercetools.CommercetoolsSettings(
             tender_slugs=front.tender_slugs, gift_card_prefixes=front.gift_card_prefixes
@@ -57,11 +60,20 @@ class CommercetoolsKind(Kind):
             channels = session.raw_changed(f"raw.{name}__channels")
             return commercetools.stock(raw, channels=channels, **told)
 
+        def goods(of: Callable[..., Staged]) -> Transform:
+            def staged(raw: pl.DataFrame, session: Session) -> Staged:
+                groups = session.raw_changed(f"raw.{name}__customer_groups")
+                return of(raw, groups=commercetools_catalogue.group_keys(groups), **told)
+
+            return staged
+
         return {
             "orders": lambda raw, _: commercetools.orders(raw, settings=policy, **told),
             "payments": lambda raw, _: commercetools.payments(raw, settings=policy, **told),
             "customers": lambda raw, _: commercetools.customers(raw, settings=policy, **told),
             "inventory": stock,
+            "products": goods(commercetools_catalogue.products),
+            "prices": goods(commercetools_catalogue.prices),
         }
 
     def write_stock(self, courier: Commercetools, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:

@@ -43,6 +43,13 @@ class Kind(ABC):
     subjects: ClassVar[tuple[str, ...]]
     tables: ClassVar[tuple[str, ...]]
     from_files: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Subjects read only where the storefront's `catalogue` says so: they need rights of their own."""
+
+    def wanted(self, front: Any) -> tuple[str, ...]:
+        """The subjects read with these settings."""
+        left_out = () if getattr(front, "catalogue", True) else self.optional
+        return tuple(subject for subject in self.subjects if subject not in left_out)
 
     @abstractmethod
     def courier(self, house: House, name: str, front: Any) -> Any:

@@ -31,7 +31,7 @@ class MagentoKind(Kind):
     )  # fmt: skip
     tables: ClassVar[tuple[str, ...]] = (
         "core.orders", "core.order_lines", "core.order_payments", "core.payments", "core.shipments", "core.returns", "core.customers",
-        "core.stock",
+        "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
 
     def courier(self, house: House, name: str, front: MagentoStorefront) -> Magento:
@@ -54,8 +54,8 @@ class MagentoKind(Kind):
     def transforms(
         self, house: House, run_id: str, name: str, front: MagentoStorefront
     ) -> Mapping[str, Transform]:
-        """Documents, orders, customers and source items. Stores give orders their codes; transactions and products are landed only."""
-        from transforms.storefronts import magento
+        """Documents, orders, customers and source items. Stores give orders their codes; transactions are landed only."""
+        from transforms.storefronts import magento, magento_catalogue
 
         policy = magento.MagentoSettings(
             gift_card_prefixes=front.gift_card_prefixes,
@@ -78,12 +78,17 @@ class MagentoKind(Kind):
             staged = magento.orders(raw, settings=policy, stores=stores, **told)
             return _with_documents(staged, raw, session, magento.known_orders)
 
+        def products(raw: pl.DataFrame, session: Session) -> Staged:
+            currency = magento_catalogue.base_currency(session.raw_changed(f"raw.{name}__stores"))
+            return magento_catalogue.products(raw, currency=currency, **told)
+
         return {
             "invoices": document(magento.invoices),
             "creditmemos": document(magento.creditmemos),
             "shipments": document(magento.shipments),
             "orders": orders,
             "customers": lambda raw, _: magento.customers(raw, settings=policy, **told),
+            "products": products,
             "source_items": lambda raw, _: magento.stock(raw, **told),
         }
 

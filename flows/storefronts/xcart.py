@@ -25,7 +25,7 @@ class XCartKind(Kind):
     subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "customers", "products")
     tables: ClassVar[tuple[str, ...]] = (
         "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.reductions", "core.customers",
-        "core.stock",
+        "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
 
     def courier(self, house: House, name: str, front: XCartStorefront) -> XCart:
@@ -45,7 +45,8 @@ class XCartKind(Kind):
         self, house: House, run_id: str, name: str, front: XCartStorefront
     ) -> Mapping[str, Transform]:
         """Orders are staged with all their versions, which show what a shrunk one was sold for."""
-        from transforms.storefronts import xcart
+        from transforms.storefronts import xcart, xcart_catalogue
+        from transforms.storefronts.catalogue import beside
         from transforms.storefronts.xcart_settings import STATUSES
 
         policy = xcart.XCartSettings(
@@ -68,7 +69,9 @@ class XCartKind(Kind):
             "orders": orders,
             "payments": lambda raw, _: xcart.payments(raw, settings=policy, **told),
             "customers": lambda raw, _: xcart.customers(raw, settings=policy, **told),
-            "products": lambda raw, _: xcart.stock(raw, **told),
+            "products": lambda raw, _: beside(
+                xcart.stock(raw, **told), xcart_catalogue.products(raw, **told)
+            ),
         }
 
     def write_stock(self, courier: XCart, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:

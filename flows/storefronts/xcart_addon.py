@@ -43,7 +43,8 @@ class XCartAddonKind(Kind):
         self, house: House, run_id: str, name: str, front: XCartAddonStorefront
     ) -> Mapping[str, Transform]:
         """Orders are staged with all their versions, which show what a shrunk one was sold for."""
-        from transforms.storefronts import xcart_addon
+        from transforms.storefronts import xcart_addon, xcart_catalogue
+        from transforms.storefronts.catalogue import beside
         from transforms.storefronts.xcart_settings import STATUSES
 
         policy = xcart_addon.XCartSettings(
@@ -63,7 +64,9 @@ class XCartAddonKind(Kind):
             "orders": orders,
             "payments": lambda raw, _: xcart_addon.payments(raw, settings=policy, **told),
             "customers": lambda raw, _: xcart_addon.customers(raw, settings=policy, **told),
-            "products": lambda raw, _: xcart_addon.stock(raw, **told),
+            "products": lambda raw, _: beside(
+                xcart_addon.stock(raw, **told), xcart_catalogue.products(raw, currency=front.currency, **told)
+            ),
         }
 
     def write_stock(self, courier: XCartAddon, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:

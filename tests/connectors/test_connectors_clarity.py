@@ -303,7 +303,7 @@ def test_a_record_that_does_not_fit_the_profile_is_named_by_the_doctor(serve, sa
         lambda seen: say(body=b'{"access_token":"t"}' if seen.method == "POST" else b'{"items":[{"Id":1}]}')
     )
     said = Clarity(api_url=stub.url, profile=SEED, client_id="c", client_secret="s" * 8).ping()
-    assert len(said) == 5
+    assert len(said) == 6
     assert (
         said[0]
         == "A record of orders does not fit the profile: Missing or unreadable: orderId, updatedAt. Correct [fields.orders]."

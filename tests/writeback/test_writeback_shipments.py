@@ -43,6 +43,7 @@ ITEMS = "storefront | sku | mode | item_ref\n* | GIFT-* | ignore | -\n* | * | ma
 
 def settings_of(folder: Path, addresses: Mapping[str, Any], **sections: Any) -> Settings:
     fronts = {name: {"kind": name, **make(addresses[name]), **TOLD} for name, make in FRONTS.items()}
+    fronts["commercetools"]["catalogue"] = True
     raw = {
         "storefronts": fronts,
         "intacct": {
@@ -166,6 +167,22 @@ def test_every_storefront_is_told_in_its_own_way(yard: Yard) -> None:
     said = {row["storefront"]: row["detail"] for row in yard.core("ops.writes").to_dicts()}
     assert said["xcart"] == "the API of X-Cart 5.5 takes no tracking number: enter it in the shop"
     assert [said[name] for name in sorted(FRONTS) if name != "xcart"] == [None, None]
+
+
+def test_what_the_shops_offer_is_the_same_in_core(yard: Yard) -> None:
+    goods, prices = yard.core("core.products"), yard.core("core.web_prices")
+    listed = {name: set(goods.filter(storefront=name)["sku"]) for name in FRONTS}
+    sold = {sku for sku in listed["commercetools"] if not sku.startswith("GIFT-")}
+    assert len(sold) > 20
+    assert all(listed[name] >= sold for name in FRONTS)
+    assert goods.select("name", "product_ref").null_count().sum_horizontal().item() == 0
+    dollars = prices.filter(
+        (pl.col("currency") == "USD") & pl.col("level_ref").is_null(), storefront="commercetools"
+    )
+    assert set(dollars["sku"]) >= sold
+    trade = prices.filter(pl.col("level_ref") == "trade")  # the group's key, not its id
+    assert set(trade["storefront"]) == {"commercetools"}
+    assert set(trade["sku"]) >= sold
 
 
 def test_what_fits_nothing_waits_visibly(yard: Yard) -> None:

@@ -26,6 +26,7 @@ from pydantic import (
 
 from tieout.errors import SettingsError
 from tieout.settings.calendars import Calendar
+from tieout.settings.price_lists import PriceLists
 from tieout.settings.journals import Journals
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
@@ -153,6 +154,7 @@ class Settings(Section):
     journals: Journals = Journals()
     stock: Stock = Stock()
     shipping: Shipping = Shipping()
+    price_lists: PriceLists = PriceLists()
     ownership: Ownership = Ownership()
     privacy: Privacy = Privacy()
     checks: Checks = Checks()

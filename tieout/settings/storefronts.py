@@ -59,6 +59,7 @@ class CommercetoolsStorefront(CommonStorefront):
     tender_slugs: tuple[str, ...] = ("gift-card", "store-credit")
     gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
     sync_channel: str = ""
+    catalogue: bool = False
 
 
 class XCartStorefront(CommonStorefront):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from tieout.errors import SettingsError
 from tieout.vocabulary import ORDER_STATUSES, PAYMENT_KINDS, PAYMENT_STATES
 
-SUBJECTS: Final = ("orders", "payments", "returns", "customers", "inventory")
+SUBJECTS: Final = ("orders", "payments", "returns", "customers", "inventory", "products")
 
 FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     # group: (names that must be there, names that may be)
@@ -43,6 +43,7 @@ FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ),
     ),
     "inventory": (("sku", "quantity"), ("location", "changed")),
+    "products": (("sku", "ref"), ("name", "category", "price", "currency", "active", "changed")),
 }  # fmt: skip
 
 PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
@@ -143,7 +144,7 @@ class Profile(_Part):
     auth: Auth
     paging: Paging
     changes: Changes = Changes()
-    subjects: Mapping[Literal["orders", "payments", "returns", "customers", "inventory"], Route]
+    subjects: Mapping[Literal["orders", "payments", "returns", "customers", "inventory", "products"], Route]
     fields: Mapping[str, Mapping[str, Dotted]]
     words: Words
     writes: Mapping[Literal["stock", "price", "status", "tracking"], WriteRule] = {}

@@ -46,6 +46,9 @@ PATHS: Mapping[str, str] = {
     "inventory": "inventory",
     "stores": "stores",
     "channels": "channels",
+    "customer_groups": "customer-groups",
+    "products": "product-projections",
+    "prices": "standalone-prices",
 }
 
 
@@ -334,7 +337,10 @@ class Commercetools:
 
 # Scope names by resource; which scope opens channels is not stated in every edition of the reference, so a
 # read decides.
-_SCOPE_WORDS = {"inventory": "products", "channels": "products"}
+_SCOPE_WORDS = {
+    "inventory": "products", "channels": "products", "product-projections": "products",
+    "standalone-prices": "standalone_prices", "customer-groups": "customer_groups",
+}  # fmt: skip
 
 
 def _scope_word(path: str) -> str:

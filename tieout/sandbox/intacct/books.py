@@ -37,6 +37,7 @@ TABLES = (
     "GLENTRY",
     "SODOCUMENT",
     "SODOCUMENTENTRY",
+    "SOPRICELISTENTRY",
     "INVDOCUMENT",
     "INVDOCUMENTENTRY",
     "INVENTORYTOTALDETAIL",
@@ -51,6 +52,7 @@ _KINDS: dict[str, Any] = {
     "ARADVANCE": receipts.AdvanceDesk,
     "GLBATCH": journals.JournalDesk,
     "SODOCUMENT": orders.OrderDesk,
+    "SOPRICELISTENTRY": inventory.PriceDesk,
     "INVDOCUMENT": inventory.MovementDesk,
 }
 

@@ -23,6 +23,7 @@ from tieout.sandbox.intacct.columns import (
     line_fields,
     order_fields,
     order_line_fields,
+    price_fields,
     receipt_fields,
     total_fields,
 )
@@ -212,6 +213,7 @@ def build(company: Company) -> dict[str, ObjectType]:
             nested=("SODOCUMENTENTRIES", "SODOCUMENTENTRY", attribute("lines")),
             relations=customer,
         ),
+        ObjectType("SOPRICELISTENTRY", price_fields(), "SOPRICELISTENTRY", owner=entity, created=created),
         ObjectType(
             "SODOCUMENTENTRY", order_line_fields(), "SODOCUMENTENTRY", owner=attribute("order.entity")
         ),

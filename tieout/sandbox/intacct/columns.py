@@ -431,6 +431,27 @@ def order_fields() -> dict[str, Field]:
     )
 
 
+def price_fields() -> dict[str, Field]:
+    """SOPRICELISTENTRY, whose fields are not documented: those of the published create call for entries, in upper case."""
+    names = (
+        "DATEFROM",
+        "DATETO",
+        "MINIMUM_QUANTITY",
+        "MAXIMUM_QUANTITY",
+        "VALUE",
+        "VALUETYPE",
+        "FIXED",
+        "STATUS",
+    )
+    return columns(
+        ("RECORDNO", "INTEGER", attribute("recordno")),
+        ("PRICELISTID", "TEXT", extra("PRICELISTID")),
+        ("ITEMID", "TEXT", attribute("itemid")),
+        *((name, "TEXT", extra(name)) for name in names),
+        *AUDIT,
+    )
+
+
 def batch_fields() -> dict[str, Field]:
     """GLBATCH."""
     return columns(

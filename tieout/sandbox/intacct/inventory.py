@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieout.sandbox.intacct.desk import Actor, Desk, required
-from tieout.sandbox.intacct.records import Item, OrderDocument, OrderLine
+from tieout.sandbox.intacct.records import Item, OrderDocument, OrderLine, PriceEntry
 from tieout.sandbox.intacct.refusals import BAD_VALUE, BUSINESS, BookError, duplicate, invalid
 from tieout.sandbox.intacct.values import day, quantity, rows_of, text_of
 
@@ -19,6 +19,34 @@ if TYPE_CHECKING:
 
 ITEM_TYPES = ("Inventory", "Non-Inventory", "Kit", "Stockable Kit")
 _ITEM = {"ITEMID", "NAME", "ITEMTYPE", "STATUS", "INCOMEACCTKEY", "UOMGRP", "RECORDNO"}
+
+
+class PriceDesk(Desk):
+    """SOPRICELISTENTRY: create, update, delete; named by RECORDNO."""
+
+    object_name = "SOPRICELISTENTRY"
+    noun = "Price List Entry"
+
+    def create(self, fields: dict[str, Any], actor: Actor) -> PriceEntry:
+        """Make an entry of an item that exists."""
+        required(fields, "PRICELISTID", "Price List")
+        itemid = item_for(self.books, fields).itemid if text_of(fields, "ITEMID") else ""
+        entry = PriceEntry(
+            self.books.next("priceentry"), actor.entity, actor.at, actor.at, actor.user, actor.user, itemid
+        )
+        entry.extra = {key: value for key, value in fields.items() if key != "ITEMID"}
+        self.books.tables["SOPRICELISTENTRY"].add(self.books.journal, entry)
+        return entry
+
+    def update(self, record: PriceEntry, fields: dict[str, Any], actor: Actor) -> PriceEntry:
+        """Change what is given."""
+        self.books.journal.set(record, "extra", {**record.extra, **fields})
+        self.books.touch(record, actor)
+        return record
+
+    def delete(self, record: PriceEntry, actor: Actor) -> None:
+        """Take the entry away."""
+        self.books.tables["SOPRICELISTENTRY"].remove(self.books.journal, record)
 
 
 class ItemDesk(Desk):

@@ -47,6 +47,14 @@ class Item(Record):
 
 
 @dataclass(slots=True, eq=False)
+class PriceEntry(Record):
+    """An entry of a price list: fields as given, since no list of them is published."""
+
+    itemid: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
 class Line:
     """One line of an AR document; `subtotal` names a tax or order-entry subtotal line."""
 

@@ -19,7 +19,7 @@ from tieout.sandbox.server import Request, Response
 from tieout.sandbox.tampering import TamperError
 from tieout.sandbox.world import people
 from tieout.sandbox.world.arithmetic import decimal_text, identifier, iso, parse_iso, random_of
-from tieout.sandbox.world.catalog import ITEMS, STORES
+from tieout.sandbox.world.catalog import ITEMS, START_MS, STORES
 from tieout.sandbox.world.orders import Order, Payment
 from tieout.sandbox.world.payloads import dump
 from tieout.sandbox.world.world import World
@@ -68,6 +68,7 @@ class Clarity:
         self._tokens: dict[str, int] = {}
         self._all_tokens: list[str] = []
         self._last_page: dict[str, Response] = {}
+        self._priced: dict[str, int] = {}
 
     def fault_kinds(self) -> tuple[str, ...]:
         """Kinds looked up here, beside the server's."""
@@ -166,6 +167,8 @@ class Clarity:
                 return self._list(request, "customers", everybody, at, self._customer)
             case ["api", "inventory"]:
                 return self._list(request, "inventory", sorted(self.stock), lambda _: 0, self._shelf)
+            case ["api", "products"]:
+                return self._list(request, "products", sorted(self.prices), self._priced_at, self._product)
             case ["api", "inventory", sku]:
                 return self._set_stock(request, sku)
             case ["api", "products", sku, "price"]:
@@ -383,6 +386,24 @@ class Clarity:
             }
         )
 
+    def _product(self, sku: str) -> str:
+        item = next(one for one in ITEMS if one.sku == sku)
+        return dump(
+            {
+                "productId": f"P-{sku}",
+                "sku": sku,
+                "name": item.name,
+                "categoryId": item.category,
+                "price": decimal_text(self.prices[sku], 2),
+                "currency": "USD",
+                "active": True,
+                "updatedAt": iso(self._priced_at(sku)),
+            }
+        )
+
+    def _priced_at(self, sku: str) -> int:
+        return self._priced.get(sku, START_MS)
+
     # ---- writes ----------------------------------------------------------------------------------------------
 
     def _set_stock(self, request: Request, sku: str) -> Response:
@@ -415,6 +436,7 @@ class Clarity:
             if body.get("currency") != "USD" or not (whole + fraction).isdigit() or len(fraction) > 2:
                 raise _Answer(422, "invalid", "amount or currency is not valid.")
             self.prices[sku] = int(whole + fraction.ljust(2, "0"))
+            self._priced[sku] = self.now()
         return _json(200, {"sku": sku, "amount": decimal_text(self.prices[sku], 2), "currency": "USD"})
 
     def _one_order(self, request: Request, ref: str) -> Response:

@@ -38,6 +38,7 @@ _READ_SCOPES = {
     "channels": ("view_products", "manage_products", "view_stores", "manage_stores", "view_project_settings"),
     "stores": ("view_stores", "manage_stores", "view_project_settings"),
     "standalone-prices": ("view_standalone_prices", "manage_standalone_prices"),
+    "product-projections": ("view_products", "manage_products", "view_published_products"),
     "customer-groups": (
         "view_customer_groups",
         "manage_customer_groups",
@@ -112,6 +113,7 @@ _FIELDS = {
     "stores": _COMMON | {"name", "languages", "countries", "supplyChannels", "distributionChannels"},
     "standalone-prices": _COMMON | {"sku", "value", "country", "customerGroup", "channel", "active"},
     "customer-groups": _COMMON | {"name"},
+    "product-projections": _COMMON | {"name", "categories", "published", "masterVariant", "variants"},
 }
 
 
@@ -133,6 +135,7 @@ class Commercetools:
                 world.store_list,
                 world.price_list,
                 world.group_list,
+                world.product_list,
             )
         }
         self._lock = threading.RLock()

@@ -1,7 +1,7 @@
-"""Prices of the web shop as commercetools keeps them apart from products, and the customer group that pays less.
+"""Products of the web shop, its prices as commercetools keeps them apart from products, and the customer group that pays less.
 
 A few differ from the ledger's price list on purpose: writing prices back closes the gap.
-Shapes follow the commercetools API reference (StandalonePrice, CustomerGroup).
+Shapes follow the commercetools API reference (ProductProjection, StandalonePrice, CustomerGroup).
 """
 
 from __future__ import annotations
@@ -39,6 +39,28 @@ def price_payloads(seed: int) -> list[dict[str, Any]]:
         for item in ITEMS
     ]
     return found
+
+
+def product_payloads(seed: int) -> list[dict[str, Any]]:
+    """One published product per item, with a single variant and no price of its own."""
+    at = iso(START_MS - 200 * DAY_MS)
+    return [
+        {
+            "id": identifier(seed, "product", item.sku),
+            "version": 1,
+            "createdAt": at,
+            "lastModifiedAt": at,
+            "productType": {"typeId": "product-type", "id": identifier(seed, "product-type", "goods")},
+            "name": {"en": item.name},
+            "slug": {"en": item.sku.lower()},
+            "categories": [{"typeId": "category", "id": identifier(seed, "category", item.category)}],
+            "published": True,
+            "hasStagedChanges": False,
+            "masterVariant": {"id": 1, "sku": item.sku, "prices": [], "images": [], "attributes": []},
+            "variants": [],
+        }
+        for item in ITEMS
+    ]
 
 
 def _payload(seed: int, item: Item, store: Store, minor: int, level: str = "") -> dict[str, Any]:

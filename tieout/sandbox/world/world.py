@@ -207,6 +207,7 @@ class World:
         ]
         self.store_list = _listed("stores", stores)
         self.price_list = _listed("standalone-prices", prices.price_payloads(self.seed))
+        self.product_list = _listed("product-projections", prices.product_payloads(self.seed))
         self.group_list = _listed("customer-groups", [prices.group_payload(self.seed)])
 
     def _order_text(self, position: int) -> str:
