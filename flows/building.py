@@ -6,6 +6,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from tieout.connectors.intacct import documents as sage
 from tieout.errors import Stopped
 from tieout.money import to_decimal
@@ -86,18 +88,37 @@ def _customer(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -
 
 
 def _lines_of(lines: list[dict[str, Any]], currency: str, digits: int, sign: int) -> tuple[sage.Line, ...]:
-    return tuple(
-        sage.Line(
-            amount=ledger_amount(sign * line["amount_minor"], currency, digits),
-            account=line["account_code"],
-            memo=line["memo"],
-            location=line["location_code"],
-            department=line["department_code"],
-            item=line["item_ref"],
-            class_=line["class_code"],
+    made: list[sage.Line] = []
+    for line in lines:  # at most a few thousand a request: one object per line is what XML needs
+        amount = ledger_amount(sign * line["amount_minor"], currency, digits)
+        if line["tax_detail_code"]:
+            # The plan sees to it that a tax entry follows the line it belongs to.
+            entry = sage.TaxEntry(detail_id=line["tax_detail_code"], amount=amount)
+            made[-1] = msgspec.structs.replace(made[-1], tax_entries=(*made[-1].tax_entries, entry))
+            continue
+        made.append(
+            sage.Line(
+                amount=amount,
+                account=line["account_code"],
+                memo=line["memo"],
+                location=line["location_code"],
+                department=line["department_code"],
+                item=line["item_ref"],
+                class_=line["class_code"],
+                project=line["project_code"],
+                custom=_custom(line),
+            )
         )
-        for line in lines
-    )
+    return tuple(made)
+
+
+def _custom(line: dict[str, Any]) -> dict[str, str]:
+    given = json.loads(line["custom_fields"] or "{}")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _solution(lines: list[dict[str, Any]]) -> str | None:
+    return next((line["tax_solution"] for line in lines if line["tax_solution"]), None)
 
 
 def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
@@ -111,6 +132,7 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> s
         description=row["description"],
         currency=row["currency"],
         rate_type="",
+        tax_solution=_solution(lines),
         lines=_lines_of(lines, row["currency"], digits, 1),
     )
 
@@ -125,6 +147,7 @@ def _credit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) 
         description=row["description"],
         currency=row["currency"],
         rate_type="",
+        tax_solution=_solution(lines),
         lines=_lines_of(lines, row["currency"], digits, -1),
     )
 
@@ -169,6 +192,7 @@ def _journal(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> s
                 department=line["department_code"],
                 item=line["item_ref"],
                 class_=line["class_code"],
+                project=line["project_code"],
                 customer=row["customer_id"] or None,
                 currency=currency,
                 rate_type="",

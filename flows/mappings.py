@@ -15,6 +15,7 @@ NAMES = (
     "accounts",
     "component_accounts",
     "taxes",
+    "dimensions",
     "tenders",
     "statuses",
     "warehouses",
@@ -28,6 +29,7 @@ NAMES = (
     "clearing",
 )
 OPTIONAL = (
+    "dimensions",
     "statuses",
     "buffers",
     "kits",
@@ -106,9 +108,23 @@ def read_mapping(path: Path, table: Table) -> pl.DataFrame:
             f"{path.name} has empty values in required columns, line(s) {rows}; fill them in."
         )
     _check_numbers(path, frame)
+    _check_dimensions(path, frame)
     if "store_ref" in frame.columns:
         frame = frame.with_columns(pl.col("store_ref").fill_null(""))
     return table.checked(table.shaped(frame), at=f"in {path.name}")
+
+
+def _check_dimensions(path: Path, frame: pl.DataFrame) -> None:
+    """Raises `SettingsError` naming the lines whose dimension is none."""
+    if path.stem != "dimensions":
+        return
+    known = pl.col("dimension").str.contains(r"^(department|class|project|custom:[A-Z][A-Z0-9_]*)$")
+    rows = frame.with_row_index("row", offset=2).filter(~known)["row"].head(5).to_list()
+    if rows:
+        raise SettingsError(
+            f"{path.name} has a dimension that is none of department, class, project, custom:FIELD, line(s) "
+            f"{', '.join(str(row) for row in rows)}; correct it."
+        )
 
 
 def _check_numbers(path: Path, frame: pl.DataFrame) -> None:

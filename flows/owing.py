@@ -121,7 +121,14 @@ def posting_policy(house: House) -> PostingPolicy:
 def posting_mappings(house: House) -> Mappings:
     """The mapping tables planning needs."""
     found = house.mappings
-    return Mappings(found["stores"], found["items"], found["accounts"], found["taxes"], found["tenders"])
+    return Mappings(
+        found["stores"],
+        found["items"],
+        found["accounts"],
+        found["taxes"],
+        found["tenders"],
+        found["dimensions"],
+    )
 
 
 def existing(session: Session) -> Existing:

@@ -8,13 +8,21 @@ from typing import Final
 import polars as pl
 
 from transforms.identity import content_hashes, joined_rows
-from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA
+from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA, SPARSE
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _PLACE: Final = {"customer": 0, "invoice": 1, "credit_memo": 2, "receipt": 3, "journal": 4, "reversal": 5}
 EDITABLE: Final = {
     "document": ("document_on", "due_on", "reference", "description", "customer_id", "account_ref", "method"),
-    "line": ("account_code", "memo", "location_code", "department_code", "item_ref", "class_code"),
+    "line": (
+        "account_code",
+        "memo",
+        "location_code",
+        "department_code",
+        "item_ref",
+        "class_code",
+        "project_code",
+    ),
 }
 """Columns a person may change on a planned document or its lines. Amounts are not among them: they are what is owed."""
 
@@ -48,8 +56,20 @@ def finished(
 
 def rehashed(documents: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The documents with `content_sha256` over all of them and their lines that would be sent."""
-    sent = [name for name in LINES_SCHEMA if name != "document_id"]
-    texts = lines.sort("document_id", "line_no").group_by("document_id", maintain_order=True).agg(joined_rows(sent))  # fmt: skip
+    sent = [name for name in LINES_SCHEMA if name not in ("document_id", *SPARSE)]
+    sparse = joined_rows(["line_no", *SPARSE]).alias("sparse_text")
+    filled = pl.any_horizontal(pl.col(name).is_not_null().any() for name in SPARSE).alias("is_filled")
+    texts = (
+        lines.sort("document_id", "line_no")
+        .group_by("document_id", maintain_order=True)
+        .agg(joined_rows(sent), sparse, filled)
+        .with_columns(
+            lines_text=pl.when("is_filled")
+            .then(pl.concat_str("lines_text", "sparse_text", separator="\x1d"))
+            .otherwise("lines_text")
+        )
+        .drop("sparse_text", "is_filled")
+    )
     both = documents.join(texts, on="document_id", how="left", maintain_order="left")
     hashed = [
         n for n in DOCUMENTS_SCHEMA if n not in ("content_sha256", "planned_at", "run_id", "document_id")

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from transforms.accounts import mapped_item, most_specific
+from transforms.posting_dimensions import with_dimensions
 from transforms.posting_terms import Mappings
 from transforms.running import position
 
@@ -35,13 +36,20 @@ def document_lines(
     event = ["storefront", "order_ref", "event_code", "event_ref"]
     rows = owed_lines.join(
         events.select(
-            *event, "document_id", "store_ref", "location_code", "department_code", "step", "planned_minor"
+            *event,
+            "document_id",
+            "store_ref",
+            "customer_ref",
+            "location_code",
+            "department_code",
+            "step",
+            "planned_minor",
         ),
         on=event,
     )
     rows = _with_accounts(rows, mappings)
     unmapped = (
-        rows.filter(pl.col("account_code").is_null())
+        rows.filter(pl.col("account_code").is_null() & pl.col("tax_detail_code").is_null())
         .select(
             "document_id",
             reason_code=pl.when(pl.col("sku").is_not_null() & pl.col("item_mode").is_null())
@@ -52,7 +60,7 @@ def document_lines(
         )
         .sort("document_id", "reason_code", descending=[False, True])
     )
-    return _in_decimals(_tax_summed(rows)).select(
+    return _in_decimals(with_dimensions(_tax_summed(rows), mappings.dimensions)).select(
         "document_id",
         "line_no",
         "account_code",
@@ -64,7 +72,31 @@ def document_lines(
         "location_code",
         "department_code",
         (pl.col("item_ref") if item_dimension else pl.lit(None, dtype=pl.String)).alias("item_ref"),
+        "class_code",
+        "project_code",
+        "custom_fields",
+        "tax_detail_code",
+        "tax_solution",
     ), unmapped
+
+
+def untaxable(lines: pl.DataFrame) -> pl.DataFrame:
+    """(`document_id`, `reason_code`) of documents whose tax entries Intacct would not take: taxes of several solutions, or a tax entry
+    with no line before it to belong to."""
+    ordered = lines.sort("document_id", "line_no").group_by("document_id", maintain_order=True)
+    judged = ordered.agg(
+        solutions=pl.col("tax_solution").drop_nulls().n_unique(),
+        is_alone=pl.col("tax_detail_code").is_not_null().first(),
+    )
+    reason = (
+        pl.when(pl.col("solutions") > 1)
+        .then(pl.lit("tax_solution_mixed"))
+        .when("is_alone")
+        .then(pl.lit("tax_entry_alone"))
+    )
+    return judged.with_columns(reason_code=reason).filter(pl.col("reason_code").is_not_null()).select(
+        "document_id", "reason_code"
+    )  # fmt: skip
 
 
 def _with_accounts(rows: pl.DataFrame, mappings: Mappings) -> pl.DataFrame:
@@ -92,7 +124,9 @@ def _with_accounts(rows: pl.DataFrame, mappings: Mappings) -> pl.DataFrame:
         ["account_code"],
     )
     taxes = mappings.taxes.rename({"mode": "tax_mode", "account_code": "tax_account"})
-    rows = most_specific(rows, taxes, ["storefront", "tax_code"], ["tax_mode", "tax_account"])
+    rows = most_specific(
+        rows, taxes, ["storefront", "tax_code"], ["tax_mode", "tax_account", "tax_detail", "tax_solution"]
+    )
     is_tax = pl.col("component_code") == "tax"
     default = pl.col("tax_code").is_null() | (pl.col("tax_mode") == "ignore").fill_null(value=False)
     return rows.with_columns(
@@ -104,11 +138,17 @@ def _with_accounts(rows: pl.DataFrame, mappings: Mappings) -> pl.DataFrame:
         .then(pl.col("tax_account"))
         .otherwise(pl.col("account_code")),
         component_code=pl.col("line_component"),
-    ).drop("line_component")
+        tax_detail_code=pl.when(is_tax & (pl.col("tax_mode") == "map")).then("tax_detail"),
+        tax_solution=pl.when(
+            is_tax & (pl.col("tax_mode") == "map") & pl.col("tax_detail").is_not_null()
+        ).then("tax_solution"),
+    ).drop("line_component", "tax_detail")
 
 
 def _tax_summed(rows: pl.DataFrame) -> pl.DataFrame:
-    tax = rows.filter(pl.col("component_code") == "tax")
+    # A tax entry belongs to the line it taxes, which it follows; a tax on an account is one line a code.
+    is_summed = (pl.col("component_code") == "tax") & pl.col("tax_detail_code").is_null()
+    tax = rows.filter(is_summed)
     summed = (
         tax.sort("document_id", "line_no")
         .group_by("document_id", "account_code", "tax_code", maintain_order=True)
@@ -116,11 +156,20 @@ def _tax_summed(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("amount_minor").sum(),
             pl.lit("tax").alias("component_code"),
             (pl.lit(1_000_000, dtype=pl.Int64) + pl.col("line_no").first()).alias("line_no"),
-            pl.col("location_code", "department_code", "step", "planned_minor").first(),
+            pl.col(
+                "storefront",
+                "store_ref",
+                "customer_ref",
+                "currency",
+                "location_code",
+                "department_code",
+                "step",
+                "planned_minor",
+            ).first(),
         )
         .filter(pl.col("amount_minor") != 0)
     )
-    return pl.concat([rows.filter(pl.col("component_code") != "tax"), summed], how="diagonal")
+    return pl.concat([rows.filter(~is_summed), summed], how="diagonal")
 
 
 def _in_decimals(rows: pl.DataFrame) -> pl.DataFrame:

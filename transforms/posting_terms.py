@@ -47,9 +47,19 @@ LINES_SCHEMA: Final[dict[str, pl.DataType]] = {
     "department_code": pl.String(),
     "item_ref": pl.String(),
     "class_code": pl.String(),
+    "project_code": pl.String(),
+    "custom_fields": pl.String(),
+    "tax_detail_code": pl.String(),
+    "tax_solution": pl.String(),
     "applies_to_id": pl.String(),
     "applies_to_ref": pl.String(),
 }
+SPARSE: Final = ("project_code", "custom_fields", "tax_detail_code", "tax_solution")
+"""Columns of lines that count in a document's hash only where one of them is filled: most documents have none, and documents planned before
+the columns existed keep their hash."""
+DIMENSIONS_SCHEMA: Final = dict.fromkeys(
+    ("storefront", "attribute", "value", "dimension", "code"), pl.String()
+)
 ORDERS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "document_id": pl.String(),
     "storefront": pl.String(),
@@ -122,6 +132,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "refund_without_return": "A refund without a matching return waits for a person by policy; post its credit memo by hand.",
     "sku_unmapped": "An item of the order has no mapping; add its row to items.csv.",
     "tax_code_unmapped": "A tax of the order has no account; add its row to taxes.csv.",
+    "tax_solution_mixed": "Its taxes belong to several tax solutions of Intacct and a document can have one; correct taxes.csv, or post it by hand.",
+    "tax_entry_alone": "Only its tax is left to post, and Intacct takes a tax entry with a line only; post it by hand.",
     "account_unmapped": "A line of the order has no account; add its row to accounts.csv.",
     "duplicate_number": "Two orders come to the same document number; correct the order number at the storefront.",
     "reference_in_intacct": "Intacct has a document for this order under another number; reverse it, or leave this order to it.",
@@ -183,6 +195,7 @@ class Mappings(NamedTuple):
     accounts: pl.DataFrame
     taxes: pl.DataFrame
     tenders: pl.DataFrame
+    dimensions: pl.DataFrame = pl.DataFrame(schema=DIMENSIONS_SCHEMA)
 
 
 class Existing(NamedTuple):

@@ -16,7 +16,7 @@ from transforms.applications import apply_receipts, tendered
 from transforms.identity import fitted, minted
 from transforms.posting_content import finished, parts_by_order
 from transforms.posting_customers import customer_documents, with_customer_ids
-from transforms.posting_lines import document_lines
+from transforms.posting_lines import document_lines, untaxable
 from transforms.posting_terms import (
     FOUND_SCHEMA,
     ROUNDED_SCHEMA,
@@ -91,6 +91,7 @@ def plan(
     )
     events = _with_reason(events, unmapped)
     lines = difference_lines(lines, papers, existing, summary_documents(existing))
+    events = _with_reason(events, untaxable(lines))
     singly = events.filter(~pl.col("is_summary"))
     invoices = singly.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
     money = singly.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())

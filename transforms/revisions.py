@@ -17,7 +17,10 @@ from transforms.posting_terms import Existing, PostingPolicy
 from transforms.running import position
 
 _EVENT: Final = ["storefront", "order_ref", "event_code", "event_ref"]
-_LINE: Final = ["account_code", "component_code", "location_code", "department_code", "item_ref"]
+_LINE: Final = [
+    "account_code", "component_code", "location_code", "department_code", "item_ref", "class_code", "project_code", "custom_fields",
+    "tax_detail_code", "tax_solution",
+]  # fmt: skip
 _LAST_LINE_NO: Final = 3_000_000
 MEMO_LENGTH: Final = 500
 """Longest text of a line."""

@@ -285,7 +285,10 @@ def folded_documents(drafts: pl.DataFrame, existing: Existing, policy: PostingPo
 def folded_lines(lines: pl.DataFrame, pays: pl.DataFrame, drafts: pl.DataFrame) -> pl.DataFrame:
     """Lines of summaries: one per order and account with the order's number as text; of receipts, one application per invoice."""
     mine = drafts.filter("is_summary").select("document_id", "target_id", order_text().alias("order_text"))
-    place = ["account_code", "component_code", "location_code", "department_code", "item_ref"]
+    place = [
+        "account_code", "component_code", "location_code", "department_code", "item_ref", "class_code", "project_code", "custom_fields",
+        "tax_detail_code", "tax_solution",
+    ]  # fmt: skip
     texts = (
         lines.join(mine, on="document_id")
         .group_by("target_id", "order_text", *place)

@@ -99,6 +99,40 @@ TAXES = Table(
         Column("tax_code", TEXT, "The tax as the storefront names it."),
         _MODE,
         Column("account_code", TEXT, "Liability account.", null=True),
+        Column(
+            "tax_detail",
+            TEXT,
+            "Intacct's tax detail: the tax is then sent as a tax entry of its line instead of a line on an account.",
+            null=True,
+        ),
+        Column(
+            "tax_solution",
+            TEXT,
+            "Tax solution of the document; needed where a company has several and posts at the top level.",
+            null=True,
+        ),
+        _NOTE,
+    ),
+)
+DIMENSIONS = Table(
+    "mappings.dimensions",
+    ("storefront", "attribute", "value", "dimension"),
+    "Which department, class, project or dimension of the company's own a line carries, by what its order or line says.",
+    (
+        _STOREFRONT,
+        Column(
+            "attribute",
+            TEXT,
+            "What is looked at; where several attributes give the same dimension, the one further left here wins.",
+            words=("sku", "category", "component", "customer", "store", "currency"),
+        ),
+        Column("value", TEXT, "Its value, a beginning of it with *, or *."),
+        Column(
+            "dimension",
+            TEXT,
+            "department, class, project, or custom:FIELD with the integration name of the company's own field.",
+        ),
+        Column("code", TEXT, "The dimension's id in Intacct."),
         _NOTE,
     ),
 )
@@ -230,6 +264,7 @@ TABLES = (
     ACCOUNTS,
     COMPONENT_ACCOUNTS,
     TAXES,
+    DIMENSIONS,
     TENDERS,
     STATUSES,
     WAREHOUSES,

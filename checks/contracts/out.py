@@ -88,6 +88,20 @@ DOCUMENT_LINES = Table(
         Column("department_code", TEXT, "DEPARTMENTID.", null=True),
         Column("item_ref", TEXT, "ITEMID.", null=True),
         Column("class_code", TEXT, "CLASSID.", null=True),
+        Column("project_code", TEXT, "PROJECTID.", null=True),
+        Column(
+            "custom_fields",
+            TEXT,
+            "JSON object of the company's own dimensions by integration name.",
+            null=True,
+        ),
+        Column(
+            "tax_detail_code",
+            TEXT,
+            "Intacct's tax detail: the line is sent as a tax entry of the line before it, and Intacct finds its account.",
+            null=True,
+        ),
+        Column("tax_solution", TEXT, "TAXSOLUTIONID the document needs for this tax.", null=True),
         Column("applies_to_id", TEXT, "For an application: our id of the invoice it pays.", null=True),
         Column(
             "applies_to_ref",

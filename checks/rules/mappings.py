@@ -120,7 +120,7 @@ def tax_code_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
         offending,
         "tax_code",
         pl.format(
-            "Order {}: tax '{}' has no account; add to taxes.csv: {},{},map,<account>,",
+            "Order {}: tax '{}' has no account; add to taxes.csv: {},{},map,<account>,,,",
             _named(), "tax_code", _cell("storefront"), _cell("tax_code"),
         ),
     )  # fmt: skip
