@@ -24,13 +24,20 @@ PROPOSED_FOR: Final = {"stores": "store_ref", "items": "sku", "tenders": "tender
 """Mappings for which close spellings are looked up, and the key column that is compared."""
 
 LISTED: Final = 20
-_TABLES: Final = ("core.orders", "core.order_lines", "core.payments", "core.order_payments", "core.stock")
+_TABLES: Final = (
+    "core.orders",
+    "core.order_lines",
+    "core.payments",
+    "core.order_payments",
+    "core.returns",
+    "core.stock",
+)
 
 
 def look(house: House) -> dict[str, Any]:
     """Every mapping with its codes by list, what each blocks, the rows to add and the proposals; ready for JSON."""
     tables = _tables(house)
-    used = used_codes(tables, house.mappings["stores"])
+    used = used_codes(tables, house.mappings["stores"], house.mappings["items"])
     found: dict[str, Any] = {"mappings": []}
     for subject in SUBJECTS:
         mapping = house.mappings[subject.name]
@@ -174,8 +181,9 @@ def accept(
         score = close["score"][0] if close.height else None
     elif not given:
         raise InputError("Say what the code means: --like KNOWN, or --set COLUMN=VALUE for each column.")
+    mapped_on_purpose = {"mode": "map"} if "mode" in mapping.columns else {}
     return _added(
-        house, subject, code, {"mode": "map", **values, **given}, "accept", like, score, author, reason
+        house, subject, code, {**mapped_on_purpose, **values, **given}, "accept", like, score, author, reason
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from checks.contracts import ALL, Table
 from tieout.errors import SettingsError, Stopped
+from tieout.vocabulary import ORDER_STATUSES, PAYMENT_STATES, RETURN_STATES
 
 NAMES = (
     "stores",
@@ -41,7 +42,8 @@ OPTIONAL = (
     "rates",
     "clearing",
 )
-_DEFAULTS = {"buffers": {"class_ref": "*"}}
+_DEFAULTS = {"buffers": {"class_ref": "*"}, "statuses": {"subject": "order", "mode": "map"}}
+_STATUS_WORDS = {"order": ORDER_STATUSES, "payment": PAYMENT_STATES, "return": RETURN_STATES}
 """Columns that came later than the files they stand in, with what their absence means."""
 _NUMBERS: dict[str, dict[str, tuple[int, int | None, bool]]] = {
     # column: (least, most, whether the least itself is allowed)
@@ -109,9 +111,28 @@ def read_mapping(path: Path, table: Table) -> pl.DataFrame:
         )
     _check_numbers(path, frame)
     _check_dimensions(path, frame)
+    _check_statuses(path, frame)
     if "store_ref" in frame.columns:
         frame = frame.with_columns(pl.col("store_ref").fill_null(""))
     return table.checked(table.shaped(frame), at=f"in {path.name}")
+
+
+def _check_statuses(path: Path, frame: pl.DataFrame) -> None:
+    """Raises `SettingsError` naming the lines whose word is none of their subject's, or that ignore an order."""
+    if path.stem != "statuses":
+        return
+    fits = pl.any_horizontal(
+        (pl.col("subject") == subject) & pl.col("status_code").is_in(words)
+        for subject, words in _STATUS_WORDS.items()
+    )
+    left_out = (pl.col("mode") == "ignore") & (pl.col("subject") != "order")
+    wrong = frame.with_row_index("row", offset=2).filter(~(fits.fill_null(value=False) | left_out))
+    if wrong.height:
+        lines = ", ".join(str(row) for row in wrong["row"].head(5).to_list())
+        said = "; ".join(f"{subject}: {', '.join(words)}" for subject, words in _STATUS_WORDS.items())
+        raise SettingsError(
+            f"{path.name} has a status_code that is no word of its subject, or ignores an order, line(s) {lines}; the words are {said}."
+        )
 
 
 def _check_dimensions(path: Path, frame: pl.DataFrame) -> None:

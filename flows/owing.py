@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.status_words import returns_that_count
 from transforms import intacct, mapping
 from transforms.accounts import most_specific
 from transforms.customers import guests_by_email
@@ -45,6 +46,7 @@ def trade(house: House, session: Session) -> Trade:
     frames = {
         name: session.fetch(f"core.{name}") for name in ("order_lines", "shipments", "returns", "customers")
     }
+    frames["returns"] = returns_that_count(house, frames["returns"])
     customers = frames["customers"]
     if house.settings.intacct is not None and house.settings.intacct.guests == "email":
         orders, customers = guests_by_email(orders, customers)

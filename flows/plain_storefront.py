@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from flows.plain_text import rules_of
+from flows.status_words import words_of
 from tieout.connectors.storefronts.files_csv import SAMPLE_ROWS
 from tieout.connectors.storefronts.files_layout import LAYOUTS
 from tieout.connectors.storefronts.files_map import ColumnMap
@@ -39,15 +41,16 @@ def staging_transforms(
     """
     chart = ColumnMap.load(house.settings.path(front.column_map)) if front.column_map else ColumnMap()
     given = set(front.paths)
+    words = words_of(house, name, "order", rows_of.STATUSES)
 
     def orders(raw: pl.DataFrame, session: Session) -> Staged:
-        return _orders(raw, session, chart, given, name, run_id)
+        return _orders(raw, session, chart, given, name, run_id, words)
 
     def lines(raw: pl.DataFrame, session: Session) -> Staged:
         # A line that changed changes its order: the whole order is staged anew, and only the lines' own problems are counted here.
         changed = _numbers(raw)
         heads = _rows_of_orders(session, f"raw.{name}__orders", changed)
-        again = _orders(heads, session, chart, given, name, run_id)
+        again = _orders(heads, session, chart, given, name, run_id, words)
         orphans = changed.join(_numbers(heads), on="order_number", how="anti")
         unknown = raw.with_columns(_number_of(raw)).join(orphans, on="order_number", how="semi")
         lost = rows_of.lines(
@@ -61,7 +64,8 @@ def staging_transforms(
         return Staged(again.frames, pl.concat([own, lost.problems]))
 
     def payments(raw: pl.DataFrame, _: Session) -> Staged:
-        return rows_of.payments(raw, _rules(chart, "payments", raw), storefront=name, run_id=run_id)
+        states = words_of(house, name, "payment", rows_of.STATES)
+        return rows_of.payments(raw, _rules(chart, "payments", raw, states), storefront=name, run_id=run_id)
 
     def refunds(raw: pl.DataFrame, _: Session) -> Staged:
         staged = rows_of.refunds(raw, _rules(chart, "refunds", raw), storefront=name, run_id=run_id)
@@ -90,9 +94,15 @@ def staging_transforms(
 
 
 def _orders(
-    raw: pl.DataFrame, session: Session, chart: ColumnMap, given: set[str], name: str, run_id: str
+    raw: pl.DataFrame,
+    session: Session,
+    chart: ColumnMap,
+    given: set[str],
+    name: str,
+    run_id: str,
+    words: Mapping[str, str],
 ) -> Staged:
-    rules = _rules(chart, "orders", raw)
+    rules = _rules(chart, "orders", raw, words)
     lost = None
     if rules.rows == "line":
         # Rows of one order may have landed at different times; without its number a row belongs to nobody here.
@@ -170,9 +180,13 @@ def _rows_of_payouts(session: Session, table: str, raw: pl.DataFrame) -> pl.Data
     return pl.concat([mine, lost.select(mine.columns)]).sort("landing_no", "native_ref")
 
 
-def _rules(chart: ColumnMap, subject: str, raw: pl.DataFrame) -> FileRules:
+def _rules(
+    chart: ColumnMap, subject: str, raw: pl.DataFrame, words: Mapping[str, str] = MappingProxyType({})
+) -> FileRules:
+    """`words` are the status words of statuses.csv; the column map's own win."""
     settings = chart.of(subject)
     rules = rules_of(settings)
+    rules = replace(rules, statuses={**words, **rules.statuses})
     sums = {
         name: tuple(f"{name}__{number}" for number in range(1, len(wanted) + 1))
         for name, wanted in settings.columns.items()

@@ -11,6 +11,7 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows.extract_intacct import TOMBSTONE
+from flows.restaging import stage_again
 from flows.storefronts import Transform
 from flows.wiring import House
 from tieout.warehouse import runs
@@ -70,12 +71,29 @@ def stage(house: House, *, run_id: str, full: bool = False, as_of: datetime | No
         for source, subject, transform in work:
             house.say(f"staging {source} {subject}")
             counts.append(_subject(house, run_id, source, subject, transform, as_of=as_of))
+        again = 0 if as_of is not None else _again(house, run_id, work)
         _controls(house, run_id, counts)
     return {
         "subjects": [count.__dict__ for count in counts if count.read],
         "read": sum(count.read for count in counts),
         "problems": sum(count.problems for count in counts),
+        "again": again,
     }
+
+
+def _again(house: House, run_id: str, work: list[tuple[str, str, Transform]]) -> int:
+    """Records of storefronts that were held for an unknown status, staged once more with the words of today; how many there were."""
+    count = 0
+    with house.warehouse.write(run_id=run_id) as session:
+        for name in house.settings.storefronts:
+            calls = {subject: call for source, subject, call in work if source == name}
+
+            def keep(subject: str, staged: Staged, newest: pl.DataFrame, name: str = name) -> None:
+                _publish(session, staged, name, subject)
+                _problems(session, staged, name, subject, newest, run_id)
+
+            count += stage_again(session, name, calls, keep)
+    return count
 
 
 def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:

@@ -11,6 +11,29 @@ from typing import Final
 # --- the shop's trade -------------------------------------------------------------------------------------------
 ORDER_STATUSES: Final = ("open", "processing", "complete", "cancelled", "held")
 LINE_KINDS: Final = ("item", "shipping", "fee", "discount", "gift_card", "rounding")
+STATUS_SUBJECTS: Final = ("order", "payment", "return")
+"""What a storefront's status words are said of."""
+RETURN_STATES: Final = ("expected", "received", "refused")
+"""`refused`: nothing comes back, so a refund beside it is one without a return."""
+RETURN_WORDS: Final = MappingProxyType(
+    {
+        # commercetools API reference, ReturnPaymentState; Magento credit memo states; words of the shipped Clarity profile.
+        "Initial": "received",
+        "Refunded": "received",
+        "NotRefunded": "refused",
+        "NonRefundable": "refused",
+        "open": "received",
+        "refunded": "received",
+        "received": "received",
+        "success": "received",
+        "pending": "received",
+        "failure": "refused",
+    }
+)
+"""Words of returns that need no row in statuses.csv."""
+NO_MEANING: Final = "has no meaning here"
+"""How a problem speaks of a status word nobody knows; what was held for it is staged again, see `flows.restaging`."""
+
 PAYMENT_KINDS: Final = ("authorization", "charge", "refund", "chargeback", "void")
 PAYMENT_STATES: Final = ("success", "pending", "failure")
 MONEY_MOVES: Final = ("charge", "refund", "chargeback")

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from tieout.vocabulary import NO_MEANING, RETURN_WORDS
 from transforms.mapping import resolve
 
 LISTS: Final = ("known", "fixable", "ignored", "missing")
@@ -29,18 +30,27 @@ class Subject:
 SUBJECTS: Final = (
     Subject("stores", ("storefront", "store_ref"), "every order of the store"),
     Subject("items", ("storefront", "sku"), "every order with the SKU"),
+    Subject(
+        "accounts",
+        ("storefront", "store_ref", "component_code", "category_ref"),
+        "every document with such a line",
+    ),
     Subject("taxes", ("storefront", "tax_code"), "every order with the tax"),
     Subject("tenders", ("storefront", "entity_code", "tender_code"), "every order paid that way"),
+    Subject("statuses", ("storefront", "subject", "status"), "every order with the status"),
     Subject("warehouses", ("storefront", "location_ref"), "the stock of the location; no order waits"),
 )
 _ORDER: Final = ["storefront", "order_ref"]
+_COMPONENTS: Final = {"item": "goods", "fee": "fees"}
 
 
-def used_codes(tables: Mapping[str, pl.DataFrame], stores: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def used_codes(
+    tables: Mapping[str, pl.DataFrame], stores: pl.DataFrame, items: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
     """Per mapping the codes in use: its keys with `order_ref`, `currency` and `total_minor` of each order that carries the code.
 
-    `tables` are core.orders, order_lines, payments, order_payments and stock. Tests and orders that could not be read are left out:
-    no mapping would let those go.
+    `tables` are core.orders, order_lines, payments, order_payments, returns and stock. Tests and orders that could not be read are left out,
+    save those whose status nobody knows: no mapping would let the others go.
     """
     orders = (
         tables["core.orders"]
@@ -71,10 +81,28 @@ def used_codes(tables: Mapping[str, pl.DataFrame], stores: pl.DataFrame) -> dict
         carried = rows.select(*dict.fromkeys([*_ORDER, *keys])).unique()
         return orders.join(carried, on=_ORDER).select(*keys, "order_ref", "currency", "total_minor")
 
+    placed_lines, _ = resolve(
+        lines.with_columns(pl.col("sku").fill_null("")),
+        items.select("storefront", "sku", item_category="category_ref"),
+        ["storefront", "sku"],
+    )
+    grouped = lines.join(
+        placed_lines.select(*_ORDER, "line_ref", "item_category"), on=[*_ORDER, "line_ref"], how="left"
+    ).with_columns(
+        component_code=pl.col("kind_code").replace(_COMPONENTS),
+        category_ref=pl.coalesce("item_category", "category_ref", pl.lit("*")),
+    )
+    posted = orders.join(
+        grouped.select(*_ORDER, "component_code", "category_ref").unique(), on=_ORDER
+    ).select(
+        "storefront", "store_ref", "component_code", "category_ref", "order_ref", "currency", "total_minor"
+    )
     places = tables["core.stock"].filter(pl.col("source") != "intacct")
     return {
         "stores": orders.select("storefront", "store_ref", "order_ref", "currency", "total_minor"),
         "items": of(sold, "storefront", "sku"),
+        "accounts": posted,
+        "statuses": _statuses(tables, orders),
         "taxes": of(taxed, "storefront", "tax_code"),
         "tenders": placed.join(paid.unique(), on=_ORDER).select(
             "storefront", "entity_code", "tender_code", "order_ref", "currency", "total_minor"
@@ -83,6 +111,21 @@ def used_codes(tables: Mapping[str, pl.DataFrame], stores: pl.DataFrame) -> dict
             order_ref=pl.lit(None, dtype=pl.String), currency=pl.lit(None, dtype=pl.String), total_minor=pl.lit(None, dtype=pl.Int64)
         ),
     }  # fmt: skip
+
+
+def _statuses(tables: Mapping[str, pl.DataFrame], orders: pl.DataFrame) -> pl.DataFrame:
+    """Status words that no kind of storefront knows by itself: of orders held for them, and of returns."""
+    held = tables["core.orders"].filter(~pl.col("is_test")).with_columns(
+        subject=pl.lit("order"), status=pl.col("problem").str.extract(r"status '([^']*)' " + NO_MEANING, 1)
+    )  # fmt: skip
+    back = tables["core.returns"].filter(~pl.col("state_code").is_in(list(RETURN_WORDS)))
+    returned = orders.join(back.select(*_ORDER, status="state_code").unique(), on=_ORDER).with_columns(
+        subject=pl.lit("return")
+    )
+    columns = ["storefront", "subject", "status", "order_ref", "currency", "total_minor"]
+    return pl.concat(
+        [part.filter(pl.col("status").is_not_null()).select(columns) for part in (held, returned)]
+    )
 
 
 def coverage(codes: pl.DataFrame, mapping: pl.DataFrame, subject: Subject) -> pl.DataFrame:

@@ -14,7 +14,13 @@ QUANTITY: Final = pl.Decimal(18, 4)
 PRICE: Final = pl.Decimal(28, 12)
 RATE: Final = pl.Decimal(28, 12)
 
-PROBLEM_CODES: Final = ("payload_unreadable", "currency_unknown", "amount_not_exact", "tax_unknown")
+PROBLEM_CODES: Final = (
+    "payload_unreadable",
+    "currency_unknown",
+    "amount_not_exact",
+    "tax_unknown",
+    "status_unknown",
+)
 """The machine prefixes of a problem text, `code: sentence`, the gravest first."""
 
 PROBLEMS_SCHEMA: Final = MappingProxyType(

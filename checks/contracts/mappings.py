@@ -6,7 +6,7 @@ Text columns are read as text. `*` in a key column means "any", and the row with
 from __future__ import annotations
 
 from checks.contracts.table import TEXT, Column, Table
-from tieout.vocabulary import COMPONENTS, ORDER_STATUSES
+from tieout.vocabulary import COMPONENTS, STATUS_SUBJECTS
 
 _NOTE = Column("note", TEXT, "Why, for the next reader.", null=True)
 _STOREFRONT = Column("storefront", TEXT, "Configured name of the storefront, or *.")
@@ -152,12 +152,24 @@ TENDERS = Table(
 )
 STATUSES = Table(
     "mappings.statuses",
-    ("storefront", "status"),
-    "What the storefront's own status words mean.",
+    ("storefront", "subject", "status"),
+    "What the storefront's own status words mean, of orders, payments and returns.",
     (
         _STOREFRONT,
-        Column("status", TEXT, "Their word."),
-        Column("status_code", TEXT, "Ours.", words=ORDER_STATUSES),
+        Column("subject", TEXT, "order (also when empty), payment or return.", words=STATUS_SUBJECTS),
+        Column("status", TEXT, "Their word; of X-Cart the pair of payment and shipping status, such as P/S."),
+        Column(
+            "mode",
+            TEXT,
+            "`map` (also when empty), or `ignore`: such a payment moves no money, such a return brings nothing back.",
+            words=("map", "ignore"),
+        ),
+        Column(
+            "status_code",
+            TEXT,
+            "Ours: open, processing, complete, cancelled, held of an order; success, pending, failure of a payment; expected, received, refused of a return.",
+            null=True,
+        ),
         _NOTE,
     ),
 )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from checks.findings import Limits, Tables, rule
+from tieout.vocabulary import NO_MEANING, RETURN_WORDS
 
 _ORDER = ["storefront", "order_ref"]
 
@@ -122,6 +123,56 @@ def tax_code_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
         pl.format(
             "Order {}: tax '{}' has no account; add to taxes.csv: {},{},map,<account>,,,",
             _named(), "tax_code", _cell("storefront"), _cell("tax_code"),
+        ),
+    )  # fmt: skip
+
+
+def _word() -> pl.Expr:
+    """The status word a problem speaks of."""
+    return pl.col("problem").str.extract(r"status '([^']*)' " + NO_MEANING, 1)
+
+
+@rule(
+    "Every status of an order has a meaning.", code="status_unmapped", severity="hold", reads=("core.orders",)
+)
+def status_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
+    """Orders whose status word is unknown to their kind of storefront and to statuses.csv."""
+    offending = (
+        tables["core.orders"]
+        .filter(pl.col("problem").str.starts_with("status_unknown:"))
+        .with_columns(status=_word().fill_null(""))
+    )
+    return _findings(
+        offending,
+        "status",
+        pl.format(
+            "Order {}: status '{}' has no meaning; add to statuses.csv: {},order,{},map,<open, processing, complete, cancelled or held>,",
+            _named(), "status", _cell("storefront"), _cell("status"),
+        ),
+    )  # fmt: skip
+
+
+@rule(
+    "Every status of a return has a meaning.", code="return_status_unmapped", severity="hold",
+    reads=("core.orders", "core.returns", "mappings.statuses"),
+)  # fmt: skip
+def return_status_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
+    """Orders with a return whose status word neither statuses.csv nor the list of usual words knows: whether goods came back decides how
+    their refund is posted."""
+    keys = ["storefront", "status"]
+    said = tables["core.returns"].filter(pl.col("state_code").is_not_null()).rename({"state_code": "status"})
+    said = said.filter(~pl.col("status").is_in(list(RETURN_WORDS)))
+    rows = tables["mappings.statuses"].filter(pl.col("subject") == "return")
+    missing = without_a_row(said, rows, keys)
+    offending = _orders(tables).join(
+        said.join(missing, on=keys).select(*_ORDER, "status").unique(), on=_ORDER
+    )
+    return _findings(
+        offending,
+        "status",
+        pl.format(
+            "Order {}: a return has the status '{}', which has no meaning; add to statuses.csv: {},return,{},map,<expected, received or refused>,",
+            _named(), "status", _cell("storefront"), _cell("status"),
         ),
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ _PROBLEMS = (
     "tax_unknown",
     "parts_exceed_rounding_limit",
     "order_number_missing",
+    "status_unknown",
 )
 """Codes a problem may begin with; any other problem is an unreadable payload."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform
 from flows.storefronts.xcart import stock_updates
 
@@ -57,9 +58,9 @@ class ClarityKind(Kind):
         profile = _profile(house, front)
         policy = clarity.ClaritySettings(
             fields=profile.fields,
-            statuses=profile.words.status,
+            statuses=words_of(house, name, "order", profile.words.status),
             transaction_types=profile.words.transaction_types,
-            transaction_states=profile.words.transaction_states,
+            transaction_states=words_of(house, name, "payment", profile.words.transaction_states),
             store=front.store,
             tax_included=front.tax_included,
             gift_card_prefixes=front.gift_card_prefixes,

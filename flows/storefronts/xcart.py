@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class XCartKind(Kind):
         policy = xcart.XCartSettings(
             store=front.store,
             stores=front.stores,
-            statuses={**STATUSES, **front.statuses},
+            statuses={**words_of(house, name, "order", STATUSES), **front.statuses},
             tax_key=front.tax_key,
             untaxed=front.untaxed,
             shared_tax=front.shared_tax,

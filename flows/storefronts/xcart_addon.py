@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform
 from flows.storefronts.xcart import XCartKind, earlier_versions, stock_updates
 
@@ -49,7 +50,7 @@ class XCartAddonKind(Kind):
 
         policy = xcart_addon.XCartSettings(
             store=front.store,
-            statuses={**STATUSES, **front.statuses},
+            statuses={**words_of(house, name, "order", STATUSES), **front.statuses},
             untaxed=front.untaxed,
             gift_card_prefixes=front.gift_card_prefixes,
             test_emails=front.test_emails,

@@ -191,7 +191,7 @@ def test_each_mapping_rule_finds_its_orders_and_prints_the_row_to_add() -> None:
         "add to stores.csv: shop,pop-up,map,<entity>,<location>,,<invoice prefix>,<guest customer>,"
     )
     assert said["sku_unmapped"].endswith("add to items.csv: shop,NEW-1,map,<item>,<category>,")
-    assert said["tax_code_unmapped"].endswith('add to taxes.csv: shop,"Levy, local",map,<account>,')
+    assert said["tax_code_unmapped"].endswith('add to taxes.csv: shop,"Levy, local",map,<account>,,,')
     assert said["tender_unmapped"].endswith("add to tenders.csv: shop,E100,CryptoPay,map,<account>,<method>,")
     assert held_orders(findings).rows() == [
         ("shop", "B", "store_unmapped"),

@@ -377,7 +377,7 @@ def test_tax_that_is_inside_the_prices_is_not_added() -> None:
         ({"currency": "XXQ"}, "currency_unknown: 'XXQ' is not an ISO 4217 currency with minor units"),
         (
             {"shippingStatus": "Picked"},
-            "payload_unreadable: the status pair P/Picked has no meaning here; map it",
+            "status_unknown: the status 'P/Picked' has no meaning here",
         ),
         ({"total": "NaN"}, "amount_not_exact: total is NaN, which is not an amount"),
         ({"items": "none"}, 'payload_unreadable: items is "none", where a list belongs'),

@@ -39,7 +39,9 @@ def shop(tmp_path: Path) -> SimpleNamespace:
     warehouse.ensure({name: table.empty() for name, table in ALL.items() if name.startswith("core.")})
     (tmp_path / "map.toml").write_text(MAP, encoding="utf-8")
     house: Any = SimpleNamespace(
-        settings=SimpleNamespace(path=lambda path: tmp_path / path), clock=lambda: NOW
+        settings=SimpleNamespace(path=lambda path: tmp_path / path),
+        clock=lambda: NOW,
+        mappings={"statuses": ALL["mappings.statuses"].empty()},
     )
     front: Any = SimpleNamespace(paths={name: f"{name}.csv" for name in FILES}, column_map=Path("map.toml"))
 

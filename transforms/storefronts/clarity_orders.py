@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from tieout.money import known_currencies
+from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
 from transforms.staged import PRICE, QUANTITY
@@ -104,8 +105,8 @@ def blame_heads(decoded: Decoded[Any], heads: pl.DataFrame, shape: type) -> None
         (inexact, "amount_not_exact", pl.format("total has more digits than {} has minor units", code)),
         (
             pl.col("ours").is_null(),
-            "payload_unreadable",
-            pl.format("the status '{}' has no meaning here; map it", status),
+            "status_unknown",
+            pl.format("the status '{}' {}", status, pl.lit(NO_MEANING)),
         ),
         (
             pl.col("placed_at").is_null(),

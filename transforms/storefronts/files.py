@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from tieout.vocabulary import NO_MEANING
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.files_ledger import credit_memos, invoices, receipts
 from transforms.storefronts.files_lines import LINE_COLUMNS, read_lines, with_missing_lines, with_order_keys
@@ -44,7 +45,7 @@ _ORDER: Final = (
 )
 _PER_LINE: Final = tuple(f"line_{name}" for name in LINE_COLUMNS)
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_STATUSES: Final = {
+STATUSES: Final = {
     **dict.fromkeys(("open", "new", "pending", "placed", "unfulfilled", "on hold"), "open"),
     **dict.fromkeys(
         ("processing", "confirmed", "partially shipped", "partial", "paid", "authorized"), "processing"
@@ -62,7 +63,7 @@ _KINDS: Final = {
     **dict.fromkeys(("authorization", "authorisation", "auth", "authorize", "authorized"), "authorization"),
     **dict.fromkeys(("void", "voided", "cancel", "cancelled", "canceled"), "void"),
 }
-_STATES: Final = {
+STATES: Final = {
     **dict.fromkeys(
         ("success", "succeeded", "successful", "completed", "complete", "paid", "captured", "settled", "ok"),
         "success",
@@ -115,10 +116,13 @@ def orders(
     read.frame = read.frame.with_columns(
         status_code=pl.when(pl.col("status").is_null())
         .then(pl.lit("complete"))
-        .otherwise(words("status", {**_STATUSES, **rules.statuses}))
+        .otherwise(words("status", {**STATUSES, **rules.statuses}))
     )
     read.blame(
-        pl.col("status_code").is_null(), "status", "has no meaning here; give it one in the column map"
+        pl.col("status_code").is_null(),
+        "status",
+        f"{NO_MEANING}; give it one in the column map or in statuses.csv",
+        code="status_unknown",
     )
     source = own_lines if own_lines is not None else lines
     found = None
@@ -373,13 +377,18 @@ def payments(frame: pl.DataFrame, rules: FileRules = USUAL, *, storefront: str, 
     state = (
         pl.when(pl.col("state").is_null())
         .then(pl.lit("success"))
-        .otherwise(words("state", {**_STATES, **rules.statuses}))
+        .otherwise(words("state", {**STATES, **rules.statuses}))
     )
     read.frame = read.frame.with_columns(
         kind_code=pl.when(below & (said == "charge")).then(pl.lit("refund")).otherwise(said), state_code=state
     )
     read.blame(pl.col("kind_code").is_null(), "kind", "is no kind of payment that is known; map it")
-    read.blame(pl.col("state_code").is_null(), "state", "is no state of a payment that is known; map it")
+    read.blame(
+        pl.col("state_code").is_null(),
+        "state",
+        f"{NO_MEANING}; give it one in the column map or in statuses.csv",
+        code="status_unknown",
+    )
     return Staged(
         {"core.payments": _payments(read, "payment_ref", "paid_at", storefront, run_id)}, read.problems()
     )

@@ -15,6 +15,7 @@ import msgspec
 import polars as pl
 
 from tieout.money import known_currencies
+from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
 from transforms.staged import PRICE, QUANTITY
@@ -132,8 +133,8 @@ def blame_heads(decoded: Decoded[Order], heads: pl.DataFrame) -> None:
         ),
         (
             pl.col("status").is_null(),
-            "payload_unreadable",
-            pl.format("the status pair {} has no meaning here; map it", "pair"),
+            "status_unknown",
+            pl.format("the status '{}' {}", "pair", pl.lit(NO_MEANING)),
         ),
         (pl.col("placed_at").is_null(), "payload_unreadable", pl.lit("create_date is missing or no instant")),
     ]
