@@ -12,6 +12,7 @@ import polars as pl
 
 from flows.describing import recall, remember
 from flows.exchange import Recorder
+from flows.price_lists import field_names, is_read
 from flows.taking import Tally, land, marks_of, table_of
 from flows.wiring import INTACCT_SUBJECTS, House
 from tieout.connectors.intacct.reading import Both, Filter, Where, all_of
@@ -119,7 +120,7 @@ def subjects_of(house: House) -> tuple[str, ...]:
     documents are read only where prices or shipments are written back."""
     told = {field for front in house.settings.storefronts.values() for field in front.writes_back}
     left_out = {"ITEM": "price" not in told, "GLDETAIL": not house.ledger.reads_general_ledger}
-    left_out["PRICE_LIST_ENTRIES"] = "price" not in told or not house.settings.price_lists.is_read
+    left_out["PRICE_LIST_ENTRIES"] = "price" not in told or not is_read(house.settings.price_lists)
     left_out |= dict.fromkeys(("SODOCUMENT", "SODOCUMENTENTRY"), "order.shipment" not in told)
     return tuple(name for name in INTACCT_SUBJECTS if not left_out.get(name, False))
 
@@ -132,7 +133,7 @@ def object_of(subject: str, settings: Settings) -> str:
 def fields_of(subject: str, settings: Settings) -> list[str]:
     """The fields asked of an object."""
     if subject == "PRICE_LIST_ENTRIES":
-        return list(dict.fromkeys((*FIELDS[subject], *settings.price_lists.fields.values())))
+        return list(dict.fromkeys((*FIELDS[subject], *field_names(settings.price_lists).values())))
     if subject != "SODOCUMENT":
         return FIELDS[subject]
     shipping = settings.shipping

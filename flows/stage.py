@@ -11,6 +11,7 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows.extract_intacct import TOMBSTONE
+from flows.price_lists import field_names
 from flows.restaging import stage_again
 from flows.storefronts import Transform
 from flows.wiring import House
@@ -162,7 +163,7 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
             run_id=run_id,
             gmt_offset=offset,
             subject=lists.object_name,
-            fields=lists.fields,
+            fields=field_names(lists),
             kinds=lists.kinds,
         ),
         "SODOCUMENT": lambda raw, _: intacct_shipments.shipments(

@@ -41,17 +41,3 @@ class PriceLists(Section):
                 "kind_field and kinds belong together: which words of the field are an actual price"
             )
         return self
-
-    @property
-    def is_read(self) -> bool:
-        """Whether entries are read at all."""
-        return bool(self.list_field)
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The company's field by what it holds; only those that are named."""
-        named = {
-            "price_list": self.list_field, "item": self.item_field, "amount": self.amount_field, "from": self.from_field,
-            "until": self.until_field, "least": self.least_quantity_field, "status": self.status_field, "kind": self.kind_field,
-        }  # fmt: skip
-        return {name: value for name, value in named.items() if value}

@@ -21,6 +21,6 @@ LEFT JOIN (
 ) AS told
     ON told.storefront = shown.storefront AND told.sku = shown.sku
     AND told.currency = coalesce(shown.currency, told.currency)
-    AND told."level" IS NOT DISTINCT FROM shown.level_ref
+    AND coalesce(told."level", '') = coalesce(shown.level_ref, '')
     AND coalesce(shown.least_qty, 1) <= 1
 ORDER BY shown.storefront, shown.sku, shown.currency, shown.level_ref, shown.price_ref
