@@ -26,8 +26,8 @@ from pydantic import (
 
 from tieout.errors import SettingsError
 from tieout.settings.calendars import Calendar
-from tieout.settings.price_lists import PriceLists
 from tieout.settings.journals import Journals
+from tieout.settings.price_lists import PriceLists
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.shipping import Shipping
