@@ -19,7 +19,8 @@ LIMITS = Limits(now=datetime(2026, 11, 2, 3, tzinfo=UTC))
 HOLD = {
     "tax_unknown", "order_number_missing", "amount_not_exact", "currency_unknown", "parts_exceed_rounding_limit",
     "payload_unreadable", "duplicate_order_number", "future_dated", "store_unmapped", "sku_unmapped", "tender_unmapped",
-    "tax_code_unmapped", "refund_exceeds_charges", "payment_currency_differs", "sku_out_of_stock",
+    "tax_code_unmapped", "refund_exceeds_charges", "payment_currency_differs", "sku_out_of_stock", "status_unmapped",
+    "return_status_unmapped",
 }  # fmt: skip
 STOP = {
     "lines_do_not_sum", "orders_do_not_sum", "duplicate_document_number", "unbalanced_applications", "receipt_exceeds_due", "document_without_entity",
