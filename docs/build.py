@@ -80,6 +80,10 @@ EXIT_ADVICE = {
         "The details are in the file the message names; report it with that file.",
     ),
     130: ("Stopped with Ctrl-C.", "Run the same command again; it goes on where it was."),
+    143: (
+        "Stopped by a scheduler or a shutdown (SIGTERM).",
+        "Run the same command again; it goes on where it was.",
+    ),
 }
 
 
@@ -489,7 +493,7 @@ def exit_codes() -> str:
     from tieout import errors
 
     codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
-    unknown = (codes - set(EXIT_ADVICE)) | (set(EXIT_ADVICE) - codes - {130})
+    unknown = (codes - set(EXIT_ADVICE)) | (set(EXIT_ADVICE) - codes)
     if unknown:
         raise SystemExit(f"docs/build.py and tieout/errors.py disagree about exit codes {sorted(unknown)}.")
     kinds: dict[int, list[str]] = {}

@@ -1,12 +1,14 @@
 """The command line. Thin: it reads arguments, opens the house, calls a stage, prints what a person wants to know, and sets the exit code.
 
 Exit codes are those of `tieout.errors`: 0 done or ties, 1 differences or waiting items, 2 bad input, 3 does not foot, 4 an outside system failed,
-5 credentials refused, 6 busy, 7 the gate is shut, 8 warehouse or disk, 70 a defect of tieout.
+5 credentials refused, 6 busy, 7 the gate is shut, 8 warehouse or disk, 70 a defect of tieout,
+130 stopped with Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -17,7 +19,15 @@ import typer
 
 from flows import cli_close, cli_mappings, cli_matching, cli_posting, cli_stock
 from tieout import __version__
-from tieout.errors import EXIT_DEFECT, EXIT_DIFFERENCES, EXIT_OK, InputError, TieoutError
+from tieout.errors import (
+    EXIT_DEFECT,
+    EXIT_DIFFERENCES,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    InputError,
+    TieoutError,
+)
 
 app = typer.Typer(
     name="tieout",
@@ -296,20 +306,29 @@ def _without_secrets(text: str) -> str:
     return redact(text, given)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, from a scheduler or a shutdown: the same as Ctrl-C, so that processes started by the run are ended with it."""
+
+
+def _asked_to_end(*_: object) -> None:
+    raise _Terminated
+
+
 def main() -> None:
     """Entry point: one sentence for a user's mistake, never a traceback; a defect is written to a file and named."""
     # Nothing phones home, whatever the environment says; set before any library is imported.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    signal.signal(signal.SIGTERM, _asked_to_end)
     try:
         app()
     except TieoutError as fault:
         typer.echo(f"tieout: {fault}", err=True)
         sys.exit(fault.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         typer.echo("tieout: stopped; run the same command again, it goes on where it was.", err=True)
-        sys.exit(130)
+        sys.exit(EXIT_TERMINATED if isinstance(stopped, _Terminated) else EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_OK)
     except Exception as fault:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,3 +135,19 @@ def test_a_users_mistake_is_one_sentence(
     done = night.tieout(tmp_path, *filled)
     assert done.returncode == code, done.stdout + done.stderr
     assert says in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_run_that_is_asked_to_end_cleans_up_and_says_how_to_go_on(number: str, code: int) -> None:
+    program = (
+        "import os, signal, time\nimport flows.cli as cli\n"
+        "def run():\n try:\n"
+        f"  os.kill(os.getpid(), signal.{number})\n  time.sleep(20)\n"
+        " finally:\n  print('cleaned up')\n"
+        "cli.app = run\ncli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=night.ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (code, "cleaned up")
+    assert done.stderr.strip() == "tieout: stopped; run the same command again, it goes on where it was."
