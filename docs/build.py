@@ -5,6 +5,7 @@
     docs/outcomes.md       from the closed list of outcome codes
     docs/configuration.md  from the settings classes, with the meanings in docs/settings.toml
     docs/exit-codes.md     from the tree of errors
+    docs/storefronts.md    from the kinds of storefronts
 
 `make docs` runs it; the tests compare every page with what it would write now.
 """
@@ -95,6 +96,7 @@ def pages() -> dict[str, str]:
         "outcomes.md": outcomes(),
         "configuration.md": configuration(),
         "exit-codes.md": exit_codes(),
+        "storefronts.md": storefronts(),
     }
 
 
@@ -107,6 +109,37 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
     return "\n".join([line(head), "|" + "---|" * len(head), *(line(row) for row in rows)])
+
+
+# --- storefronts ------------------------------------------------------------------------------------------------
+def storefronts() -> str:
+    """What each kind of storefront fills, and what it cannot say."""
+    from flows.storefronts import KINDS
+
+    tables = sorted({table for kind in KINDS.values() for table in kind.tables})
+    filled = _grid(
+        ["", *(f"`{name}`" for name in KINDS)],
+        [
+            [f"`{table}`", *("yes" if table in kind.tables else "–" for kind in KINDS.values())]
+            for table in tables
+        ],
+    )
+    parts = [
+        "Every kind is held by one suite of tests to the same rows, to the cent, for the same trade. What a platform's interface does not say "
+        "is declared with its kind, and the suite proves that it is so.",
+        "## Which tables a kind fills",
+        filled,
+    ]
+    for name, kind in KINDS.items():
+        if kind.cannot_tell:
+            parts += [
+                f"## What `{name}` cannot tell",
+                _grid(
+                    ["table or column", "why"],
+                    [[f"`{what}`", why] for what, why in sorted(kind.cannot_tell.items())],
+                ),
+            ]
+    return _page("What each storefront can tell", *parts)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flows.status_words import words_of
@@ -36,6 +37,16 @@ class ClarityKind(Kind):
         "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.customers", "core.stock",
         "core.products", "core.web_prices",
     )  # fmt: skip
+    cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "core.order_payments": "Payments have a list of their own and name their order themselves.",
+            "core.orders.tax_included": "An order does not say it; one setting says it for the whole shop.",
+            "core.order_lines.unit_price": "A unit price has no more digits than its currency.",
+            "core.stock.on_hand_qty": "The figure is what may be sold: open orders are off it already.",
+            "core.customers.city": "The shipped profile names no such member.",
+            "core.customers.postal_code": "The shipped profile names no such member.",
+        }
+    )
 
     def courier(self, house: House, name: str, front: ClarityStorefront) -> Clarity:
         """A client of the shop, speaking as its profile says. Raises `SettingsError` with every problem of the profile."""

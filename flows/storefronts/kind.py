@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tieout.connectors.writes import StockChange
@@ -36,12 +37,14 @@ class Kind(ABC):
     """One kind of storefront. The stages know nothing else of it.
 
     `subjects` are what it lands, in the order in which they are read and staged; `tables` the `core` tables it fills, so that a
-    storefront without a subject says so. `from_files`: its subjects lie in files and are read whole, without windows.
+    storefront without a subject says so; `cannot_tell` what a platform's interface does not say, or says in its own way, as
+    `core.table` or `core.table.column` with the sentence why. `from_files`: its subjects lie in files and are read whole, without windows.
     """
 
     name: ClassVar[str]
     subjects: ClassVar[tuple[str, ...]]
     tables: ClassVar[tuple[str, ...]]
+    cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType({})
     from_files: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
     """Subjects read only where the storefront's `catalogue` says so: they need rights of their own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -33,6 +34,11 @@ class MagentoKind(Kind):
         "core.orders", "core.order_lines", "core.order_payments", "core.payments", "core.shipments", "core.returns", "core.customers",
         "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
+    cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "core.order_lines.category_ref": "The rows of an order do not name the categories of their products."
+        }
+    )
 
     def courier(self, house: House, name: str, front: MagentoStorefront) -> Magento:
         """A client of the shop, signed in as configured."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from transforms.staged import Staged
 
 
+_PROFILE: Final = (
+    "A profile has a login and no name or address; those of an order are its buyer's at that time."
+)
+_NO_PEOPLE: Final = {
+    f"core.customers.{column}": _PROFILE
+    for column in ("customer_number", "name", "company", "city", "postal_code", "country_code")
+}
+
+
 class XCartKind(Kind):
     """Payments hang on their order; stock has no location; what is taken off a shipped order is a reduction."""
 
@@ -28,6 +38,19 @@ class XCartKind(Kind):
         "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.reductions", "core.customers",
         "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
+    cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "core.order_payments": "Transactions hang on their order and name it themselves.",
+            "core.orders.goods_minor": "Where prices include tax, a discount on the order is already taken off each row.",
+            "core.orders.discount_minor": "Where prices include tax, a discount on the order is already taken off each row.",
+            "core.order_lines.unit_price": "A row that was reduced states its reduced price only.",
+            "core.order_lines.category_ref": "The rows of an order do not name the categories of their products.",
+            "core.payments.gateway_ref": "A refund repeats the reference of the charge it gives back.",
+            **_NO_PEOPLE,
+            "core.stock.location_ref": "There is one figure a product, for the whole shop.",
+            "core.stock.on_hand_qty": "The figure is what may be sold: open orders are off it already.",
+        }
+    )
 
     def courier(self, house: House, name: str, front: XCartStorefront) -> XCart:
         """A client of the shop's API."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flows.status_words import words_of
@@ -26,6 +27,18 @@ class XCartAddonKind(Kind):
     name: ClassVar[str] = "xcart_addon"
     subjects: ClassVar[tuple[str, ...]] = ("orders", "payments", "customers", "products")
     tables: ClassVar[tuple[str, ...]] = XCartKind.tables
+    cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            **{
+                name: why
+                for name, why in XCartKind.cannot_tell.items()
+                if not name.startswith("core.orders.")
+            },
+            "core.order_lines.unit_price": "A unit price has no more digits than its currency.",
+            "core.orders.shipped_at": "A shipment has no date: the change in which the order was first seen as shipped is taken for it.",
+            "core.shipments.shipped_at": "A shipment has no date: the change in which the order was first seen as shipped is taken for it.",
+        }
+    )
 
     def courier(self, house: House, name: str, front: XCartAddonStorefront) -> XCartAddon:
         """A client of the add-on."""

@@ -40,6 +40,23 @@ SETTINGS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "tax_included_stores": ["eu_web", "jp_web"],
         "customer_number_attribute": "erp_customer_number",
     },
+    "xcart": lambda at: {
+        "api_url": at["api_url"],
+        "api_key": "env:XCART_KEY",
+        "shared_tax": "split",
+        "stores": {"USD": "us-web", "EUR": "eu-web", "JPY": "jp-web", "KWD": "kw-web"},
+    },
+    "xcart_addon": lambda at: {
+        "shop_url": at["shop_url"],
+        "api_key": "env:XCART_ADDON_KEY",
+        "currency": "USD",
+        "store": "us-web",
+    },
+    "clarity": lambda at: {
+        "api_url": at["api_url"],
+        "client_id": at["client_id"],
+        "client_secret": "env:CLARITY_SECRET",
+    },
 }
 """Section of tieout.toml by kind, from the address a stand-in gives."""
 
@@ -49,6 +66,9 @@ SECRETS: Mapping[str, str] = {
     "MAGENTO_ACCESS_TOKEN": "demo-access",
     "MAGENTO_ACCESS_SECRET": "demo-access-secret",
     "MAGENTO_PASSWORD": "demo-admin-secret",
+    "XCART_KEY": "demo-xcart-key",
+    "XCART_ADDON_KEY": "demo-addon-key",
+    "CLARITY_SECRET": "demo-clarity-secret",
 }
 """What opens the stand-ins."""
 

@@ -45,7 +45,7 @@ def text_of(name: str) -> str:
 
 # --- pages taken from the code ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "name", ["tables.md", "rules.md", "outcomes.md", "configuration.md", "exit-codes.md"]
+    "name", ["tables.md", "rules.md", "outcomes.md", "configuration.md", "exit-codes.md", "storefronts.md"]
 )
 def test_a_generated_page_is_what_would_be_written_now(name: str) -> None:
     wanted = getattr(BUILD, name.removesuffix(".md").replace("-", "_"))()
@@ -54,7 +54,14 @@ def test_a_generated_page_is_what_would_be_written_now(name: str) -> None:
 
 def test_nothing_generated_is_left_out_of_the_comparison() -> None:
     stamped = {path.name for path in DOCS.glob("*.md") if BUILD.NOTICE in path.read_text(encoding="utf-8")}
-    assert stamped == {"tables.md", "rules.md", "outcomes.md", "configuration.md", "exit-codes.md"}
+    assert stamped == {
+        "tables.md",
+        "rules.md",
+        "outcomes.md",
+        "configuration.md",
+        "exit-codes.md",
+        "storefronts.md",
+    }
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:

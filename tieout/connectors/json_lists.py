@@ -239,6 +239,10 @@ def record(one: Seen, keys: Keys, *, shape: Callable[[Seen], bytes] | None = Non
 # ── walking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _version(one: Seen) -> tuple[str, datetime | None]:
+    return (one.ref or surrogate_ref(one.raw), one.changed)
+
+
 @dataclass
 class Walk:
     """Guards a walk over numbered pages, and tells records already seen from fresh ones.
@@ -258,6 +262,14 @@ class Walk:
         """Begin the walk anew: its first page may show what is known already, and only what is fresh is told."""
         self._passed, self._idle = set(), 0
 
+    def is_old(self, found: Sequence[Seen]) -> bool:
+        """Whether a page holds nothing but records of earlier pages of this pass.
+
+        It may be an old answer served again, by a cache on the way for one, in place of records that come on no other page. So ask for
+        it once more before walking on.
+        """
+        return bool(found) and self._passed.issuperset(_version(one) for one in found)
+
     def fresh(self, found: Sequence[Seen]) -> list[Seen]:
         """The records of a page that were not on an earlier one, in this version."""
         self.page_no += 1
@@ -266,7 +278,7 @@ class Walk:
                 f"Reading {self.what} did not end after {self.max_pages} pages; narrow the window or raise the page limit.",
                 page=self.page_no - 1,
             )
-        keys = [(one.ref or surrogate_ref(one.raw), one.changed) for one in found]
+        keys = [_version(one) for one in found]
         self._idle = 0 if not found or not self._passed.issuperset(keys) else self._idle + 1
         self._passed.update(keys)
         if self._idle > 1:

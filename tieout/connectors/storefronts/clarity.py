@@ -163,6 +163,8 @@ class Clarity:
         for _ in range(WALKS):
             for number in range(self._max_pages + 1):
                 found, size = self._page(subject, number, self._page_size, window)
+                if walk.is_old([_placed(subject, seen(raw, keys), self._profile) for raw in found.elements]):
+                    found, size = self._page(subject, number, self._page_size, window)
                 total = found.whole_number(self._profile.paging.total) if self._profile.paging.total else None
                 ones = [
                     _placed(subject, one, self._profile)

@@ -190,6 +190,8 @@ class XCart:
         while True:
             page_no += 1
             found, size = self._page(subject, page_no, self._page_size)
+            if walk.is_old([seen(raw, keys) for raw in found.elements]):
+                found, size = self._page(subject, page_no, self._page_size)
             total = found.whole_number(*TOTALS)
             shrank = count is not None and total is not None and total < count
             if shrank:

@@ -154,6 +154,9 @@ class XCartAddon:
         for number in range(self._max_pages + 1):
             found, size = self._page(subject, number, self._page_size)
             ones = [seen(raw, keys) for raw in found]
+            if walk.is_old(ones):
+                found, size = self._page(subject, number, self._page_size)
+                ones = [seen(raw, keys) for raw in found]
             fresh = walk.fresh(ones) if ones else []
             inside = [one for one in fresh if asked is None or one.changed is None or one.changed in asked]
             records = [self._landed(subject, one, keys) for one in inside]
