@@ -13,6 +13,7 @@ from flows.ledger_tie_out import control_entries, standing_with_ledger
 from flows.reconcile import CHANGES_NOTHING, pairs_now, policy, printed_policy, proved_table, remember
 from flows.report import held_rows, sources_of, waiting_rows
 from flows.running import run_stage
+from flows.settling import payouts_read
 from tieout import __version__
 from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError, WarehouseError
 from tieout.reports.closing import CloseReport, canonical, content_of, text_hash
@@ -66,6 +67,8 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
     inputs = {**packing.input_frames(kept.inputs), **extra}
     if kept.entries is not None:
         inputs[packing.ENTRIES] = kept.entries
+    if kept.payouts is not None:
+        inputs |= {"payout_lines": kept.payouts.lines, "fees": kept.payouts.fees, "rates": kept.payouts.rates}
     if last_register is not None:
         inputs[packing.LAST_REGISTER] = last_register
     chosen = kept.policy
@@ -179,7 +182,8 @@ def _books(house: House, period: str) -> statement.Books:
         return kept
     with house.warehouse.read() as session:
         entries = control_entries(house, session)
-    found = statement.books_of(pairs, policy(house, period), entries)
+        payouts = payouts_read(house, session)
+    found = statement.books_of(pairs, policy(house, period), entries, payouts)
     remember(house, ("close", mark, period), found)
     every = proofs(found.period)
     if (every["difference_minor"] == 0).all():  # what does not foot is refused by whoever prints it

@@ -10,7 +10,8 @@ from checks.contracts import ALL
 from flows.ledger_tie_out import accounts
 from transforms.reconcile import completeness
 from transforms.reconcile.budget import trends
-from transforms.reconcile.drafts import Journals, drafts
+from transforms.reconcile.drafts import drafts, tied_rows
+from transforms.reconcile.policy import Journals
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -22,7 +23,9 @@ def publish(house: House, session: Session, result: Result) -> dict[str, Any]:
     """Publish recon.drafts, recon.draft_lines, recon.findings and ops.lingering, and return their figures."""
     rules = house.settings.reconciliation
     decisions = session.fetch("ops.decisions")
-    heads, lines = drafts(tied_rows(result), decisions, result.suspects, journals(house))
+    heads, lines = drafts(
+        tied_rows(result.orders, result.payments), decisions, result.suspects, journals(house)
+    )
     open_rows = completeness.cycles(
         result.orders, result.payments, session.fetch("ops.lingering")
     ).with_columns(first_at=pl.col("first_at").fill_null(pl.lit(house.clock(), pl.Datetime("us", "UTC"))))
@@ -64,13 +67,4 @@ def journals(house: House) -> Journals:
         journal=rules.write_off.journal,
         control_account=control,
         namespace=house.settings.installation.namespace,
-    )
-
-
-def tied_rows(result: Result) -> pl.DataFrame:
-    """The published rows of both tie-outs in one frame, as far as decisions look at them."""
-    columns = ["group_ref", "entity_code", "currency", "delta_minor", "decision_id"]
-    return pl.concat(
-        rows.select(pl.lit(name).alias("tie_out"), *columns)
-        for name, rows in (("orders", result.orders), ("payments", result.payments))
     )

@@ -184,6 +184,8 @@ def policy(house: House, period: str | None) -> Policy:
         trend_least=rules.trend_least,
         trend_percent=rules.trend_percent,
         covering_most=rules.covering_most,
+        settlement_days=rules.settlement_days,
+        journals=noticing.journals(house),
         ageing_basis=rules.ageing_basis,
         buckets=rules.buckets,
     )

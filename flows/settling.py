@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from transforms.closing.follow_up import Payouts
 from transforms.reconcile.settlements import Settled, settle
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ def settled(house: House) -> Settled:
     )
     proved_table(found.footing)
     return found
+
+
+def payouts_read(house: House, session: Session) -> Payouts | None:
+    """What providers paid out, as a close reads and packs it, in an order of its own; None where no payout was read."""
+    lines = session.fetch("core.payout_lines")
+    if lines.is_empty():
+        return None
+    kept = lines.drop("run_id", "payload_sha256").sort("storefront", "payout_ref", "line_ref")
+    return Payouts(kept, house.mappings["fees"], house.mappings["rates"])
 
 
 def publish(session: Session, found: Settled) -> None:

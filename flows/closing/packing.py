@@ -13,6 +13,7 @@ import polars as pl
 from tieout.errors import InputError, WarehouseError
 from tieout.reports.closing import CONTENT, CloseReport, canonical, content_of, text_hash
 from tieout.reports.pack import MANIFEST, POLICY, Pack, write_pack
+from transforms.closing.follow_up import Payouts
 from transforms.closing.items import ROLLED
 from transforms.closing.lifecycle import standing
 from transforms.reconcile import Inputs, Policy
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 LAST_REGISTER = "last_register"
 BASES = "document_bases"
 ENTRIES = "gl_entries"
+PAYOUTS = ("payout_lines", "fees", "rates")
+"""What payments are settled with; in the pack only where any payout was read."""
 OWN = (LAST_REGISTER, BASES)
 """Inputs that are one entity's own; the others are the company's."""
 
@@ -43,7 +46,7 @@ def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
 def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
     """The inputs of a pack. Raises `InputError` if one that must be there is not, or one is unknown."""
     names = {field.name for field in fields(Inputs)}
-    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES, ENTRIES})
+    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES, ENTRIES, *PAYOUTS})
     if unknown:
         raise InputError(
             f"The pack holds inputs this version does not know: {', '.join(unknown)}; verify it with the version that made it."
@@ -52,6 +55,16 @@ def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
         return Inputs(**{name: frame for name, frame in frames.items() if name in names})
     except TypeError:
         raise InputError("The pack lacks the inputs orders and owed; it is not whole.") from None
+
+
+def payouts_of(frames: dict[str, pl.DataFrame]) -> Payouts | None:
+    """The payouts of a pack with what they are held against; None where it holds none. Raises `InputError` if part of them is missing."""
+    there = [name for name in PAYOUTS if name in frames]
+    if not there:
+        return None
+    if len(there) < len(PAYOUTS):
+        raise InputError("The pack holds only part of what payouts are proved with; it is not whole.")
+    return Payouts(*(frames[name] for name in PAYOUTS))
 
 
 def policy_text(policy: Policy) -> str:

@@ -102,7 +102,7 @@ def _contents(pack: Pack, previous: Path | None, compared: dict[str, statement.B
     else:
         yield Finding(
             True,
-            f"the pack is of the former format '{manifest['format']}', which knows no general ledger; its page is as sealed and not printed again",
+            f"the pack is of the former format '{manifest['format']}', with {len(names)} signed tables of today's {len(CONTENT)}; its page is as sealed and not printed again",
         )
     yield from _chained(report, previous)
 
@@ -160,7 +160,9 @@ def _again(
     shared = {name: one for name, one in content["inputs"].items() if name not in packing.OWN}
     mark = text_hash(canonical([content["policy"], shared]))
     if mark not in compared:
-        compared[mark] = statement.books(packing.inputs_of(inputs), policy, inputs.get(packing.ENTRIES))
+        compared[mark] = statement.books(
+            packing.inputs_of(inputs), policy, inputs.get(packing.ENTRIES), packing.payouts_of(inputs)
+        )
     kept = compared[mark]
     bases = pl.DataFrame({"entity_code": [entity], "base_currency": [base]})
     worth = inputs.get(packing.BASES)
@@ -185,7 +187,7 @@ def _again(
             True,
             f"the reconciliation of {rows:,} packed input rows gives the same {len(names)} tables, and all {again['proofs'].height} proofs are 0",
         )
-    if names == CONTENT:
+    if "control" in names:
         yield _ledger(again, inputs)
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from closing_house import PLAIN, house_in, post_to_ledger
+from closing_house import PLAIN, house_in, pay_out, post_to_ledger
 
 from flows.close import close_period
 from flows.closing.verifying import verify
+from flows.deciding import accept
+from flows.reconcile import reconcile
 from tieout.errors import InputError
 from tieout.reports.closing import FORMER, CloseReport, canonical, content_of, text_hash
 from tieout.reports.pack import MANIFEST, POLICY, Pack, write_pack, zipped
@@ -30,9 +32,26 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     house = house_in(
         tmp_path_factory.mktemp("packs"),
         PLAIN + "\n".join(ROWS),
-        settings={"reconciliation": {"control_accounts": ["1100"]}},
+        settings={
+            "reconciliation": {
+                "control_accounts": ["1100"],
+                "write_off": {"accounts": {"small": "6900"}, "cap_minor": {"USD": 100_000}},
+            }
+        },
     )
     post_to_ledger(house, missing="2", late="1")
+    pay_out(house, "A1", "A2", "A3", short="A2")
+    reconcile(house, run_id="20260102T000000.000Z-000001")
+    accept(
+        house,
+        "A3",
+        payments=False,
+        entity=None,
+        currency=None,
+        reason="gone",
+        reason_code="small",
+        author="Ana",
+    )
     for period in ("2026-09", "2026-10"):
         close_period(house, period=period, entity="E100")
     return house.reports / "close/E100"
@@ -77,16 +96,49 @@ def test_the_control_account_is_tied_signed_printed_and_proved_again(packs: Path
     assert any("data/control.parquet is not what the packed inputs give" in one for one in found)
 
 
+def test_payouts_and_drafts_are_signed_printed_and_proved_again(packs: Path, tmp_path: Path) -> None:
+    pack = Pack(packs / "2026-09/r1")
+    rows = pack.frame("data/settlements.parquet")
+    told = dict(rows.filter("is_payment").select("order_ref", "outcome_code").iter_rows())
+    assert told["A2"] == "settlement_amount"
+    assert told["A3"] == "tender_fee"
+    assert told["A1"] == "tender_fee", "it moved in August and its payout is of September"
+    assert (told["A4"], "A5" in told) == ("not_settled", False)
+    (draft,) = pack.frame("data/drafts.parquet").to_dicts()
+    lines = pack.frame("data/draft_lines.parquet")
+    assert (draft["kind_code"], draft["state_code"], draft["amount_minor"]) == ("journal", "drafted", 7_000)
+    assert lines["amount_minor"].sum() == 0
+    named = pack.frame("data/proofs.parquet")["name"].unique().to_list()
+    assert {"drafted journals balance", "settlement rows hold every payout line"} <= set(named)
+    page = pack.read("reconciliation.html").decode()
+    assert 'id="payouts"' in page
+    assert draft["draft_id"] in page
+    book = openpyxl.load_workbook(packs / "2026-09/r1/reconciliation.xlsx", data_only=True)
+    assert draft["draft_id"] in {cell.value for cell in book["Drafts"]["A"]}
+    assert "settlement amount" in {cell.value for cell in book["Payouts"]["A"]}
+    more = pack.frame("inputs/payout_lines.parquet").with_columns(pl.col("fee_minor") + 1)
+    found = not_proved(forged(packs, tmp_path / "fees", input_payout_lines=more))
+    assert any("data/settlements.parquet is not what the packed inputs give" in one for one in found)
+    softer = pack.frame("data/drafts.parquet").with_columns(amount_minor=pl.lit(1, pl.Int64))
+    found = not_proved(forged(packs, tmp_path / "drafts", drafts=softer))
+    assert any("data/drafts.parquet" in one for one in found)
+
+
 def test_a_pack_of_the_former_form_is_proved_as_what_it_is(packs: Path, tmp_path: Path) -> None:
     """The form before the general ledger: fifteen signed tables, and no entries among the inputs."""
     folder = tmp_path / "r1"
     shutil.copytree(packs / "2026-09/r1", folder)
-    gone = ("control", "control_differences")
+    gone = ("control", "control_differences", "settlements", "drafts", "draft_lines")
     pack = Pack(folder)
-    proofs = pack.frame("data/proofs.parquet").filter(~pl.col("name").str.contains("subledger"))
+    proofs = pack.frame("data/proofs.parquet").filter(
+        ~pl.col("name").str.contains("subledger|settlement|drafted")
+    )
     proofs.write_parquet(folder / "data/proofs.parquet")
-    for name in (*(f"data/{one}.parquet" for one in gone), "inputs/gl_entries.parquet"):
+    added = ("gl_entries", "payout_lines", "fees", "rates")
+    for name in (*(f"data/{one}.parquet" for one in gone), *(f"inputs/{one}.parquet" for one in added)):
         (folder / name).unlink()
+    decisions = pack.frame("inputs/decisions.parquet").drop("account_code", "reason_code", "draft_id")
+    decisions.write_parquet(folder / "inputs/decisions.parquet")
     pack = Pack(folder)
     manifest, facts = pack.json(MANIFEST), pack.json("close.json")
     tables = {**pack.report().tables, "proofs": proofs}

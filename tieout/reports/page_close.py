@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from tieout.reports import follow_up_close
 from tieout.reports.closing import CloseReport, canonical, text_hash
 from tieout.reports.control_close import page_part
 from tieout.reports.data import money, words
@@ -73,6 +74,7 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
             for one in report.tables["completeness"].iter_rows(named=True)
         ],
         "control": page_part(report),
+        "follow_up": follow_up_close.page_part(report),
         "base": _base(report),
         "components": [
             {

@@ -18,6 +18,7 @@ from tieout.reports.components_close import write_components
 from tieout.reports.control_close import SHEET as CONTROL
 from tieout.reports.control_close import verdict, write_sheet
 from tieout.reports.data import TIE_OUTS, words
+from tieout.reports.follow_up_close import DRAFTS, PAYOUTS, write_follow_up
 from tieout.reports.workbook import LIST_LIMIT, fill
 
 STANDING: Final = {
@@ -50,12 +51,14 @@ _SHEETS: Final = (
     ("Open items", "The register: every item, its age, owner and next step"),
     ("Ageing", "Open AR by age as of the period's end"),
     (CONTROL, "Ageing, AR subledger and the balance of the control accounts, with every difference"),
+    (PAYOUTS, "What providers paid out against the money that moved; fees and rates"),
     ("Errors", "Differences that need a correction"),
     ("Ambiguous", "Matches nobody may guess"),
     ("Timing", "Differences of dates, with their clearing"),
     ("Explained", "Differences that are proved or accepted"),
     ("Tolerance", "What was accepted without a person looking, and its cap"),
     ("Decisions", "What people decided, with reason and author"),
+    (DRAFTS, "Journals and reversals that wait for an approval or were given one"),
     ("Parameters and sources", "Every policy these figures were made under"),
 )
 _REGISTER: Final = (
@@ -91,6 +94,7 @@ def write_close_workbook(
     _base(book, report)
     write_components(book, report)
     write_sheet(book, report, list_limit)
+    write_follow_up(book, report, list_limit)
     rolled = book.sheet(
         "Roll-forward",
         "Open items: opening + dated back since + new + cleared + changed = closing. The opening is the last closing.",

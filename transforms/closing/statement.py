@@ -11,7 +11,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.closing import components, control, items, records, translation
+from transforms.closing import components, control, follow_up, items, records, translation
 from transforms.reconcile import (
     Inputs,
     Paired,
@@ -24,6 +24,7 @@ from transforms.reconcile import (
     proofs,
     standing,
 )
+from transforms.reconcile.settlements import Settled
 
 _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
 
@@ -42,17 +43,30 @@ class Books:
     to_start: Standing
     entries: pl.DataFrame | None = None
     tied: control.Tied | None = None
+    payouts: follow_up.Payouts | None = None
+    settled: Settled | None = None
+    drafted: follow_up.Drafted | None = None
 
 
-def books(inputs: Inputs, policy: Policy, entries: pl.DataFrame | None = None) -> Books:
+def books(
+    inputs: Inputs,
+    policy: Policy,
+    entries: pl.DataFrame | None = None,
+    payouts: follow_up.Payouts | None = None,
+) -> Books:
     """Compare the inputs for a close; see `books_of`."""
-    return books_of(paired(inputs, policy), policy, entries)
+    return books_of(paired(inputs, policy), policy, entries, payouts)
 
 
-def books_of(pairs: Paired, policy: Policy, entries: pl.DataFrame | None = None) -> Books:
+def books_of(
+    pairs: Paired,
+    policy: Policy,
+    entries: pl.DataFrame | None = None,
+    payouts: follow_up.Payouts | None = None,
+) -> Books:
     """Judge the pairs for a close; `policy.period` must be set. Shared by all entities of the period.
 
-    `entries` are those on control accounts (`control.entries_of`), or None to tie nothing to the general ledger.
+    `entries` are those on control accounts (`control.entries_of`), or None to tie nothing to the general ledger. `payouts`: what providers paid out, or None.
     """
     period = policy.period
     if period is None:
@@ -61,14 +75,18 @@ def books_of(pairs: Paired, policy: Policy, entries: pl.DataFrame | None = None)
     starts = {code: bounds[0] for code, bounds in period.by_entity.items()}
     to_end = replace(policy, period=_until(period.end_on, ends, "to the end"))
     to_start = replace(policy, period=_until(period.start_on, starts, "to the start"))
+    now = judged(pairs, policy)
     return Books(
         inputs=pairs.inputs,
         policy=policy,
-        period=judged(pairs, policy),
+        period=now,
         to_end=standing(pairs, to_end),
         to_start=standing(pairs, to_start),
         entries=entries,
         tied=None if entries is None else control.tied(pairs, entries, to_end),
+        payouts=payouts,
+        settled=follow_up.settled_with(pairs, payouts, policy),
+        drafted=follow_up.drafted_of(pairs.inputs, now, policy),
     )
 
 
@@ -82,7 +100,7 @@ def statement(
     kept: Books, *, entity: str, base_currency: str, last_register: pl.DataFrame | None, rates: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """The tables of one entity's close by name: orders, payments, matches, waterfall, base_waterfall, components, ageing, proofs, register, roll_forward,
-    absorbed, out_of_scope, records, rates, completeness, control, control_differences. All rows in a fixed order.
+    absorbed, out_of_scope, records, rates, completeness, control, control_differences, settlements, drafts, draft_lines. All rows in a fixed order.
 
     `last_register` is the register of the last close (columns of `items.ROLLED`), or None. `rates` are `translation.implied_rates` of the entity.
     Proofs that are not zero are the caller's to refuse.
@@ -110,6 +128,7 @@ def statement(
     made_of = components.components(kept.inputs, now, period, entity)
     listed = control.differences(kept.tied, entity)
     tied = control.balances(kept.tied, end.ageing, entity)
+    heads, lines = follow_up.draft_tables(kept.drafted, entity)
     in_base = translation.translated(waterfall, rates, bases)
     return {
         "orders": orders,
@@ -128,6 +147,7 @@ def statement(
                     translation.proofs(in_base),
                     components.proofs(made_of, waterfall),
                     control.proofs(tied, listed),
+                    follow_up.follow_up_proofs(kept.settled, heads, lines),
                 )
             ]
         ).sort("name", "entity_code", "currency"),
@@ -140,6 +160,9 @@ def statement(
         "completeness": completeness(kept.inputs, now),
         "control": tied,
         "control_differences": listed,
+        "settlements": follow_up.settlements(kept.settled, entity, start_on, end_on),
+        "drafts": heads,
+        "draft_lines": lines,
     }
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from transforms.identity import minted
+from transforms.reconcile.policy import Journals
 from transforms.reconcile.wording import money
 
 DRAFT_COLUMNS = (
@@ -14,15 +13,6 @@ DRAFT_COLUMNS = (
     "rows_no", "state_code", "sentence", "authors",
 )  # fmt: skip
 LINE_COLUMNS = ("draft_id", "line_no", "account_code", "currency", "amount_minor", "decision_id", "memo")
-
-
-@dataclass(frozen=True)
-class Journals:
-    """Which journal and which AR control account write-offs go to; the account may be unknown, then it stays open in the draft."""
-
-    journal: str = "GJ"
-    control_account: str | None = None
-    namespace: str = "tieout"
 
 
 def drafts(
@@ -37,6 +27,15 @@ def drafts(
     journal, lines = _journals(rows, decisions, journals)
     reversal = _reversals(suspects, decisions, journals)
     return pl.concat([journal, reversal]).sort("draft_id"), lines.sort("draft_id", "line_no")
+
+
+def tied_rows(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """The rows of both tie-outs in one frame, as far as decisions look at them."""
+    columns = ["group_ref", "entity_code", "currency", "delta_minor", "decision_id"]
+    return pl.concat(
+        rows.select(pl.lit(name).alias("tie_out"), *columns)
+        for name, rows in (("orders", orders), ("payments", payments))
+    )
 
 
 def _approvals(decisions: pl.DataFrame) -> pl.DataFrame:

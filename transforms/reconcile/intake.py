@@ -68,7 +68,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
     "decisions": {
         "decision_id": _TEXT, "kind_code": _TEXT, "tie_out": _TEXT, "group_ref": _TEXT, "ledger_ref": _TEXT, "entity_code": _TEXT,
         "currency": _TEXT, "amount_minor": _INT, "outcome_code": _TEXT, "reason": _TEXT, "author": _TEXT, "decided_at": _INSTANT,
-        "about_id": _TEXT,
+        "about_id": _TEXT, "account_code": _TEXT, "reason_code": _TEXT, "draft_id": _TEXT,
     },
 }  # fmt: skip
 """The columns read of each input. More may be there and are not looked at; a missing one counts as unknown (null)."""

@@ -141,6 +141,15 @@ class Period:
 
 
 @dataclass(frozen=True)
+class Journals:
+    """Which journal and which AR control account write-offs go to; the account may be unknown, then it stays open in the draft."""
+
+    journal: str = "GJ"
+    control_account: str | None = None
+    namespace: str = "tieout"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Everything a reconciliation may be told.
 
@@ -150,7 +159,7 @@ class Policy:
     proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many parts the comparison is cut at least;
     it bounds memory and never changes a result; `bucket_least`, `bucket_most`: rows of a part below which it is not cut smaller, and above which it is. `duplicate_days`: how far apart two documents may lie to be suspected
     of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
-    their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
+    their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `settlement_days`: how long a payment may wait for its payout. `journals`: where drafted journals go. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
     expression that finds order numbers inside a free-text reference. `ignored_states`: Intacct's labels of documents that do not
     stand (drafts, reversed ones and their reversals, which net to zero).
     """
@@ -170,6 +179,8 @@ class Policy:
     trend_least: int = 20
     trend_percent: Decimal = Decimal("0.1")
     covering_most: int = 14
+    settlement_days: int = 10
+    journals: Journals = field(default_factory=Journals)
     credit_prefixes: tuple[str, ...] = ("CM",)
     order_number_pattern: str | None = None
     ignored_states: tuple[str, ...] = (
