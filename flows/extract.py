@@ -7,22 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from flows.extract_intacct import read_intacct
-from flows.personal import guarded
+from flows.file_rows import FILE_KEYS, row_refs, take_back
+from flows.personal import guarded, guarded_file
 from flows.taking import Tally, land, marks_of, table_of
 from flows.wiring import House
 from tieout.connectors.paging import Window
 from tieout.errors import ConnectorError, Incomplete, InputError, Refused
 from tieout.warehouse import runs
-
-FILE_KEYS = {
-    "orders": ("order_number",),
-    "lines": ("order_number",),
-    "payments": ("payment_ref",),
-    "refunds": ("refund_ref",),
-    "payouts": ("payout_ref", "payment_ref", "kind"),
-    "stock": ("sku", "location"),
-}
-"""Columns that identify a row of a plain file; a further row of the same key is told apart by its place among them."""
 
 
 def extract(
@@ -115,21 +106,30 @@ def _files(house: House, run_id: str, source: str) -> list[Tally]:
         for subject in courier.subjects():
             tally = Tally(source, subject)
             tallies.append(tally)
+            present = []
+            keys = FILE_KEYS[subject]
             for batch in courier.open(subject):
-                with house.warehouse.write(run_id=run_id) as session:
+                with (
+                    guarded_file(house, batch) as (path, format_),
+                    house.warehouse.write(run_id=run_id) as session,
+                ):
                     counts = session.ingest_file(
-                        batch.path,
-                        batch.format,
+                        path,
+                        format_,
                         table_of(source, subject),
                         source=source,
                         subject=subject,
                         header=batch.header,
                         run_id=run_id,
                         fetched_at=house.clock(),
-                        key_columns=[key for key in FILE_KEYS[subject] if key in batch.header],
+                        key_columns=[key for key in keys if key in batch.header],
                     )
                 tally.read += counts.read
                 tally.new += counts.new
+                if subject == "orders" and keys[0] in batch.header:
+                    present.append(row_refs(batch, keys))
+            if present:
+                take_back(house, run_id, source, subject, present)
     return tallies
 
 

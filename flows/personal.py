@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tieout.connectors.paging import Page, Record
-from tieout.connectors.privacy import Privacy
+from tieout.connectors.privacy import Privacy, is_email
 
 if TYPE_CHECKING:
     from flows.wiring import House
+    from tieout.connectors.storefronts.files import FileBatch
 
 
 def guarded(house: House, pages: Iterable[Page]) -> Iterator[Page]:
@@ -27,6 +31,40 @@ def guarded(house: House, pages: Iterable[Page]) -> Iterator[Page]:
             if policy.touches()
             else page
         )
+
+
+@contextmanager
+def guarded_file(house: House, batch: FileBatch) -> Iterator[tuple[Path, str]]:
+    """Path and format of a plain file with personal columns as [privacy] wants them: the file itself if nothing is to be done, else a copy
+    that lies outside the state folder and is removed afterwards. A dropped column stays, empty."""
+    policy = house.privacy
+    touched = [name for name in batch.header if policy.rule_of(name) != "keep"]
+    if not touched:
+        yield batch.path, batch.format
+        return
+    import polars as pl
+
+    if batch.format == "csv":
+        frame = pl.read_csv(batch.path, infer_schema=False, new_columns=batch.header, raise_if_empty=False)
+    else:
+        frame = pl.read_parquet(batch.path)
+        frame = frame.rename(dict(zip(frame.columns, batch.header, strict=True)))
+    for name in touched:
+        texts = frame[name].cast(pl.String)
+        if policy.rule_of(name) == "drop":
+            cleaned = pl.Series(name, [None], dtype=pl.String).new_from_index(0, frame.height)
+        else:
+            # A loop over distinct values, because polars has no keyed hash.
+            known = {
+                one: policy.mark(one, as_email=is_email(name)) if one.strip() else one
+                for one in texts.drop_nulls().unique().to_list()
+            }
+            cleaned = texts.replace_strict(known, default=None, return_dtype=pl.String).alias(name)
+        frame = frame.with_columns(cleaned)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{batch.original.stem}.{batch.format}"
+        frame.write_csv(path) if batch.format == "csv" else frame.write_parquet(path)
+        yield path, batch.format
 
 
 def _clean(policy: Privacy, record: Record) -> Record:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from flows.file_rows import located
 from flows.plain_text import rules_of
 from flows.status_words import words_of
 from tieout.connectors.storefronts.files_csv import SAMPLE_ROWS
@@ -44,13 +45,13 @@ def staging_transforms(
     words = words_of(house, name, "order", rows_of.STATUSES)
 
     def orders(raw: pl.DataFrame, session: Session) -> Staged:
-        return _orders(raw, session, chart, given, name, run_id, words)
+        return located(house, name, "orders", _orders(raw, session, chart, given, name, run_id, words))
 
     def lines(raw: pl.DataFrame, session: Session) -> Staged:
         # A line that changed changes its order: the whole order is staged anew, and only the lines' own problems are counted here.
         changed = _numbers(raw)
         heads = _rows_of_orders(session, f"raw.{name}__orders", changed)
-        again = _orders(heads, session, chart, given, name, run_id, words)
+        again = located(house, name, "orders", _orders(heads, session, chart, given, name, run_id, words))
         orphans = changed.join(_numbers(heads), on="order_number", how="anti")
         unknown = raw.with_columns(_number_of(raw)).join(orphans, on="order_number", how="semi")
         lost = rows_of.lines(
@@ -90,7 +91,17 @@ def staging_transforms(
         "payouts": payouts,
         "stock": stock,
     }
-    return {subject: call for subject, call in calls.items() if subject in given}
+
+    def told(
+        subject: str, call: Callable[[pl.DataFrame, Session], Staged]
+    ) -> Callable[[pl.DataFrame, Session], Staged]:
+        return lambda raw, session: located(house, name, subject, call(raw, session))
+
+    return {
+        subject: call if subject == "orders" else told(subject, call)
+        for subject, call in calls.items()
+        if subject in given
+    }
 
 
 def _orders(

@@ -11,6 +11,7 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows.extract_intacct import TOMBSTONE
+from flows.file_rows import forget
 from flows.price_lists import field_names
 from flows.restaging import stage_again
 from flows.storefronts import Transform
@@ -191,7 +192,10 @@ def _subject(
             count.read += chunk.height
             count.problems += staged.problems.height
             _publish(session, staged, source, subject)
-            count.deleted += _flag(session, subject, chunk.filter(gone))
+            if source == "intacct":
+                count.deleted += _flag(session, subject, chunk.filter(gone))
+            elif subject == "orders":
+                count.deleted += forget(session, source, chunk.filter(gone))
             _problems(session, staged, source, subject, chunk, run_id)
             house.progress(f"staging {source} {subject}", count.read, None)
         count.good = count.read - count.problems

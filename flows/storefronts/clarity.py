@@ -58,6 +58,7 @@ class ClarityKind(Kind):
             client_id=front.client_id,
             client_secret=house.secret(front.client_secret),
             page_size=front.page_size,
+            keep_personal=house.kept_personal(),
         )
 
     def transforms(

@@ -51,6 +51,7 @@ class XCartAddonKind(Kind):
             page_size=front.page_size,
             schema_parameter=front.schema_parameter,
             payments_look_back=timedelta(days=front.payments_look_back_days),
+            keep_personal=house.kept_personal(),
         )
 
     def transforms(

@@ -42,6 +42,10 @@ def shop(tmp_path: Path) -> SimpleNamespace:
         settings=SimpleNamespace(path=lambda path: tmp_path / path),
         clock=lambda: NOW,
         mappings={"statuses": ALL["mappings.statuses"].empty()},
+        storefront=lambda _name: Files(
+            {name: tmp_path / f"{name}.csv" for name in FILES if (tmp_path / f"{name}.csv").exists()},
+            ColumnMap.load(tmp_path / "map.toml"),
+        ),
     )
     front: Any = SimpleNamespace(paths={name: f"{name}.csv" for name in FILES}, column_map=Path("map.toml"))
 

@@ -56,6 +56,17 @@ class Privacy:
         """Whether there is anything to do at all."""
         return any(rule != "keep" for rule in self.rules.values())
 
+    def rule_of(self, name: str) -> Rule:
+        """What happens to values under a member or column of this name."""
+        kind = _kind(name)
+        return self.rules.get(kind, "keep") if kind is not None else "keep"
+
+    def mark(self, text: str, *, as_email: bool) -> str:
+        """A text as its hash; the same for the same text whatever its case and surrounding space."""
+        mark = hmac.new(self.salt.encode(), text.strip().casefold().encode(), hashlib.sha256).hexdigest()[:24]
+        # An address in the reserved domain `.invalid` (RFC 2606) still looks like one and reaches nobody.
+        return f"{mark}@hashed.invalid" if as_email else f"hashed-{mark}"
+
     def applied(self, payload: bytes) -> bytes:
         """The JSON object with its personal members hashed or gone; every other byte stays as received.
 
@@ -75,11 +86,10 @@ class Privacy:
         members = _MEMBERS.decode(raw)
         kept: dict[str, msgspec.Raw] = {}
         for name, value in members.items():
-            kind = _kind(name)
-            rule = self.rules.get(kind, "keep") if kind is not None else "keep"
+            rule = self.rule_of(name)
             if rule == "drop":
                 continue
-            kept[name] = self._hashed(value, kind == "email") if rule == "hash" else self._walked(value)
+            kept[name] = self._hashed(value, is_email(name)) if rule == "hash" else self._walked(value)
         same = len(kept) == len(members) and all(kept[name] is members[name] for name in members)
         return raw if same else msgspec.Raw(_encode(kept))
 
@@ -94,7 +104,7 @@ class Privacy:
             return raw if same else msgspec.Raw(_encode(walked))
         return raw
 
-    def _hashed(self, raw: msgspec.Raw, is_email: bool) -> msgspec.Raw:
+    def _hashed(self, raw: msgspec.Raw, as_email: bool) -> msgspec.Raw:
         """Every text and number in a value as its hash; what is empty stays empty."""
         head = bytes(raw).lstrip()[:1]
         if head == b"{":
@@ -102,21 +112,22 @@ class Privacy:
             return msgspec.Raw(
                 _encode(
                     {
-                        name: value
-                        if _folded(name) in _PLACES
-                        else self._hashed(value, _kind(name) == "email")
+                        name: value if _folded(name) in _PLACES else self._hashed(value, is_email(name))
                         for name, value in members.items()
                     }
                 )
             )
         if head == b"[":
-            return msgspec.Raw(_encode([self._hashed(one, is_email) for one in _ELEMENTS.decode(raw)]))
+            return msgspec.Raw(_encode([self._hashed(one, as_email) for one in _ELEMENTS.decode(raw)]))
         text = msgspec.json.decode(raw, type=str) if head == b'"' else bytes(raw).strip().decode()
         if text in ("", "null", "true", "false"):
             return raw
-        mark = hmac.new(self.salt.encode(), text.strip().casefold().encode(), hashlib.sha256).hexdigest()[:24]
-        # An address in the reserved domain `.invalid` (RFC 2606) still looks like one and reaches nobody.
-        return msgspec.Raw(_encode(f"{mark}@hashed.invalid" if is_email else f"hashed-{mark}"))
+        return msgspec.Raw(_encode(self.mark(text, as_email=as_email)))
+
+
+def is_email(name: str) -> bool:
+    """Whether a member or column of this name holds an e-mail address."""
+    return _kind(name) == "email"
 
 
 @lru_cache(maxsize=64)
