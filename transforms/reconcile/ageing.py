@@ -11,10 +11,12 @@ from datetime import date
 
 import polars as pl
 
+from transforms.reconcile.applications import applied_by_end
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
+from transforms.reconcile.wording import looked_up, on_few
 
 CELL = ["entity", "store_ref", "currency"]
 COLUMNS = (
@@ -51,60 +53,45 @@ def subledger(inputs: Inputs, matched: Matched, paid: Paid) -> Subledger:
     stands = pl.col("in_scope") & pl.col("is_counted")
     place = [pl.when(stands).then("entity").alias("entity"), pl.when(stands).then(pl.col("store_ref").fill_null("")).alias("store_ref"),
              pl.when(stands).then("currency").alias("currency")]  # fmt: skip
-    known = pl.concat(
-        [
-            every.select("kind", "ref", "is_counted", *place, dated="posted_on"),
-            money.select(pl.lit("receipt").alias("kind"), pl.col("receipt_ref").alias("ref"), "is_counted", *place, dated="received_on"),
-        ]
-    )  # fmt: skip
-    return Subledger(items, _movements(inputs, known))
+    known = [
+        every.select("d", "kind", "ref", "is_counted", *place, dated="posted_on"),
+        money.select(
+            "r", "is_counted", *place, dated="received_on", kind=pl.lit("receipt"), ref="receipt_ref"
+        ),
+    ]
+    return Subledger(
+        items,
+        _movements(applied_by_end(inputs, paid.ends, known[0], known[1].select("r", *known[0].columns[1:]))),
+    )
 
 
 def _placed(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     """Ledger rows with the store of their group: of its side in the same entity and currency, else of its first."""
     key = ["grp", "entity", "currency"]
-    same = own.unique(key, keep="first", maintain_order=True).select(*key, "store_ref")
-    first = own.unique("grp", keep="first", maintain_order=True).select("grp", head_store="store_ref")
-    return (
-        rows.join(same, on=key, how="left")
-        .join(first, on="grp", how="left")
-        .with_columns(store_ref=pl.coalesce("store_ref", "head_store"))
-    )
+    alone = own.filter(~pl.col("grp").is_duplicated()).select("grp", "store_ref")
+    several = own.join(alone, on="grp", how="anti")
+    first = several.unique("grp", keep="first", maintain_order=True).select("grp", "store_ref")
+    rows = looked_up(rows, pl.concat([alone, first]), "grp")
+    if several.is_empty():
+        return rows
+    same = several.unique(key, keep="first", maintain_order=True).select(*key, same="store_ref")
+    rows = on_few(rows, pl.col("grp").is_in(first["grp"].implode()).fill_null(False), same, key)
+    return rows.with_columns(store_ref=pl.coalesce("same", "store_ref")).drop("same")
 
 
-def _movements(inputs: Inputs, known: pl.DataFrame) -> pl.DataFrame:
+def _movements(pairs: pl.DataFrame) -> pl.DataFrame:
     """One row per item touched by an application: (kind, ref, on, amount, by_cash), signed as it changes the item's open amount.
 
     Cash applied lowers the invoice and uses up the receipt; credit applied lowers the invoice and uses up the memo.
     """
-    rows = inputs.take("ar_applications")
-    has_invoice = pl.col("invoice_ref").is_not_null()
-    # Receipts may pay debit memos: then the adjustment is what is paid, and no invoice is named.
-    target = pl.when(has_invoice).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))
-    ends = [
-        rows.select(
-            "applied_on", amount="amount_minor", by_cash=pl.lit(True), kind=target,
-            ref=pl.coalesce("invoice_ref", "adjustment_ref"), from_kind=pl.lit("receipt"), from_ref="receipt_ref",
-        ),
-        rows.filter(has_invoice).select(
-            "applied_on", amount="credit_minor", by_cash=pl.lit(False), kind=pl.lit("invoice"), ref="invoice_ref",
-            from_kind=pl.lit("adjustment"), from_ref="adjustment_ref",
-        ),
-    ]  # fmt: skip
-    pairs = (
-        pl.concat(ends)
-        .filter(pl.col("amount") != 0)
-        .join(known, on=["kind", "ref"], how="left")
-        .join(known, left_on=["from_kind", "from_ref"], right_on=["kind", "ref"], how="left", suffix="_from")
-        # An application to or from something that does not stand does not stand either.
-        .filter(pl.col("is_counted").fill_null(True) & pl.col("is_counted_from").fill_null(True))
-        .with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
-    )
+    # An application to or from something that does not stand does not stand either.
+    pairs = pairs.filter(pl.col("is_counted").fill_null(True) & pl.col("is_counted_from").fill_null(True))
+    pairs = pairs.with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
     lowered = pairs.drop_nulls("entity").select(
         "kind", "ref", *CELL, "on", "by_cash", amount=-pl.col("amount")
     )
     used = pairs.drop_nulls("entity_from").select(
-        "on", "amount", "by_cash", kind="from_kind", ref="from_ref", **{name: f"{name}_from" for name in CELL}
+        "on", "amount", "by_cash", kind="kind_from", ref="ref_from", **{name: f"{name}_from" for name in CELL}
     )
     return pl.concat([lowered, used.select(lowered.columns)])
 

@@ -6,7 +6,7 @@ currency).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -17,6 +17,8 @@ from transforms.reconcile.policy import Policy
 
 E_ = [f"expected_{name}_minor" for name in COMPONENTS]
 A_ = [f"actual_{name}_minor" for name in COMPONENTS]
+SLICE = 25_000
+"""Groups that are summed at a time."""
 _COMPONENT = pl.Enum(COMPONENTS)
 
 
@@ -36,17 +38,19 @@ class Ready:
 def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
     """Key everything by group × entity × currency, an integer."""
     orders, documents = matched.orders, matched.documents.filter("in_scope", "is_counted")
-    owed = inputs.take("owed").filter(pl.col("event_code").is_in(["sale", "credit"]))
-    entities = _enum(orders["entity"], documents["entity"], owed["entity_code"])
-    currencies = _enum(orders["currency"], documents["currency"], owed["currency"])
+    owed = inputs.take("owed").with_columns(g=matched.owed_g)
+    owed = owed.filter(pl.col("event_code").is_in(["sale", "credit"]) & pl.col("g").is_not_null())
+    # Orders stand in the order of `g`, so what an event takes from its order is picked by position.
+    whose = owed["g"]
+    owed = owed.with_columns(grp=orders["grp"].gather(whose), own=orders["entity"].gather(whose))
+    entities = words_of(orders["entity"], documents["entity"], owed["entity_code"])
+    currencies = words_of(orders["currency"], documents["currency"], owed["currency"])
     width = len(entities.categories) * len(currencies.categories)
     events = (
         owed.lazy()
-        .with_columns(key=matched.keys.of())
-        .join(orders.lazy().select("key", "g", "grp", own="entity"), on="key")
         .join(waiting_events(inputs, matched).lazy(), on=["g", "event_ref"], how="left")
         .with_columns(entity=pl.coalesce("entity_code", "own"), is_sale=pl.col("event_code") == "sale")
-        .with_columns(is_in=policy.in_period("owed_on", "entity"), key=_key(entities, currencies))
+        .with_columns(is_in=policy.in_period("owed_on", "entity"), key=place_key(entities, currencies))
         .select(
             "key",
             "is_sale",
@@ -60,7 +64,7 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
         .collect(engine="streaming")
     )
     documents = documents.with_columns(
-        is_in=policy.in_period("posted_on", "entity"), key=_key(entities, currencies)
+        is_in=policy.in_period("posted_on", "entity"), key=place_key(entities, currencies)
     )
     lines = inputs.take("ar_lines").with_columns(
         component=pl.col("component_code").cast(_COMPONENT).to_physical()
@@ -74,7 +78,7 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
         for kind in ("invoice", "adjustment")
     ]
     return Ready(
-        orders.with_columns(key=_key(entities, currencies)),
+        orders.with_columns(key=place_key(entities, currencies)),
         events,
         documents,
         pl.concat(keyed).collect(engine="streaming"),
@@ -94,7 +98,26 @@ def waiting_events(inputs: Inputs, matched: Matched) -> pl.DataFrame:
 
 
 def compared(stock: Ready) -> pl.DataFrame:
-    """Compared rows in the order of their keys: both sides summed once per key, component by component."""
+    """Compared rows in the order of their keys: both sides summed once per key, component by component.
+
+    Slice by slice, a range of keys each: groups are numbered by their sorted names, so slices are even, what one of them sums stays in a
+    processor's cache, and the result comes out sorted.
+    """
+    last = pl.concat([stock.orders["key"], stock.documents["key"], stock.events["key"]]).max()
+    width = SLICE * stock.width
+    count = 1 if not isinstance(last, int) else last // width + 1
+    if count == 1:
+        return _compared(stock)
+    return pl.concat(_compared(_slice(stock, at * width, (at + 1) * width)) for at in range(count))
+
+
+def _slice(stock: Ready, low: int, high: int) -> Ready:
+    inside = (pl.col("key") >= low) & (pl.col("key") < high)
+    names = ("orders", "events", "documents", "lines")
+    return replace(stock, **{name: getattr(stock, name).filter(inside) for name in names})
+
+
+def _compared(stock: Ready) -> pl.DataFrame:
     lines = (
         stock.lines.lazy()
         .select(
@@ -216,14 +239,16 @@ def _orders(orders: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([chosen.join(several, on="key", how="anti"), summed.select(chosen.columns)])
 
 
-def _key(entities: pl.Enum, currencies: pl.Enum) -> pl.Expr:
+def place_key(entities: pl.Enum, currencies: pl.Enum) -> pl.Expr:
+    """Group × entity × currency of the columns grp, entity, currency as one integer, in their order."""
     wide = len(currencies.categories)
     entity = pl.col("entity").cast(entities).to_physical().cast(pl.Int64)
     currency = pl.col("currency").cast(currencies).to_physical().cast(pl.Int64)
     return (pl.col("grp").cast(pl.Int64) * len(entities.categories) + entity) * wide + currency
 
 
-def _enum(*columns: pl.Series) -> pl.Enum:
+def words_of(*columns: pl.Series) -> pl.Enum:
+    """The words that occur in columns, sorted, and the empty one."""
     return pl.Enum(
         sorted(set(pl.concat([column.unique() for column in columns]).drop_nulls().to_list()) | {""})
     )

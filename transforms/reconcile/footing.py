@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from transforms.reconcile.applications import applied_by_end
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
@@ -156,15 +157,9 @@ def _bridges(waterfall: pl.DataFrame) -> list[tuple[str, pl.DataFrame, pl.DataFr
 
 
 def _owed(inputs: Inputs, matched: Matched) -> pl.DataFrame:
-    owed = inputs.take("owed").filter(pl.col("event_code") != "receipt")
-    unmapped = owed.get_column("entity_code").null_count()
-    if unmapped:
-        names = matched.orders.select("key", "entity")
-        owed = (
-            owed.with_columns(key=matched.keys.of())
-            .join(names, on="key", how="left")
-            .with_columns(entity_code=pl.coalesce("entity_code", "entity"))
-        )
+    entity = matched.orders["entity"].gather(matched.owed_g)
+    owed = inputs.take("owed").with_columns(entity_code=pl.coalesce("entity_code", entity))
+    owed = owed.filter(pl.col("event_code") != "receipt")
     return owed.select("entity_code", "currency", amount="total_minor")
 
 
@@ -211,80 +206,27 @@ def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) ->
         currency="currency",
         on="posted_on",
         amount="total_minor",
-        kind="kind",
-        ref="ref",
     )
     receipts = paid.receipts.filter("in_scope", "is_counted").select(
         entity_code="entity",
         currency="currency",
         on="received_on",
         amount=-pl.col("total_minor"),
-        kind=pl.lit("receipt"),
-        ref="receipt_ref",
     )
     items = pl.concat([documents, receipts])
-    rows = inputs.take("ar_applications")
-    cash, credit = pl.col("amount_minor").fill_null(0), pl.col("credit_minor").fill_null(0)
     # Where an item stands is said only of open AR in scope; whether it counts, and its date, of everything.
     stands_here = pl.col("in_scope") & pl.col("is_counted")
     place = {name: pl.when(stands_here).then(name) for name in ("entity", "currency")}
-    known = pl.concat(
-        [
-            matched.documents.select("kind", "ref", "is_counted", dated="posted_on", **place),
-            paid.receipts.select(
-                kind=pl.lit("receipt"),
-                ref="receipt_ref",
-                is_counted="is_counted",
-                dated="received_on",
-                **place,
-            ),
-        ]
-    )
-    invoice = (
-        pl.when(pl.col("invoice_ref").is_not_null()).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))
-    )
-    pairs = pl.concat(
-        [
-            rows.select(
-                "applied_on",
-                amount=cash,
-                kind_to=invoice,
-                ref_to=pl.coalesce("invoice_ref", "adjustment_ref"),
-                kind_from=pl.lit("receipt"),
-                ref_from="receipt_ref",
-            ),
-            rows.filter(pl.col("invoice_ref").is_not_null()).select(
-                "applied_on",
-                amount=credit,
-                kind_to=pl.lit("invoice"),
-                ref_to="invoice_ref",
-                kind_from=pl.lit("adjustment"),
-                ref_from="adjustment_ref",
-            ),
-        ]
-    ).filter(pl.col("amount") != 0)
-    for end in ("to", "from"):
-        pairs = pairs.join(
-            known.rename(
-                {
-                    "kind": f"kind_{end}",
-                    "ref": f"ref_{end}",
-                    "is_counted": f"counted_{end}",
-                    "dated": f"dated_{end}",
-                    "entity": f"entity_{end}",
-                    "currency": f"currency_{end}",
-                }
-            ),
-            on=[f"kind_{end}", f"ref_{end}"],
-            how="left",
-        )
-    stands = pl.col("counted_to").fill_null(True) & pl.col("counted_from").fill_null(True)
-    pairs = pairs.filter(stands).with_columns(on=pl.max_horizontal("applied_on", "dated_to", "dated_from"))
+    ledger = matched.documents.select("d", "is_counted", dated="posted_on", **place)
+    money = paid.receipts.select("r", "is_counted", dated="received_on", **place)
+    pairs = applied_by_end(inputs, paid.ends, ledger, money)
+    stands = pl.col("is_counted").fill_null(True) & pl.col("is_counted_from").fill_null(True)
+    pairs = pairs.filter(stands).with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
     edges = [
-        pairs.drop_nulls(f"entity_{end}").select(entity_code=f"entity_{end}", currency=f"currency_{end}", on="on", amount=sign * pl.col("amount"))
-        for end, sign in (("to", -1), ("from", 1))
+        pairs.drop_nulls(f"entity{end}").select(entity_code=f"entity{end}", currency=f"currency{end}", on="on", amount=sign * pl.col("amount"))
+        for end, sign in (("", -1), ("_from", 1))
     ]  # fmt: skip
-    return pl.concat([items.select("entity_code", "currency", "on", "amount"), *edges]).filter(until)
+    return pl.concat([items, *edges]).filter(until)
 
 
 def footing_paid(

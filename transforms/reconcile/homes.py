@@ -42,7 +42,7 @@ def homes_of(inputs: Inputs, policy: Policy) -> Homes:
     own, theirs = (_numbered(inputs, name) for name in ("orders", "owed"))
     # An order that is owed for but missing among the orders gets a row of its own when they are matched.
     every = pl.concat([own, theirs.join(own, on="k", how="anti").unique()]).drop_nulls("k")
-    known = every.unique("k", keep="first", maintain_order=True)
+    known, twice = _first(every, "k")
     found = {"orders": own["home"], "owed": _looked_up(theirs.select("k"), known)}
     for name in ("excluded", "waiting", "order_lines", "crosswalk"):
         if getattr(inputs, name) is not None:
@@ -53,12 +53,11 @@ def homes_of(inputs: Inputs, policy: Policy) -> Homes:
     named, documents, edges = _documents(inputs, policy, known, every.select("home").unique())
     money, more = _payments(inputs, known)
     found |= documents | more
-    edges.append(_doubled(every, "k"))
+    edges.append(twice)
     receipts = pl.DataFrame(schema={"name": HOME, "home": HOME})
     if inputs.ar_receipts is not None:
-        receipts, tied = _receipts(inputs, money, known)
-        found["ar_receipts"] = receipts["home"]
-        edges += [tied, _doubled(receipts, "name")]
+        found["ar_receipts"], receipts, tied = _receipts(inputs, money, known)
+        edges.append(tied)
     if inputs.ar_applications is not None:
         found["ar_applications"], both = _applications(inputs, named, receipts)
         edges += both
@@ -97,9 +96,13 @@ def _looked_up(rows: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
     return found.select(home=pl.coalesce("home", "k").fill_null(0)).to_series()
 
 
-def _doubled(rows: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Rows of one key with different homes: these are one."""
-    return rows.filter(pl.col(key).is_duplicated()).select("home", other=pl.col("home").min().over(key))
+def _first(rows: pl.DataFrame, key: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The first row of each key, and the homes that rows of one key tie."""
+    twice = rows.get_column(key).is_duplicated()
+    if not twice.any():
+        return rows, pl.DataFrame(schema=_EDGE)
+    first = rows.unique(key, keep="first", maintain_order=True)
+    return first, rows.filter(twice).select("home", other=pl.col("home").min().over(key))
 
 
 # --- orders and documents ---------------------------------------------------------------------------------------
@@ -115,6 +118,7 @@ def _documents(
 ) -> tuple[pl.DataFrame, dict[str, pl.Series], list[pl.DataFrame]]:
     """(name, home) of every document; the homes of documents' and lines' rows; homes that are one. `homes`: those of all orders' numbers."""
     prefixes = [*prefixes_of(inputs), *policy.credit_prefixes]
+    numbers = homes["home"].implode()
     named, found, edges = [pl.DataFrame(schema={"name": HOME, "home": HOME})], {}, []
     for table, kind in _LEDGER:
         if getattr(inputs, table) is None:
@@ -129,20 +133,22 @@ def _documents(
             .collect(engine="streaming")
             .with_row_index("i")
         )  # fmt: skip
+        # Nearly every document is told by these two; what else may name it is little.
+        plain = {one: rows[one].is_in(numbers).fill_null(False) for one in ("said", "bare")}
+        rows = rows.with_columns(pl.when(plain[one]).then(one).alias(one) for one in plain)
         claims = [
-            *(rows.select("i", home=one).drop_nulls().join(homes, on="home", how="semi") for one in ("said", "bare")),
             _pieces(rows.select("i", "reference"), "reference", policy, homes),
             _posted(inputs, rows, kind, known),
         ]  # fmt: skip
         claims.append(_lined(inputs, rows, claims, policy, homes))
-        found[table], tied = _settled(rows.select("i", own="name"), claims)
+        found[table], tied = _settled(rows.select("i", "said", "bare", own="name"), claims)
         named.append(rows.select("name").with_columns(home=found[table]))
         edges.append(tied)
-    every = pl.concat(named)
+    every, twice = _first(pl.concat(named), "name")
     if inputs.ar_lines is not None:
         lines = inputs.lazily("ar_lines").select(k=_line_of()).collect(engine="streaming")
-        found["ar_lines"] = _looked_up(lines, every.unique("name", keep="any").rename({"name": "k"}))
-    return every, found, [*edges, _doubled(every, "name")]
+        found["ar_lines"] = _looked_up(lines, every.rename({"name": "k"}))
+    return every, found, [*edges, twice]
 
 
 def _pieces(rows: pl.DataFrame, text: str, policy: Policy, homes: pl.DataFrame) -> pl.DataFrame:
@@ -181,7 +187,8 @@ def _lined(
     """(i, home) of documents that nothing else names and whose lines may name orders."""
     if inputs.ar_lines is None or "memo" not in inputs.ar_lines.collect_schema():
         return pl.DataFrame(schema=_CLAIM)
-    left = rows.select("i", "name").join(pl.concat(one.select("i") for one in claims), on="i", how="anti")
+    left = rows.filter(pl.col("said").is_null() & pl.col("bare").is_null()).select("i", "name")
+    left = left.join(pl.concat(one.select("i") for one in claims), on="i", how="anti")
     lines = (
         inputs.ar_lines.lazy()
         .filter(pl.col("amount_minor") != 0)
@@ -196,14 +203,21 @@ def _lined(
 
 
 def _settled(rows: pl.DataFrame, claims: list[pl.DataFrame]) -> tuple[pl.Series, pl.DataFrame]:
-    """The home of each row `i` (its first claim, else `own`), and the homes that rows with several claims tie."""
+    """The home of each row `i` (`said`, else `bare`, else its first claim, else `own`), and the homes that a row with several ties."""
+    told = pl.coalesce("said", "bare")
+    tied = [rows.filter(pl.col("said") != pl.col("bare")).select(home="said", other="bare")]
     every = pl.concat([claim.select("i", "home") for claim in claims])
-    first = every.unique("i", keep="first", maintain_order=True)
-    found = rows.join(first, on="i", how="left", maintain_order="left")
-    tied = every.join(first.select("i", other="home"), on="i").filter(pl.col("home") != pl.col("other"))
-    return found.select(home=pl.coalesce("home", "own").fill_null(0)).to_series(), tied.select(
-        "home", "other"
-    )
+    if every.height:
+        first = every.unique("i", keep="first", maintain_order=True)
+        rows = rows.join(first, on="i", how="left", maintain_order="left")
+        told = pl.coalesce(told, "home")
+        tied.append(
+            every.join(rows.select("i", other=told), on="i")
+            .filter(pl.col("home") != pl.col("other"))
+            .drop("i")
+        )
+    home = rows.select(home=pl.coalesce(told, "own").fill_null(0)).to_series()
+    return home, pl.concat(tied)
 
 
 # --- money ------------------------------------------------------------------------------------------------------
@@ -256,14 +270,13 @@ def _receipts(inputs: Inputs, money: pl.DataFrame, known: pl.DataFrame) -> tuple
         .with_row_index("i")
     )
     told = rows.select("i", "said").drop_nulls()
-    claims = [
-        told.join(money.select("home", said=column), on="said").select("i", "home").unique()
-        for column in _REFS
-    ]
+    claims = [told.join(money.select("home", said=column), on="said").select("i", "home") for column in _REFS]
     ours = _confirmed(inputs, known, "receipt", ["receipt"])
     claims.append(rows.select("i", "name").join(ours, on="name").select("i", "home"))
-    home, tied = _settled(rows.select("i", own="name"), claims)
-    return rows.select("name").with_columns(home=home), tied
+    none = pl.lit(None, HOME)
+    home, tied = _settled(rows.select("i", own="name", said=none, bare=none), claims)
+    named, twice = _first(rows.select("name").with_columns(home=home), "name")
+    return home, named, pl.concat([tied, twice])
 
 
 def _applications(
@@ -276,9 +289,8 @@ def _applications(
         .select(**{kind: _named(kind, ref) for kind, ref in ends.items()})
         .collect(engine="streaming")
     )
-    ledger, money = (frame.unique("name", keep="any") for frame in (documents, receipts))
     for kind in ends:
-        named = money if kind == "receipt" else ledger
+        named = receipts if kind == "receipt" else documents
         found = rows.select(name=kind).join(named, on="name", how="left", maintain_order="left")
         rows = rows.with_columns(found.select(pl.coalesce("home", "name").alias(kind)).to_series())
     rows = rows.with_columns(home=pl.coalesce(*ends).fill_null(0))

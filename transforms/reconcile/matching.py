@@ -52,18 +52,22 @@ HOW = (
 
 @dataclass(frozen=True)
 class Matched:
-    """Orders numbered `g` with the group they belong to (`grp`); documents with theirs, or null; who is in scope; the edges."""
+    """Orders numbered `g` with the group they belong to (`grp`); documents with theirs, or null; who is in scope; the edges.
+
+    `owed_g`: the order of each row of `owed`, of a part; of several parts together it is empty.
+    """
 
     orders: pl.DataFrame
     documents: pl.DataFrame
     edges: pl.DataFrame
     ambiguous: pl.DataFrame
     keys: Keys
+    owed_g: pl.Series
 
 
 def match(inputs: Inputs, policy: Policy) -> Matched:
     """Find the group of every order and of every document in scope that stands."""
-    orders, keys = orders_of(inputs, policy)
+    orders, keys, owed_g = orders_of(inputs, policy)
     documents = documents_of(inputs, policy)
     own = _by_crosswalk(inputs, orders, documents, keys)
     documents = documents.with_columns(
@@ -89,7 +93,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     ambiguous = doubtful.group_by("grp").agg(
         pl.col("d").unique().sort(), pl.col("g").unique().sort(), pl.col("how").max()
     )
-    return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys)
+    return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys, owed_g)
 
 
 def sizes(matched: Matched) -> int:
@@ -116,7 +120,11 @@ def matched_of(parts: Sequence[Matched]) -> Matched:
         whole["ambiguous"].append(part.ambiguous.with_columns(pl.col("grp") + g, *lists))
         groups += sizes(part)
         documents += part.documents.height
-    return Matched(**{name: pl.concat(frames) for name, frames in whole.items()}, keys=keys)
+    return Matched(
+        **{name: pl.concat(frames) for name, frames in whole.items()},
+        keys=keys,
+        owed_g=pl.Series("g", [], pl.UInt32),
+    )
 
 
 def _edges(frame: pl.DataFrame, pass_no: int, how: int, ambiguous: bool = False) -> pl.DataFrame:

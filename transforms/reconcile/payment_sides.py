@@ -25,22 +25,22 @@ def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
         parts = paid.payments.join(several, on="grp", how="semi").with_columns(
             is_in=policy.in_period("occurred_on", "entity")
         )
-        sums = parts.group_by(KEY).agg(part=pl.col("amount_minor").filter("is_in").sum())
-        expected = (
-            expected.join(sums, on=KEY, how="left")
-            .with_columns(period_expected_minor=pl.coalesce("part", "period_expected_minor"))
-            .drop("part")
+        sums = parts.group_by("key").agg(part=pl.col("amount_minor").filter("is_in").sum())
+        expected = looked_up(expected, sums, "key").with_columns(
+            period_expected_minor=pl.coalesce("part", "period_expected_minor")
         )
+        expected = expected.drop("part")
     applied = paid.applied.lazy().group_by("r").agg(pl.col("amount_minor").sum().alias("applied_all"))
+    counted = paid.receipts.filter("in_scope", "is_counted")
     receipts = (
-        paid.receipts.lazy()
-        .filter("in_scope", "is_counted")
+        counted.lazy()
         .join(applied, on="r", how="left")
         .with_columns(
             is_in=policy.in_period("received_on", "entity"), applied_all=pl.col("applied_all").fill_null(0)
         )
-        .group_by(KEY)
+        .group_by("key")
         .agg(
+            pl.col(*KEY).first().name.suffix("_there"),
             pl.col("total_minor").sum().alias("actual_minor"),
             pl.when("is_in").then("total_minor").otherwise(0).sum().alias("period_actual_minor"),
             pl.col("received_on", "is_orphan", "how").max(),
@@ -54,21 +54,19 @@ def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
         )
         .collect(engine="streaming")
     )
-    again = receipts.filter(pl.col("n_receipts") > 1).select(KEY)
-    listed = (
-        paid.receipts.filter("in_scope", "is_counted")
-        .join(again, on=KEY, how="semi")
-        .sort("receipt_ref")
-        .group_by(KEY, maintain_order=True)
-        .agg(listed=pl.col("receipt_ref").str.join(","))
-    )
-    if listed.height:
-        receipts = (
-            receipts.join(listed, on=KEY, how="left")
-            .with_columns(receipts=pl.coalesce("listed", "receipts"))
-            .drop("listed")
+    again = receipts.filter(pl.col("n_receipts") > 1).select("key")
+    if again.height:
+        listed = (
+            counted.join(again, on="key", how="semi")
+            .sort("receipt_ref")
+            .group_by("key", maintain_order=True)
+            .agg(listed=pl.col("receipt_ref").str.join(","))
         )
-    rows = expected.join(receipts, on=KEY, how="full", coalesce=True)
+        receipts = looked_up(receipts, listed, "key").with_columns(receipts=pl.coalesce("listed", "receipts"))
+        receipts = receipts.drop("listed")
+    rows = expected.join(receipts, on="key", how="full", coalesce=True)
+    rows = rows.with_columns(pl.coalesce(name, f"{name}_there").alias(name) for name in KEY)
+    rows = rows.drop(f"{name}_there" for name in KEY)
     numbers = [
         "expected_minor",
         "actual_minor",
@@ -80,21 +78,21 @@ def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
     ]
     return (
         rows.with_columns(pl.col(numbers).fill_null(0), is_orphan=pl.col("is_orphan").fill_null(False))
-        .sort(KEY)
+        .sort("key")
         .with_row_index("n")
     )
 
 
 def _payment_rows(payments: pl.DataFrame) -> pl.DataFrame:
     chosen = payments.select(
-        *KEY, "group_ref", "storefront", "order_ref", "order_number", "store_ref", "kind_code", "tender_code", "gateway_ref",
+        "key", *KEY, "group_ref", "storefront", "order_ref", "order_number", "store_ref", "kind_code", "tender_code", "gateway_ref",
         "occurred_on", "g", "order_grp", "event_ref", expected_minor="amount_minor", n_payments=pl.lit(1, pl.Int64),
     )  # fmt: skip
     several = payments.filter(pl.col("p") != pl.col("grp")).select("grp").unique()
     if several.is_empty():
         return chosen
     tied = chosen.join(several, on="grp", how="semi").sort("group_ref")
-    summed = tied.group_by(KEY, maintain_order=True).agg(
+    summed = tied.group_by("key", maintain_order=True).agg(
         pl.exclude("occurred_on", "expected_minor", "n_payments").first(),
         pl.col("occurred_on").max(),
         pl.col("expected_minor", "n_payments").sum(),
@@ -136,16 +134,14 @@ def with_context(
         .group_by("order_grp")
         .agg(net_moved=pl.col("amount_minor").sum())
     )
-    owed = inputs.take("owed").filter(pl.col("event_code") == "sale").with_columns(key=matched.keys.of())
-    owing = (
-        owed.join(matched.orders.select("key", order_grp="grp"), on="key")
-        .select("order_grp")
-        .unique()
-        .with_columns(is_owing=pl.lit(True))
-    )
+    sold = matched.owed_g.filter(inputs.take("owed")["event_code"] == "sale").drop_nulls().unique()
+    owing = matched.orders.select(order_grp=pl.col("grp").gather(sold)).unique()
+    owing = owing.with_columns(is_owing=pl.lit(True))
     payer = paid.payments.select("grp", "order_grp").unique("grp", keep="first", maintain_order=True)
-    applied = paid.applied.join(paid.receipts.select("r", *KEY), on="r").join(payer, on="grp", how="left")
-    own = applied.group_by(KEY).agg(
+    applied = paid.applied.join(paid.receipts.select("r", "key", "grp"), on="r").join(
+        payer, on="grp", how="left"
+    )
+    own = applied.group_by("key").agg(
         applied_minor=pl.when(pl.col("paid_grp") == pl.col("order_grp"))
         .then("amount_minor")
         .otherwise(0)
@@ -153,10 +149,10 @@ def with_context(
     )
     strays = (
         applied.filter((pl.col("paid_grp") != pl.col("order_grp")).fill_null(True))
-        .select(*KEY, elsewhere="document")
+        .select("key", elsewhere="document")
         .unique()
         .sort("elsewhere")
-        .group_by(KEY, maintain_order=True)
+        .group_by("key", maintain_order=True)
         .agg(pl.col("elsewhere").str.join(", "))
     )
     base = pl.col("group_ref").is_not_null()
@@ -169,7 +165,7 @@ def with_context(
     )
     for found, on in (
         (whole, "g"), (single, ["g", "event_ref"]), (invoiced, "order_grp"), (covered, "order_grp"), (held, "order_grp"),
-        (owing, "order_grp"), (own, KEY), (strays, KEY), (_places(rows), "n"),
+        (owing, "order_grp"), (own, "key"), (strays, "key"), (_places(rows), "n"),
     ):  # fmt: skip
         rows = looked_up(rows, found, on)
     return rows.with_columns(

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from tieout.vocabulary import MONEY_MOVES
+from transforms.reconcile.applications import ends_of
+from transforms.reconcile.comparing import place_key, words_of
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched, sizes
@@ -37,13 +39,18 @@ EDGE = {"r": pl.UInt32, "p": pl.UInt32, "pass_no": pl.UInt8, "how": pl.UInt8, "i
 
 @dataclass(frozen=True)
 class Paid:
-    """Payments numbered `p` with their group `grp` and order `g`; receipts numbered `r` with theirs; what receipts are applied to."""
+    """Payments numbered `p` with their group `grp` and order `g`; receipts numbered `r` with theirs; what receipts are applied to.
+
+    `key` of both: group × entity × currency as an integer, of a part.
+    `ends`: what each row of `ar_applications` ties together, of a part; of several parts together it is empty.
+    """
 
     payments: pl.DataFrame
     receipts: pl.DataFrame
     applied: pl.DataFrame
     edges: pl.DataFrame
     ambiguous: pl.DataFrame
+    ends: pl.DataFrame
     has_applications: bool
 
 
@@ -51,7 +58,8 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     """Find the group of every payment that moved money and of every receipt in scope that stands."""
     payments = payments_of(inputs, matched, policy)
     receipts = _receipts_of(inputs, policy)
-    applied = _applied(inputs, matched, receipts)
+    ends = ends_of(inputs, matched.documents, receipts)
+    applied = _applied(inputs, matched, receipts, ends)
     own = _by_crosswalk(inputs, payments, receipts, matched)
     rest = receipts.join(own, on="r", how="anti")
     named = _by_reference(rest, payments)
@@ -99,11 +107,12 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
         pass_no=pl.col("pass_no").fill_null(0),
         how=pl.col("how").fill_null(0),
     )
+    receipts = receipts.drop("orphan")
+    words = [words_of(payments[name], receipts[name]) for name in ("entity", "currency")]
+    payments, receipts = (frame.with_columns(key=place_key(*words)) for frame in (payments, receipts))
     doubtful = edges.filter("is_ambiguous").join(payments.select("p", "grp"), on="p")
     ambiguous = doubtful.group_by("grp").agg(pl.col("p").unique().sort())
-    return Paid(
-        payments, receipts.drop("orphan"), applied, edges, ambiguous, inputs.ar_applications is not None
-    )
+    return Paid(payments, receipts, applied, edges, ambiguous, ends, inputs.ar_applications is not None)
 
 
 def paid_of(parts: Sequence[Paid], matched: Sequence[Matched]) -> Paid:
@@ -121,10 +130,10 @@ def paid_of(parts: Sequence[Paid], matched: Sequence[Matched]) -> Paid:
     for part, theirs in zip(parts, matched, strict=True):
         p, r, g = (pl.lit(one, pl.UInt32) for one in (payments, receipts, groups))
         whole["payments"].append(
-            part.payments.with_columns(pl.col("p", "grp") + p, pl.col("g", "order_grp") + g)
+            part.payments.drop("key").with_columns(pl.col("p", "grp") + p, pl.col("g", "order_grp") + g)
         )
         whole["receipts"].append(
-            part.receipts.with_columns(pl.col("r") + r, pl.col("p", "grp") + p, pl.col("g") + g)
+            part.receipts.drop("key").with_columns(pl.col("r") + r, pl.col("p", "grp") + p, pl.col("g") + g)
         )
         whole["applied"].append(part.applied.with_columns(pl.col("r") + r, pl.col("paid_grp") + g))
         whole["edges"].append(part.edges.with_columns(pl.col("r") + r, pl.col("p") + p))
@@ -135,7 +144,7 @@ def paid_of(parts: Sequence[Paid], matched: Sequence[Matched]) -> Paid:
         receipts += part.receipts.height
         groups += sizes(theirs)
     frames = {name: pl.concat(found) for name, found in whole.items()}
-    return Paid(**frames, has_applications=parts[0].has_applications)
+    return Paid(**frames, ends=parts[0].ends.clear(), has_applications=parts[0].has_applications)
 
 
 def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
@@ -207,30 +216,22 @@ def _receipts_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:
     )
 
 
-def _applied(inputs: Inputs, matched: Matched, receipts: pl.DataFrame) -> pl.DataFrame:
+def _applied(inputs: Inputs, matched: Matched, receipts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     """Applications of receipts: (r, grp of the document's group, amount_minor, to_scope, application_ref, document)."""
     documents = matched.documents.select(
-        "kind", "ref", "grp", "is_orphan", "in_scope", document=pl.coalesce("number", "ref")
-    )
-    target = (
-        pl.when(pl.col("invoice_ref").is_not_null()).then(pl.lit("invoice")).otherwise(pl.lit("adjustment"))
+        "d", "is_orphan", "in_scope", document=pl.coalesce("number", "ref"), paid_grp="grp"
     )
     return (
         inputs.take("ar_applications")
-        .filter(pl.col("receipt_ref").is_not_null() & (pl.col("amount_minor").fill_null(0) != 0))
-        .with_columns(kind=target, ref=pl.coalesce("invoice_ref", "adjustment_ref"))
-        .join(receipts.filter("is_counted").select("r", "receipt_ref"), on="receipt_ref")
-        .join(documents, on=["kind", "ref"], how="left")
+        .select("application_ref", "amount_minor")
+        .hstack(ends.select("d", "r"))
+        .filter(pl.col("r").is_not_null() & (pl.col("amount_minor").fill_null(0) != 0))
+        .join(receipts.filter("is_counted").select("r"), on="r", how="semi")
+        .join(documents, on="d", how="left")
         .select(
-            "r",
-            "application_ref",
-            "amount_minor",
-            "document",
-            "is_orphan",
-            pl.col("grp").alias("paid_grp"),
-            to_scope=pl.col("in_scope").fill_null(False),
+            "r", "application_ref", "amount_minor", "document", "is_orphan", "paid_grp", to_scope=pl.col("in_scope").fill_null(False)
         )
-    )
+    )  # fmt: skip
 
 
 def _edges(frame: pl.DataFrame, pass_no: int, how: int, ambiguous: bool = False) -> pl.DataFrame:
@@ -299,7 +300,7 @@ def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFram
             payments.select("p", plain=normalised(column), charge=pl.col("amount_minor") >= 0)
             for column in ("gateway_ref", "transaction_ref", "payment_ref")
         ).drop_nulls()
-        hits = left.with_columns(plain=normalised("reference")).join(plain.unique(), on="plain")
+        hits = left.with_columns(plain=normalised("reference")).join(plain, on="plain").unique()
         found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == pl.col("charge")), facts, 5))
     return pl.concat(found)
 

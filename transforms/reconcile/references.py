@@ -76,3 +76,13 @@ def smallest_labels(edges: pl.DataFrame, left: str, right: str) -> pl.DataFrame:
         if after.join(labels, on=[right, "label"], how="anti").is_empty():
             return after
         labels = after
+
+
+def positions(names: pl.DataFrame, rows: pl.DataFrame, found: str) -> pl.Series:
+    """`names[found]` for each row by the one other column that both frames have; null where there is none, the first where there are several."""
+    (key,) = (name for name in names.columns if name != found)
+    told = rows.select(key).join(names, on=key, how="left", maintain_order="left")
+    if told.height != rows.height:
+        first = names.unique(key, keep="first", maintain_order=True)
+        told = rows.select(key).join(first, on=key, how="left", maintain_order="left")
+    return told[found]

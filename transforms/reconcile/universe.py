@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.reconcile.intake import Inputs, Part
 from transforms.reconcile.policy import Policy
+from transforms.reconcile.references import positions
 
 KIND_OF_CROSSWALK = {"invoice": "invoice", "credit_memo": "adjustment"}
 
@@ -56,29 +57,41 @@ def prefixes_of(inputs: Inputs) -> list[str]:
     return sorted(stores.get_column("invoice_prefix").fill_null("").unique().to_list())
 
 
-def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys]:
-    """Every order once, numbered `g` in the order of its group_ref, with entity, expected customer and dates.
+def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys, pl.Series]:
+    """Every order once, numbered `g` in the order of its group_ref, with entity, expected customer and dates; and `g` of each row of `owed`.
 
     An order that is owed for but missing among the orders gets a row of its own, so that no owed amount can be lost.
     """
     orders, owed = inputs.take("orders"), inputs.take("owed")
     fronts = pl.concat([orders.get_column("storefront"), owed.get_column("storefront")]).unique().drop_nulls()
     keys = Keys(fronts.item() if len(fronts) == 1 else None)
-    lost = (
-        owed.lazy().join(orders.lazy(), on=["storefront", "order_ref"], how="anti").collect()
-        if owed.height
-        else owed
-    )
+    orders = orders.with_columns(key=keys.of()).with_row_index("at")
+    owing = owed.select(key=keys.of())
+    at = positions(orders.select("key", "at"), owing, "at")
+    lost = owed.filter(at.is_null())
     if lost.height:
         extra = lost.group_by("storefront", "order_ref").agg(
             pl.col("order_number").min(), pl.col("store_ref").min(), pl.col("currency").min()
         )
         orders = pl.concat(
-            [orders, extra.with_columns(status_code=pl.lit("open"), total_minor=pl.lit(0, pl.Int64))],
+            [
+                orders.drop("at", "key"),
+                extra.with_columns(status_code=pl.lit("open"), total_minor=pl.lit(0, pl.Int64)),
+            ],
             how="diagonal",
         )
+        orders = orders.with_columns(key=keys.of()).with_row_index("at")
+        at = positions(orders.select("key", "at"), owing, "at")
     stores = resolved_stores(inputs, orders)
     customers = inputs.take("customer_ids")
+    front = ["storefront"]
+    if keys.single is not None:
+        # One storefront: its name need not take part in joins.
+        stores, customers = (
+            frame.filter(pl.col("storefront") == keys.single).drop("storefront")
+            for frame in (stores, customers)
+        )
+        front = []
     found = (
         orders.lazy()
         .with_columns(
@@ -88,11 +101,10 @@ def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys]:
             is_test=pl.col("is_test").fill_null(False),
             is_cancelled=(pl.col("status_code") == "cancelled").fill_null(False),
             group_ref=pl.concat_str("storefront", pl.lit(":"), "order_ref"),
-            key=keys.of(),
         )
-        .join(stores.lazy(), on=["storefront", "store_ref"], how="left")
+        .join(stores.lazy(), on=[*front, "store_ref"], how="left")
         .with_columns(entity=pl.col("entity_code").fill_null(""), prefix=pl.col("invoice_prefix").fill_null(""), guest="guest_customer_id")
-        .join(customers.lazy(), on=["storefront", "customer_ref"], how="left")
+        .join(customers.lazy(), on=[*front, "customer_ref"], how="left")
         .with_columns(
             customer=pl.when(pl.col("customer_ref").is_null()).then(pl.col("guest")).otherwise(pl.col("customer_id")),
             placed_on=policy.local_day("placed_at", "entity"),
@@ -100,12 +112,13 @@ def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys]:
         .select(
             "group_ref", "key", "storefront", "order_ref", "order_number", "store_ref", "customer_name", "status_code",
             "currency", "total_minor", "due_minor", "tax_included", "is_test", "is_cancelled", "entity", "prefix",
-            "customer", "placed_on",
+            "customer", "placed_on", "at",
         )
         .sort("group_ref")
         .collect()
+        .with_row_index("g")
     )  # fmt: skip
-    return found.with_row_index("g"), keys
+    return found.drop("at"), keys, found.select("at", "g").sort("at")["g"].gather(at).rename("g")
 
 
 def documents_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:

@@ -1,0 +1,57 @@
+"""What applications tie together: which document each pays, and from which receipt or memo. Names are looked up once, then rows have numbers."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.reconcile.intake import Inputs
+from transforms.reconcile.references import positions
+
+_ENDS = {"d": pl.UInt32, "credit_d": pl.UInt32, "r": pl.UInt32}
+
+
+def ends_of(inputs: Inputs, documents: pl.DataFrame, receipts: pl.DataFrame) -> pl.DataFrame:
+    """(d, credit_d, r) for each row of `ar_applications`: the document paid, the memo a credit comes from, the receipt; null if unknown.
+
+    Receipts may pay debit memos: then the adjustment is what is paid, and no invoice is named.
+    """
+    rows = inputs.take("ar_applications")
+    if rows.is_empty():
+        return pl.DataFrame(schema=_ENDS)
+    names = documents.select("kind", "d", name="ref")
+    invoice, adjustment = (
+        positions(
+            names.filter(pl.col("kind") == kind).select("name", "d"), rows.select(name=f"{kind}_ref"), "d"
+        )
+        for kind in ("invoice", "adjustment")
+    )
+    r = positions(receipts.select("r", name="receipt_ref"), rows.select(name="receipt_ref"), "r")
+    has = pl.col("invoice_ref").is_not_null()
+    return rows.select(
+        d=pl.when(has).then(invoice).otherwise(adjustment), credit_d=pl.when(has).then(adjustment), r=r
+    )
+
+
+def applied_by_end(
+    inputs: Inputs, ends: pl.DataFrame, ledger: pl.DataFrame, money: pl.DataFrame
+) -> pl.DataFrame:
+    """One row per amount applied: cash from receipts, credit from memos, with what is known of both ends.
+
+    `ledger` (by `d`) and `money` (by `r`) hold the same further columns; they come back as they are for what is paid, with the suffix
+    `_from` for what pays. Columns: applied_on, amount, by_cash, d, from_d, from_r and those.
+    """
+    rows = pl.concat([inputs.take("ar_applications"), ends], how="horizontal")
+    none = pl.lit(None, pl.UInt32)
+    cash = rows.filter(pl.col("amount_minor") != 0).select(
+        "applied_on", "d", amount="amount_minor", by_cash=pl.lit(True), from_d=none, from_r="r"
+    )
+    credit = rows.filter(pl.col("invoice_ref").is_not_null() & (pl.col("credit_minor") != 0)).select(
+        "applied_on", "d", amount="credit_minor", by_cash=pl.lit(False), from_d="credit_d", from_r=none
+    )
+    parts = [
+        part.join(ledger, on="d", how="left").join(
+            known, left_on=end, right_on=key, how="left", suffix="_from"
+        )
+        for part, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d"))
+    ]
+    return pl.concat(parts)
