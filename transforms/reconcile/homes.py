@@ -260,8 +260,10 @@ def _payments(inputs: Inputs, known: pl.DataFrame) -> tuple[pl.DataFrame, dict[s
     return pl.concat([moved.select("home", *_REFS), tender.select("home", *_REFS)]), found
 
 
-def _receipts(inputs: Inputs, money: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(name, home) of every receipt, and the homes that receipts with several references tie."""
+def _receipts(
+    inputs: Inputs, money: pl.DataFrame, known: pl.DataFrame
+) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
+    """The home of every receipt's row, (name, home), and the homes that receipts with several references tie."""
     said = pl.when(pl.col("reference").str.strip_chars() != "").then(pl.col("reference"))
     rows = (
         inputs.lazily("ar_receipts")
