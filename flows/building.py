@@ -18,10 +18,11 @@ CLASSES: dict[str, type] = {
     "invoice": sage.Invoice,
     "credit_memo": sage.CreditMemo,
     "receipt": sage.Receipt,
+    "application": sage.Receipt,
     "journal": sage.Journal,
     "reversal": sage.Reversal,
 }
-STYLED = {made: kind for kind, made in CLASSES.items()}
+STYLED = {made: kind for kind, made in CLASSES.items() if kind != "application"}
 
 
 def ledger_amount(minor: int, currency: str, digits: int) -> Decimal:
@@ -50,6 +51,7 @@ def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]
         "invoice": _invoice,
         "credit_memo": _credit_memo,
         "receipt": _receipt,
+        "application": _application,
         "journal": _journal,
         "reversal": _reversal,
     }
@@ -172,6 +174,30 @@ def _receipt(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> s
         currency=currency,
         rate_type="",
         applications=applications,
+    )
+
+
+def _application(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    """A receipt without money: what it takes from a credit memo it sets against an invoice."""
+    currency = row["currency"]
+    invoice, memo = sorted(lines, key=lambda line: -line["amount_minor"])
+    return sage.Receipt(
+        customer_id=row["customer_id"],
+        received_on=row["document_on"],
+        amount=ledger_amount(0, currency, digits),
+        method=row["method"],
+        financial_entity=row["account_ref"],
+        reference=row["number"],
+        description=row["description"],
+        currency=currency,
+        rate_type="",
+        applications=(
+            sage.CreditApplication(
+                amount=ledger_amount(invoice["amount_minor"], currency, digits),
+                invoice_key=int(invoice["applies_to_key"]),
+                credit_key=int(memo["applies_to_key"]),
+            ),
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Journal entries as a part of the plan: what `[journals]` says is posted, worked out and put beside the other documents."""
+"""Journal entries and applications of credit memos as parts of the plan: worked out and put beside the other documents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.owing import posting_policy
+from transforms.credit_applications import CreditPlan, plan_credits
 from transforms.journals import JournalPlan, JournalPolicy, plan_journals
 
 if TYPE_CHECKING:
@@ -56,8 +58,27 @@ def journals(
     )
 
 
-def beside(made: Plan, found: JournalPlan) -> Plan:
-    """The plan with its journal entries."""
+def credits(
+    house: House, trade: Trade, there: Existing, held: pl.DataFrame, made: Plan, *, run_id: str
+) -> CreditPlan:
+    """Every credit memo that can be set against an open invoice of its order now, after what the plan's receipts pay."""
+    if house.ledger.credit_memos == "open":
+        return CreditPlan(made.documents.clear(), made.lines.clear(), made.unplanned.clear())
+    receipts = made.documents.filter(pl.col("kind_code") == "receipt")
+    return plan_credits(
+        there,
+        trade.owed.owed,
+        made.lines.join(receipts.select("document_id"), on="document_id", how="semi"),
+        house.mappings["tenders"],
+        held,
+        posting_policy(house),
+        run_id=run_id,
+        planned_at=house.clock(),
+    )
+
+
+def beside(made: Plan, found: JournalPlan | CreditPlan) -> Plan:
+    """The plan with these documents too."""
     return made._replace(
         documents=pl.concat([made.documents, found.documents]),
         lines=pl.concat([made.lines, found.lines]),

@@ -36,7 +36,8 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         planned_at=house.clock(),
         changes=owing.changes(house, trade.orders),
     )
-    made = journaling.beside(papers, entries)
+    credits = journaling.credits(house, trade, there, held, papers, run_id=run_id)
+    made = journaling.beside(journaling.beside(papers, entries), credits)
     documents = ALL["out.documents"].checked(made.documents, at="when planning")
     lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
     orders = ALL["out.document_orders"].checked(made.orders, at="when planning")

@@ -170,6 +170,9 @@ def _send(house: House, client: Intacct, claim: Claim, entity: str) -> BatchOutc
     """Send one batch. Anything but a batch outcome is an error that says whether it may have been done."""
     batch = build(claim, ledger_digits=house.ledger.ledger_digits)
     styles = {CLASSES[kind]: style for kind, style in house.ledger.styles.items()}
+    if claim.documents["kind_code"][0] == "application":
+        # Only the generic function carries credits.
+        styles[CLASSES["application"]] = "generic"
     session_entity = entity if entity and house.ledger.entity_sessions else None
     try:
         return client.post(batch, entity=session_entity, styles=styles)

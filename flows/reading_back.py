@@ -26,6 +26,7 @@ NATURAL_KEYS = {
     "invoice": ("ARINVOICE", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "credit_memo": ("ARADJUSTMENT", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "receipt": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
+    "application": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "journal": ("GLBATCH", "REFERENCENO", ("JOURNAL", "BATCH_TITLE")),
     # A reversal is no record of its own: the document it takes back says whether it was.
     "reversal": ("ARINVOICE", "RECORDNO", ("STATE",)),

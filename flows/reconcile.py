@@ -46,7 +46,7 @@ _NOT_WAITING = (
 )
 CHANGES_NOTHING = ("reconcile", "report", "close", "sign", "reopen", "sentinel", "stock", "rehearse")
 """Stages after which both sides are what they were before: data are as of the last of the others."""
-_NO_TRADE = ("customer", "journal", "reversal")
+_NO_TRADE = ("customer", "application", "journal", "reversal")
 """Documents that answer no order."""
 _WAITING = {
     "storefront": pl.String,
@@ -267,7 +267,7 @@ def waiting(session: Session, documents: pl.DataFrame, behind: pl.DataFrame) -> 
         .filter(
             ~pl.col("reason_code").is_in(_NOT_WAITING)
             & pl.col("order_ref").is_not_null()
-            & (pl.col("kind_code") != "journal")
+            & ~pl.col("kind_code").is_in(_NO_TRADE)
         )
         .select(
             "storefront",

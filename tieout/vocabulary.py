@@ -71,7 +71,15 @@ DECISION_KINDS: Final = ("match", "unmatch", "explain", "write_off", "approve", 
 """What a person may decide about a reconciliation; decisions are never changed, only withdrawn by a later one."""
 
 # --- documents and the outbox -----------------------------------------------------------------------------------
-DOCUMENT_KINDS: Final = ("customer", "invoice", "credit_memo", "receipt", "journal", "reversal")
+DOCUMENT_KINDS: Final = (
+    "customer",
+    "invoice",
+    "credit_memo",
+    "receipt",
+    "application",
+    "journal",
+    "reversal",
+)
 """In the order they must be posted: a document may only depend on kinds to its left (or an earlier document of its own kind)."""
 
 OUTBOX_STATES: Final = ("planned", "held", "sending", "accepted", "refused", "unknown", "dead", "cancelled")

@@ -118,7 +118,7 @@ def _open_invoices(invoice_events: pl.DataFrame, planned: pl.DataFrame, existing
         pl.col("due_minor").alias("ledger_due"),
         pl.col("posted_on"),
     )
-    paid_by_id, paid_by_ref = _on_the_way(existing)
+    paid_by_id, paid_by_ref = on_the_way(existing)
     # An invoice that Intacct was last read to hold is open by Intacct's figure, less receipts it has not shown yet; one that is
     # not there yet is open by its own total, less all receipts planned against it.
     there = (
@@ -171,13 +171,15 @@ def _open_invoices(invoice_events: pl.DataFrame, planned: pl.DataFrame, existing
     )
 
 
-def _on_the_way(existing: Existing) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What known receipts pay: per invoice of ours, all (`paid`) and what Intacct does not show yet (`unseen`); and per RECORDNO."""
+def on_the_way(existing: Existing) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What known receipts pay and applications of credits take: per invoice of ours, all (`paid`) and what Intacct does not show yet (`unseen`); and per RECORDNO."""
     seen = (
         existing.receipts.filter(~pl.col("is_deleted")).select(pl.col("reference").alias("number")).unique()
     )
     money = (
-        existing.documents.filter((pl.col("kind_code") == "receipt") & ~pl.col("state_code").is_in(_LOST))
+        existing.documents.filter(
+            pl.col("kind_code").is_in(["receipt", "application"]) & ~pl.col("state_code").is_in(_LOST)
+        )
         .select("document_id", "number")
         .join(seen.with_columns(is_seen=pl.lit(value=True)), on="number", how="left")
         .with_columns(pl.col("is_seen").fill_null(value=False))

@@ -11,7 +11,15 @@ from transforms.identity import content_hashes, joined_rows
 from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA, SPARSE
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
-_PLACE: Final = {"customer": 0, "invoice": 1, "credit_memo": 2, "receipt": 3, "journal": 4, "reversal": 5}
+_PLACE: Final = {
+    "customer": 0,
+    "invoice": 1,
+    "credit_memo": 2,
+    "receipt": 3,
+    "application": 4,
+    "journal": 5,
+    "reversal": 6,
+}
 EDITABLE: Final = {
     "document": ("document_on", "due_on", "reference", "description", "customer_id", "account_ref", "method"),
     "line": (

@@ -19,7 +19,7 @@ DOCUMENTS = Table(
         Column(
             "kind_code",
             TEXT,
-            "customer, invoice, credit_memo, receipt, journal or reversal.",
+            "customer, invoice, credit_memo, receipt, application (a credit memo set against an invoice), journal or reversal.",
             words=DOCUMENT_KINDS,
         ),
         Column("revision", WHOLE, "1 for the first; a correction gets the next.", least=1),
@@ -31,7 +31,7 @@ DOCUMENTS = Table(
         Column(
             "number",
             TEXT,
-            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt, or REFERENCENO of a journal entry; our own id for a reversal, which has none.",
+            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt or application, or REFERENCENO of a journal entry; our own id for a reversal, which has none.",
             longest=45,
         ),
         Column(
@@ -72,7 +72,7 @@ DOCUMENTS = Table(
 DOCUMENT_LINES = Table(
     "out.document_lines",
     ("document_id", "line_no"),
-    "Lines of planned invoices, credit memos and journal entries; applications of planned receipts. They sum to their document.",
+    "Lines of planned invoices, credit memos and journal entries; applications of planned receipts and credits. They sum to their document.",
     (
         Column("document_id", TEXT, "The document.", longest=20),
         Column("line_no", WHOLE, "Position, from 1.", least=1),
@@ -102,7 +102,12 @@ DOCUMENT_LINES = Table(
             null=True,
         ),
         Column("tax_solution", TEXT, "TAXSOLUTIONID the document needs for this tax.", null=True),
-        Column("applies_to_id", TEXT, "For an application: our id of the invoice it pays.", null=True),
+        Column(
+            "applies_to_id",
+            TEXT,
+            "For an application: our id of the invoice it pays, or of the credit memo it takes from.",
+            null=True,
+        ),
         Column(
             "applies_to_ref",
             TEXT,

@@ -30,7 +30,7 @@ def lines_do_not_sum(tables: Tables, limits: Limits) -> pl.DataFrame:
     documents, lines = tables[_DOCUMENTS], tables[_LINES]
     sums = lines.group_by("document_id").agg(lines_minor=pl.col("amount_minor").sum())
     wrong = (
-        documents.filter(pl.col("kind_code").is_in(["invoice", "credit_memo", "journal"]))
+        documents.filter(pl.col("kind_code").is_in(["invoice", "credit_memo", "application", "journal"]))
         .join(sums, on="document_id", how="left")
         .with_columns(pl.col("lines_minor").fill_null(0))
         .filter(pl.col("lines_minor") != pl.col("total_minor"))

@@ -101,13 +101,10 @@ def kept_open(house: night.House) -> Iterator[None]:
     whole = duckdb.connect(str(warehouse.path), config=warehouse._config())
 
     @contextmanager
-    def opened(*, read_only: bool) -> Iterator[Any]:
-        con = whole.cursor()
-        try:
+    def opened(*, run_id: str, read_only: bool) -> Iterator[Any]:
+        with warehouse._lock.hold(run_id=run_id, exclusive=not read_only), whole.cursor() as con:
             con.execute("SET TimeZone = 'UTC'")
             yield con
-        finally:
-            con.close()
 
     warehouse._opened = opened  # type: ignore[method-assign]
     try:

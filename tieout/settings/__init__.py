@@ -101,6 +101,7 @@ class Intacct(Section):
     posting_starts_on: date | None = None
     batch_size: Annotated[int, Field(ge=1, le=99)] = 90
     transaction: bool = False
+    credit_memos: Literal["applied", "open"] = "applied"
     change_after_posting: Literal["difference", "hold"] = "difference"
     summary_orders: Annotated[int, Field(ge=1, le=5000)] = 500
     workers: Annotated[int, Field(ge=1, le=10)] = 1

@@ -206,7 +206,8 @@ def _receipts_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:
             reference=pl.when(pl.col("reference").str.strip_chars() != "").then("reference"),
         )
         .with_columns(
-            is_counted=stands(policy),
+            # One without money only sets a credit against an invoice: it is nobody's payment.
+            is_counted=stands(policy) & (pl.col("total_minor").fill_null(0) != 0),
             by_rule=policy.scope.hits(
                 number=None, reference="reference", customer="customer_id", entity="entity"
             ),
