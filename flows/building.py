@@ -123,35 +123,27 @@ def _solution(lines: list[dict[str, Any]]) -> str | None:
     return next((line["tax_solution"] for line in lines if line["tax_solution"]), None)
 
 
+def _paper(row: dict[str, Any], lines: list[dict[str, Any]], digits: int, sign: int) -> dict[str, Any]:
+    """What invoices and credit memos have in common; amounts of a memo are positive, its kind gives the sign."""
+    return {
+        "number": row["number"],
+        "customer_id": row["customer_id"],
+        "posted_on": row["document_on"],
+        "reference": row["reference"],
+        "description": row["description"],
+        "currency": row["currency"],
+        "rate_type": "",
+        "tax_solution": _solution(lines),
+        "lines": _lines_of(lines, row["currency"], digits, sign),
+    }
+
+
 def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
-    return sage.Invoice(
-        number=row["number"],
-        customer_id=row["customer_id"],
-        invoiced_on=row["document_on"],
-        posted_on=row["document_on"],
-        due_on=row["due_on"],
-        reference=row["reference"],
-        description=row["description"],
-        currency=row["currency"],
-        rate_type="",
-        tax_solution=_solution(lines),
-        lines=_lines_of(lines, row["currency"], digits, 1),
-    )
+    return sage.Invoice(invoiced_on=row["document_on"], due_on=row["due_on"], **_paper(row, lines, digits, 1))
 
 
 def _credit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
-    return sage.CreditMemo(
-        number=row["number"],
-        customer_id=row["customer_id"],
-        issued_on=row["document_on"],
-        posted_on=row["document_on"],
-        reference=row["reference"],
-        description=row["description"],
-        currency=row["currency"],
-        rate_type="",
-        tax_solution=_solution(lines),
-        lines=_lines_of(lines, row["currency"], digits, -1),
-    )
+    return sage.CreditMemo(issued_on=row["document_on"], **_paper(row, lines, digits, -1))
 
 
 def _receipt(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:

@@ -1,4 +1,4 @@
-"""Doctor: looks at everything a night needs, and says what to fix. It changes nothing, but for taking back a halt once sign-in works."""
+"""Doctor: looks at everything a night needs, and says what to fix. It changes nothing, but for taking back a halt once sign-in works and keeping what Intacct says of its fields."""
 
 from __future__ import annotations
 
@@ -52,8 +52,11 @@ def _storefront(house: House, name: str) -> list[Finding]:
 
 
 def _intacct(house: House) -> list[Finding]:
+    from flows.describing import recall, remember
+
+    described = recall(house)
     try:
-        client = house.intacct(although_halted=True)
+        client = house.intacct(although_halted=True, described=described)
     except TieoutError as fault:
         return [Finding("Intacct", ok=False, sentence=str(fault))]
     try:
@@ -64,7 +67,15 @@ def _intacct(house: House) -> list[Finding]:
         found = [Finding("Intacct", ok=True, sentence="signs in and may read what is needed")]
         for entity in house.settings.entities:
             found.append(_books(house, client, entity.code))
-        return found
+        client.learn_limits()
+        remember(house, "doctor", described)
+        told = sum(bool(lengths) for lengths in described.lengths.values())
+        said = (
+            f"says how long the texts of {told} of its objects may be"
+            if told
+            else "says no lengths of its fields; the published ones are used"
+        )
+        return [*found, Finding("Intacct fields", ok=True, sentence=said)]
     except TieoutError as fault:
         return [Finding("Intacct", ok=False, sentence=str(fault))]
     finally:

@@ -6,8 +6,10 @@ import gzip
 import io
 import json
 import re
+import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
@@ -22,6 +24,8 @@ def everything_in(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield from _unpacked(str(path.relative_to(folder)), path.read_bytes())
         if path.suffix == ".duckdb":
             yield from _tables(path, folder)
+        elif path.suffix == ".db":
+            yield from _sqlite_tables(path, folder)
 
 
 def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -45,6 +49,16 @@ def _tables(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
         ).fetchall()
         for schema, table in tables:
             yield f"{path.relative_to(folder)}: {schema}.{table}", _as_text(con, f'w."{schema}"."{table}"')
+
+
+def _sqlite_tables(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Tables of a SQLite file, such as Prefect's own: a long value lies in pages that are not side by side in the file."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as con:
+        for (table,) in con.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        ).fetchall():
+            rows = con.execute(f'SELECT * FROM "{table}"').fetchall()
+            yield f"{path.relative_to(folder)}: {table}", _lines(rows)
 
 
 def _as_text(con: duckdb.DuckDBPyConnection, source: str) -> bytes:

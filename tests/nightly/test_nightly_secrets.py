@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sqlite3
 import subprocess
 import sys
 import zipfile
@@ -65,8 +66,9 @@ def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         world.fault("intacct", "expire_session", match="create_invoice")
         start = datetime.fromisoformat(world.addresses["now"]) + timedelta(hours=1)
         said = {}
-        for words in (("run", "nightly"),):
-            done = night.tieout(folder, *words, "--plain", "--as-of", start.isoformat())
+        for words in (("run", "nightly"), ("close", "--period", "2026-10")):
+            plain = ("--plain",) if words[0] == "run" else ()
+            done = night.tieout(folder, *words, *plain, "--as-of", start.isoformat())
             assert done.returncode in (0, 1), done.stdout + done.stderr
             said[" ".join(words)] = done.stdout + done.stderr
         assert world.unstruck() == []
@@ -91,7 +93,16 @@ def test_nothing_written_or_said_holds_a_canary(spent: Night) -> None:
     assert found == {}
     heard = {name: match for name, text in spent.said.items() if (match := hidden.within(text.encode()))}
     assert heard == {}
-    for kind in (".ndjson", ".xml", ".duckdb: raw.", ".duckdb: ops.", ".xlsx/", ".html"):
+    for kind in (
+        ".ndjson",
+        ".xml",
+        ".duckdb: raw.",
+        ".duckdb: ops.",
+        ".xlsx/",
+        ".html",
+        ".zip/",
+        "reports/close/",
+    ):
         assert any(kind in name for name, _ in places), f"no {kind} was searched"
 
 
@@ -118,6 +129,9 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "pack.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/sheet1.xml", '&quot;se"cr&amp;t/id&quot;' + card)
         packed.write(tmp_path / "rows.parquet", "rows.parquet")
+    with sqlite3.connect(tmp_path / "prefect.db") as log:
+        log.execute("CREATE TABLE log (message TEXT)")
+        log.execute("INSERT INTO log VALUES (?)", [text])
     with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
         con.execute("CREATE SCHEMA ops; CREATE TABLE ops.runs AS SELECT 1 AS n, ? AS t", [text])
     for wanted in (Hidden([canary]), Hidden([], CARDS)):
@@ -129,6 +143,7 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
             "pack.zip/xl/sheet1.xml",
             "pack.zip/rows.parquet as text",
             "w.duckdb: ops.runs",
+            "prefect.db: log",
         } <= found
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import night
 import pytest
 import yaml
+from written import Hidden, everything_in
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]
 BIN = Path(sys.executable).parent
@@ -288,6 +289,17 @@ def test_a_night_runs_through_the_worker_and_leaves_artifacts(
     assert night.unlike_the_books(house, machine.world) == []
     assert night.states_of(house)["accepted"] > 40
     assert (machine.folder / "reports" / "latest" / "reconciliation.xlsx").exists()
+
+
+def test_what_prefect_keeps_of_a_night_holds_no_secret(machine: Machine, a_night: dict[str, Any]) -> None:
+    """Its database with every log line and artifact, its storage, and what worker and server said."""
+    issued = machine.world.ask("/issued")
+    hidden = Hidden([*night.WORLD_SECRETS.values(), *issued["intacct"], *issued["commercetools"]])
+    home = Path(machine.environment["PREFECT_HOME"])
+    places = [*everything_in(home), *((one.name, one.read_bytes()) for one in machine.folder.glob("*.log"))]
+    assert {name: match for name, content in places if (match := hidden.within(content))} == {}
+    kept = b"".join(content for name, content in places if name.endswith(": artifact"))
+    assert b"posted" in kept, "the night's own artifacts were searched"
 
 
 def test_artifacts_can_be_listed_from_the_command_line(machine: Machine, a_night: dict[str, Any]) -> None:

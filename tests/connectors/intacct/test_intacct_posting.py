@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from decimal import Decimal
 
 import pytest
@@ -130,6 +132,22 @@ def test_bisection_finds_the_poison(scripted, connect, samples, say):
     sent = [i for asked in scripted.asked if not poison & set(asked.ids) for i in asked.ids]
     assert sorted(sent) == sorted({f"inv:{n}" for n in range(1, 17)} - poison), "nothing is carried out twice"
     assert outcome.requests == len(scripted.asked) <= 16
+
+
+@pytest.mark.parametrize(("count", "seeds"), [(1, 4), (2, 4), (5, 3), (40, 1)])
+def test_bisection_keeps_its_bound_wherever_the_poison_lies(scripted, connect, samples, say, count, seeds):
+    def answer(asked):
+        if poison & set(asked.ids):
+            return say.control_failure(say.error("XL03000003", "XML Parse schema error"))
+        return say.envelope(asked.label, "".join(say.made(i) for i in asked.ids))
+
+    scripted.answer = answer
+    for seed in range(seeds):
+        n = 40
+        poison = {f"inv:{one}" for one in random.Random(seed).sample(range(1, n + 1), count)}
+        outcome = connect().post(_batch(samples, n))
+        assert set(outcome.of(RefusedByIntacct)) == poison
+        assert outcome.requests <= min(1 + 2 * count * math.ceil(math.log2(n)), 2 * n - 1)
 
 
 def test_a_request_refused_as_too_large_is_halved(scripted, connect, samples, say):

@@ -141,6 +141,10 @@ class Posting:
         self._settle(again)
 
     def _halve(self, items: Sequence[Item], error: Rejected) -> None:
+        """Send the halves of what was refused whole, until those at fault stand alone.
+
+        `k` records at fault among `n` cost at most 1 + 2·k·⌈log2 n⌉ requests, and never more than 2·n - 1.
+        """
         if len(items) == 1:
             said = f"Intacct refuses any request with this record in it: {error.context.get('said') or 'no reason given'}"
             self._results[items[0][0]] = RefusedByIntacct(

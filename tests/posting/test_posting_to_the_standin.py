@@ -13,6 +13,7 @@ import pytest
 from posting_desk import invoice, states
 
 from checks.contracts import ALL
+from flows.doctor import examine
 from flows.post import post
 from flows.wiring import House
 from tieout.sandbox.faults import FaultBoard
@@ -104,3 +105,14 @@ def test_an_application_closes_memo_and_invoice_and_a_journal_leaves_the_clearin
     assert (entry["referenceno"], entry["debits"], entry["title"]) == ("J1", "7.00", "Refund of order W1")
     assert told["trial_balance"]["E100"]["1201"] == "-7.00"
     assert told["trial_balance"]["E100"]["1100"] == told["subledger"]["E100"] == "20.00"
+
+
+def test_doctor_keeps_what_the_company_says_of_its_fields(books: Books) -> None:
+    house = books.open()
+    found = examine(house)
+    assert ("Intacct fields", True) in [(one.what, one.ok) for one in found], found
+    rows = posting_desk.table(house, "ops.intacct_fields")
+    lengths = {(one["object_name"], one["field_name"]): one["max_length"] for one in rows}
+    assert lengths["CUSTOMER", "CUSTOMERID"] == 20
+    examine(house)
+    assert posting_desk.table(house, "ops.intacct_fields") == rows, "what is known is not asked again"
