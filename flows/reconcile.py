@@ -13,6 +13,7 @@ from flows.closing.periods import calendar_of, period_named
 from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
 from tieout.money import show
+from tieout.reports.data import COUNTED
 from transforms.posting_customers import customer_ids
 from transforms.reconcile import (
     Allowance,
@@ -148,9 +149,12 @@ def proved_table(found: pl.DataFrame) -> pl.DataFrame:
     if broken.height:
         broken = broken.sort(pl.col("difference_minor").abs(), descending=True)
         worst = broken.row(0, named=True)
+        figure = f"{show(worst['difference_minor'], worst['currency'])} {worst['currency']}"
+        if worst["name"].startswith(COUNTED):
+            figure = f"{worst['difference_minor']:,} in {worst['currency']}"
         raise DoesNotFoot(
             f"{broken.height} of {found.height} proofs do not foot; first: {worst['name']} for {worst['entity_code'] or 'all entities'} "
-            f"is off by {show(worst['difference_minor'], worst['currency'])} {worst['currency']}. Nothing was published; "
+            f"is off by {figure}. Nothing was published; "
             "this is a defect or damaged data, not a difference to explain away."
         )
     return found

@@ -177,11 +177,50 @@ def test_the_roll_forward_counts_and_sums_the_register() -> None:
     rolled = closed(TWO)["roll_forward"].to_dicts()
     assert rolled == [
         {
-            "kind_code": "order", "entity_code": "E100", "currency": "USD", "opening_count": 1, "new_count": 1, "cleared_count": 0,
+            "kind_code": "order", "entity_code": "E100", "currency": "USD", "opening_count": 1, "restated_count": 0, "new_count": 1, "cleared_count": 0,
             "closing_count": 2, "opening_minor": 10_000, "restated_minor": 0, "new_minor": 3_000, "cleared_minor": 0, "changed_minor": 0,
             "closing_minor": 13_000,
         }
     ]  # fmt: skip
+
+
+def test_what_is_dated_back_is_counted_beside_the_last_closing() -> None:
+    """The last close knew of order B alone; order A of August came to light since, and was invoiced in September."""
+    august = {
+        "orders": "order_ref | total_minor\nA | 10000\nB | 500",
+        "owed": "order_ref | owed_on | total_minor\nA | 2026-08-30 | 10000\nB | 2026-08-30 | 500",
+    }
+    last = register(august).filter(pl.col("order_number") == "B")
+    now = {
+        **august,
+        "ar_invoices": "invoice_ref | invoice_number | reference | posted_on | total_minor\n1 | UA | A | 2026-09-01 | 10000",
+    }
+    (orders,) = [one for one in closed(now, last)["roll_forward"].to_dicts() if one["kind_code"] == "order"]
+    counts = {name: value for name, value in orders.items() if name.endswith("_count")}
+    assert counts == {
+        "opening_count": 1,
+        "restated_count": 1,
+        "new_count": 0,
+        "cleared_count": 1,
+        "closing_count": 1,
+    }
+    assert (orders["opening_minor"], orders["restated_minor"], orders["cleared_minor"]) == (
+        500,
+        10_000,
+        -10_000,
+    )
+
+
+def test_an_item_that_is_missing_from_the_register_does_not_foot() -> None:
+    tables = {
+        "orders": "order_ref | total_minor\nA | 10000",
+        "owed": "order_ref | owed_on | total_minor\nA | 2026-09-10 | 10000",
+    }
+    kept = statement.books(drawn_inputs(tables), Policy(period=SEPTEMBER))
+    rows, none = kept.to_end, register(tables).clear()
+    found = items.proofs(none, rows.orders, rows.payments, rows.ageing, None)
+    off = found.filter(pl.col("difference_minor") != 0)
+    assert "number of order items: the closing is the rows that are open" in off["name"].to_list()
 
 
 def test_amounts_of_ten_to_the_fifteen_roll_without_losing_a_cent() -> None:

@@ -14,6 +14,8 @@ from tieout.vocabulary import FAMILIES, OUTCOMES, PRECEDENCE
 
 GROUP = ["tie_out", "entity_code", "currency"]
 TIE_OUTS = {"orders": "Orders ↔ invoices", "payments": "Payments ↔ receipts"}
+COUNTED = "number of "
+"""How the names of proofs begin that compare counts and not amounts."""
 FAMILY_TITLES = {
     "matched": "Matched",
     "outside": "Outside",

@@ -12,7 +12,7 @@ import polars as pl
 from tieout.money import is_currency
 from tieout.reports import charts
 from tieout.reports.closing import CloseReport
-from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, money, words
+from tieout.reports.data import COUNTED, FAMILY_TITLES, TIE_OUTS, ReportData, meaning, money, words
 from tieout.reports.page_close import chains, close_parts
 from tieout.vocabulary import PRECEDENCE
 
@@ -53,7 +53,12 @@ def _printed(
         outcomes=list(_outcomes(detail, chain)),
         matched=_matched(detail),
         proofs=[
-            {**one, "shown": money(one["difference_minor"], one["currency"])}
+            {
+                **one,
+                "shown": str(one["difference_minor"])
+                if one["name"].startswith(COUNTED)
+                else money(one["difference_minor"], one["currency"]),
+            }
             for one in data.proofs.to_dicts()
         ],
         held=[

@@ -14,7 +14,7 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from tieout.money import shown_decimal
 from tieout.reports.book import Book
-from tieout.reports.data import FAMILY_TITLES, TIE_OUTS, ReportData, meaning, words
+from tieout.reports.data import COUNTED, FAMILY_TITLES, TIE_OUTS, ReportData, meaning, words
 from tieout.vocabulary import FAMILIES, OUTCOMES, PRECEDENCE
 
 LIST_LIMIT: Final = 20_000
@@ -134,6 +134,11 @@ def _lead(book: Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, i
         sheet.write_string(at, 0, proof["name"], book.text)
         sheet.write_string(at, 1, proof["entity_code"], book.text)
         sheet.write_string(at, 2, currency, book.text)
+        if proof["name"].startswith(COUNTED):
+            sheet.write_number(at, 4, proof["left_minor"], book.count)
+            sheet.write_number(at, 5, proof["right_minor"], book.count)
+            sheet.write_formula(at, 6, f"=E{at + 1}-F{at + 1}", book.count, proof["difference_minor"])
+            continue
         book.amount(sheet, at, 4, proof["left_minor"], currency)
         book.amount(sheet, at, 5, proof["right_minor"], currency)
         book.formula(sheet, at, 6, f"=E{at + 1}-F{at + 1}", proof["difference_minor"], currency, total=True)

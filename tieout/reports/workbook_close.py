@@ -12,6 +12,7 @@ import polars as pl
 from xlsxwriter.utility import xl_col_to_name
 
 from tieout.money import shown_decimal
+from tieout.reports.accepted_close import write_accepted
 from tieout.reports.book import Book
 from tieout.reports.closing import CloseReport
 from tieout.reports.components_close import write_components
@@ -69,6 +70,7 @@ _REGISTER: Final = (
     ("closing_minor", "Closing", 14), ("cleared_on", "Agreed after the period on", 12), ("owner", "Owner", 16), ("next_step", "Next step", 30),
     ("note", "Note", 40), ("evidence", "Why", 80),
 )  # fmt: skip
+_COUNTS: Final = ("opening_count", "restated_count", "new_count", "cleared_count", "closing_count")
 MOVEMENTS: Final = (
     "opening_minor",
     "restated_minor",
@@ -101,8 +103,7 @@ def write_close_workbook(
     )
     spots, rest = _register(book, report, list_limit)
     _roll_forward(book, rolled, report, spots, rest)
-    _tolerance(book, report)
-    _decisions(book, report)
+    write_accepted(book, report)
     cover.activate()
     cover.set_first_sheet()
     book.close()
@@ -359,7 +360,16 @@ def _register(book: Book, report: CloseReport, limit: int) -> tuple[tuple[int, i
 def _roll_forward(
     book: Book, sheet: Any, report: CloseReport, spots: tuple[int, int], rest: pl.DataFrame
 ) -> None:
-    heads = ["Kind", "Entity", "Currency", "Items opening", "Items new", "Items cleared", "Items closing"]
+    heads = [
+        "Kind",
+        "Entity",
+        "Currency",
+        "Items opening",
+        "Items dated back",
+        "Items new",
+        "Items cleared",
+        "Items closing",
+    ]
     book.heads(
         sheet, 3, [*heads, "Opening", "Dated back since", "New", "Cleared", "Changed", "Closing", "Check"]
     )
@@ -374,123 +384,22 @@ def _roll_forward(
         currency = one["currency"]
         for col, name in enumerate(("kind_code", "entity_code", "currency")):
             sheet.write_string(row, col, one[name], book.text)
-        for col, name in enumerate(("opening_count", "new_count", "cleared_count", "closing_count"), start=3):
+        for col, name in enumerate(_COUNTS, start=3):
             sheet.write_number(row, col, one[name], book.count)
         mine = rest.filter(
             pl.col("kind_code") == one["kind_code"],
             pl.col("entity_code") == one["entity_code"],
             pl.col("currency") == currency,
         )
-        for col, name in enumerate(MOVEMENTS, start=7):
+        for col, name in enumerate(MOVEMENTS, start=8):
             formula = f"=SUMIFS({span(name)},{span('kind_code')},A{row + 1},{span('entity_code')},B{row + 1},{span('currency')},C{row + 1})"
             if mine.height:
                 formula += f"+({shown_decimal(int(mine[name].sum()), currency)})"
             book.formula(sheet, row, col, formula, one[name], currency, total=name == "closing_minor")
-        book.formula(sheet, row, 13, f"=ROUND(SUM(H{row + 1}:L{row + 1})-M{row + 1},4)", 0, currency)
+        book.formula(sheet, row, 14, f"=ROUND(SUM(I{row + 1}:M{row + 1})-N{row + 1},4)", 0, currency)
         row += 1
     if row == 4:
         sheet.write_string(row, 0, "Nothing was open at either end of the period.", book.note)
-    sheet.set_column(0, 6, 12)
-    sheet.set_column(7, 13, 17)
+    sheet.set_column(0, 7, 12)
+    sheet.set_column(8, 14, 17)
     sheet.freeze_panes(4, 3)
-
-
-def _tolerance(book: Book, report: CloseReport) -> None:
-    sheet = book.sheet(
-        "Tolerance",
-        "What was accepted without a person looking. Many small amounts one way are a finding, whatever each of them is.",
-    )
-    rules = [(name, value) for name, value in report.facts["parameters"] if name.startswith("Tolerance")]
-    for row, (name, value) in enumerate(rules, start=3):
-        sheet.write_string(row, 0, name, book.bold)
-        sheet.write_string(row, 1, value, book.text)
-    row = 4 + len(rules)
-    book.heads(
-        sheet,
-        row,
-        ["Tie-out", "Entity", "Currency", "Rows", "Intacct below the shop", "Intacct above the shop", "Net"],
-    )
-    row += 1
-    for one in report.tables["absorbed"].iter_rows(named=True):
-        sheet.write_string(row, 0, TIE_OUTS.get(one["tie_out"], words(one["tie_out"])), book.text)
-        sheet.write_string(row, 1, one["entity_code"], book.text)
-        sheet.write_string(row, 2, one["currency"], book.text)
-        sheet.write_number(row, 3, one["row_count"], book.count)
-        book.amount(sheet, row, 4, one["under_minor"], one["currency"])
-        book.amount(sheet, row, 5, one["over_minor"], one["currency"])
-        book.formula(
-            sheet,
-            row,
-            6,
-            f"=E{row + 1}+F{row + 1}",
-            one["under_minor"] + one["over_minor"],
-            one["currency"],
-            total=True,
-        )
-        row += 1
-    if report.tables["absorbed"].is_empty():
-        sheet.write_string(row, 0, "Nothing was accepted within a tolerance.", book.note)
-        row += 1
-    row += 1
-    book.heads(
-        sheet,
-        row,
-        [
-            "Tie-out",
-            "Account",
-            "Currency",
-            "Rows",
-            "Direction",
-            "Amount",
-            "Accepted in the currency",
-            "Cap",
-            "Rows the other way",
-            "Chance of so one-sided a split",
-        ],
-    )
-    for one in report.tables.get("tolerated", pl.DataFrame()).iter_rows(named=True):
-        row += 1
-        for col, text in (
-            (0, TIE_OUTS.get(one["tie_out"], one["tie_out"])),
-            (1, one["account_code"] or "not known"),
-            (2, one["currency"]),
-        ):
-            sheet.write_string(row, col, text, book.text)
-        sheet.write_number(row, 3, one["row_count"], book.count)
-        sheet.write_string(
-            row,
-            4,
-            "Intacct below the shop" if one["direction"] == "under" else "Intacct above the shop",
-            book.text,
-        )
-        book.amount(sheet, row, 5, one["amount_minor"], one["currency"])
-        book.amount(sheet, row, 6, one["currency_used_minor"], one["currency"])
-        book.amount(sheet, row, 7, one["cap_minor"], one["currency"])
-        sheet.write_number(row, 8, one["other_count"], book.count)
-        trend = ", a trend to look into" if one["is_trend"] else ""
-        sheet.write_string(
-            row, 9, f"{one['chance_ppm']:,} in a million{trend}", book.bad if one["is_trend"] else book.text
-        )
-    sheet.set_column(0, 1, 30)
-    sheet.set_column(2, 9, 24)
-
-
-def _decisions(book: Book, report: CloseReport) -> None:
-    sheet = book.sheet("Decisions", "What people decided and noted, as of the printing of this book.")
-    row = 3
-    for title, name in (("Decisions on differences", "decisions"), ("Notes on open items", "notes")):
-        frame = report.tables.get(name, pl.DataFrame())
-        sheet.write_string(row, 0, title, book.bold)
-        row += 1
-        if frame.is_empty():
-            sheet.write_string(row, 0, "None.", book.note)
-            row += 2
-            continue
-        book.heads(sheet, row, [words(column) for column in frame.columns])
-        for one in frame.iter_rows():
-            row += 1
-            for col, value in enumerate(one):
-                if value is not None:
-                    sheet.write_string(row, col, str(value), book.text)
-        row += 2
-    sheet.set_column(0, 12, 22)

@@ -23,6 +23,8 @@ ID_LENGTH: Final = 12
 _SETTLED: Final = ("explained", "outside")
 """Families whose difference is accepted or not ours: it is totalled in the tie-out and is nothing anybody still waits for."""
 _LOUD: Final = ("error", "ambiguous")
+_ONE: Final = pl.col("currency").is_not_null().cast(pl.Int64)
+"""Each row once: every one has a currency."""
 
 SCHEMA: Final = {
     "item_id": pl.String(), "kind_code": pl.String(), "subject_ref": pl.String(), "entity_code": pl.String(), "currency": pl.String(),
@@ -166,26 +168,36 @@ def rolled(
 def _last(last_closing: pl.DataFrame | None, opening: pl.DataFrame, period: str) -> pl.DataFrame:
     if last_closing is None:
         return opening.with_columns(first_period=pl.lit("before"))
-    kept = last_closing.filter(pl.col("state_code") != "cleared")
-    return kept.rename({"closing_minor": "open_minor"}).select([*SCHEMA, "first_period"])
+    return _open(last_closing).rename({"closing_minor": "open_minor"}).select([*SCHEMA, "first_period"])
 
 
-def roll_forward(register: pl.DataFrame) -> pl.DataFrame:
+def _open(register: pl.DataFrame) -> pl.DataFrame:
+    return register.filter(pl.col("state_code") != "cleared")
+
+
+def roll_forward(register: pl.DataFrame, last_closing: pl.DataFrame | None) -> pl.DataFrame:
     """The register summed per kind, entity and currency: counts and amounts of each movement."""
     amounts = [pl.col(name).sum() for name in ROLLED if name.endswith("_minor")]
     state = pl.col("state_code")
+    # An item is in the opening if it was open in the last close, with or without an amount; what today's data open before the period
+    # beside that was dated back since.
+    old = (
+        state != "new"
+        if last_closing is None
+        else pl.col("item_id").is_in(_open(last_closing)["item_id"].implode())
+    )
     return (
         register.group_by(PLACE)
         .agg(
             *amounts,
-            # An item is in the opening if it was open in the last close, with or without an amount.
-            opening_count=(state != "new").sum().cast(pl.Int64),
+            opening_count=old.sum().cast(pl.Int64),
+            restated_count=(~old & (state != "new")).sum().cast(pl.Int64),
             new_count=(state == "new").sum().cast(pl.Int64),
             cleared_count=(state == "cleared").sum().cast(pl.Int64),
             closing_count=(state != "cleared").sum().cast(pl.Int64),
         )
         .select(
-            *PLACE, "opening_count", "new_count", "cleared_count", "closing_count", "opening_minor", "restated_minor", "new_minor",
+            *PLACE, "opening_count", "restated_count", "new_count", "cleared_count", "closing_count", "opening_minor", "restated_minor", "new_minor",
             "cleared_minor", "changed_minor", "closing_minor",
         )
         .sort(PLACE)
@@ -206,7 +218,8 @@ def proofs(
     ageing: pl.DataFrame,
     last_closing: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    """The roll-forward proved by other roads (name, entity_code, currency, left_minor, right_minor, difference_minor).
+    """The roll-forward proved by other roads (name, entity_code, currency, left_minor, right_minor, difference_minor): amounts, and in proofs named
+    "number of" the count of items in place of an amount.
 
     `orders`, `payments`, `ageing` are recon rows from the beginning to the period's end.
     """
@@ -242,6 +255,22 @@ def proofs(
                 _sum(unsettled, gap),
             )
         )
+    rolls = roll_forward(register, last_closing)
+    for kind, rows in (
+        ("order", _listed(orders)),
+        ("payment", _listed(payments)),
+        ("document", ageing),
+    ):
+        mine = rolls.filter(pl.col("kind_code") == kind)
+        moved_count = pl.col("opening_count") + pl.col("restated_count") + pl.col("new_count")
+        pairs.append((f"number of {kind} items: opening and movements are the closing",
+                      _sum(mine, moved_count - pl.col("cleared_count")), _sum(mine, pl.col("closing_count"))))  # fmt: skip
+        pairs.append((f"number of {kind} items: the closing is the rows that are open",
+                      _sum(mine, pl.col("closing_count")), _sum(rows, _ONE)))  # fmt: skip
+        if last_closing is not None:
+            stood = _open(last_closing).filter(pl.col("kind_code") == kind)
+            pairs.append((f"number of {kind} items: the opening is the last closing",
+                          _sum(mine, pl.col("opening_count")), _sum(stood, _ONE)))  # fmt: skip
     pairs.append(
         (
             "document items are the ageing",
@@ -250,6 +279,13 @@ def proofs(
         )
     )
     return pl.concat([_proof(*pair) for pair in pairs]).sort("name", "entity_code", "currency")
+
+
+def _listed(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a tie-out that are open items: what differs to date, and loud breaks without an amount."""
+    differs = pl.col("period_expected_minor") != pl.col("period_actual_minor")
+    silent = pl.col("family_code").is_in(_LOUD) & (pl.col("delta_minor") == 0) & pl.col("is_in_period")
+    return rows.filter(~pl.col("family_code").is_in(_SETTLED) & (differs | silent))
 
 
 def _sum(rows: pl.DataFrame, amount: pl.Expr) -> pl.DataFrame:

@@ -152,7 +152,7 @@ def statement(
             ]
         ).sort("name", "entity_code", "currency"),
         "register": register,
-        "roll_forward": items.roll_forward(register),
+        "roll_forward": items.roll_forward(register, last_register),
         "absorbed": _mine(now.absorbed, entity),
         "out_of_scope": _mine(now.out_of_scope, entity),
         "records": records.records(kept.inputs, period, entity),
