@@ -118,6 +118,7 @@ FOUND_SCHEMA: Final[dict[str, pl.DataType]] = {
 SENTENCES: Final[Mapping[str, str]] = {
     "already_in_intacct": "Intacct has it under this number; nothing to do.",
     "already_planned": "It is in the outbox already; look at its state there.",
+    "credited_already": "What was posted for another credit of the order covers it; nothing is credited twice.",
     "changed_after_posting": "What is owed changed after it was sent, and the difference is not posted by itself; correct the document in Intacct, or post the difference by hand.",
     "cancelled_by_hand": "A person cancelled this document in the outbox; it is not planned again.",
     "before_go_live": "Dated before posting starts; it belongs to what was there before.",

@@ -13,6 +13,7 @@ import polars as pl
 from tieout.money import known_currencies
 from transforms.accounts import most_specific
 from transforms.applications import apply_receipts, tendered
+from transforms.credited import with_credits_settled
 from transforms.identity import fitted, minted
 from transforms.posting_content import finished, parts_by_order
 from transforms.posting_customers import customer_documents, with_customer_ids
@@ -71,6 +72,7 @@ def plan(
     whether they are cancelled (`is_cancelled`). Customers are planned only for documents of this plan.
     Pure: the same arguments give the same plan, whatever the order of their rows.
     """
+    owed, owed_lines, credited = with_credits_settled(owed, owed_lines, existing)
     gone = cancelled_sales(existing, owed, changes, dict(owed.schema))
     owed = pl.concat([owed.with_columns(kept_customer_id=pl.lit(None, dtype=pl.String)), gone])
     events = _named(owed, mappings.stores, existing, policy)
@@ -145,7 +147,7 @@ def plan(
     return Plan(
         documents,
         lines,
-        _unplanned(events),
+        pl.concat([_unplanned(events), _credited(credited, policy)]),
         _rounded_away(events, documents),
         _found(events),
         parts_by_order(drafts, documents),
@@ -371,6 +373,27 @@ def _documents(drafts: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
         "account_ref", "method",
         (pl.lit(policy.description) + pl.coalesce("order_number", "order_ref")).alias("description"),
     )  # fmt: skip
+
+
+def _credited(left_out: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
+    """What credits of an order owe no more, because it was posted under another of them, as unplanned rows."""
+    rows = left_out.with_columns(
+        kind_code=pl.lit("credit_memo"),
+        reason_code=pl.lit("credited_already"),
+        revision=pl.lit(1, dtype=pl.Int64),
+    )
+    rows = rows.with_columns(
+        minted(rows, policy.namespace, ["storefront", "order_ref", "kind_code", "event_ref", "revision"])
+    )
+    return (
+        rows.with_columns(
+            number=pl.lit(None, dtype=pl.String),
+            sentence=pl.col("reason_code").replace_strict(dict(SENTENCES)),
+        )
+        .select(*UNPLANNED_SCHEMA)
+        .cast(UNPLANNED_SCHEMA)  # type: ignore[arg-type]
+        .sort("storefront", "order_ref", "kind_code", "event_ref")
+    )
 
 
 def _unplanned(events: pl.DataFrame) -> pl.DataFrame:

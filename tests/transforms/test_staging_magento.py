@@ -239,6 +239,41 @@ def test_an_invoice_is_a_charge_once_it_is_paid(
     assert (row["tender_code"], row["gateway_ref"], row["payment_ref"]) == ("stripe", "ch_1", "invoice-61")
 
 
+def test_what_a_credit_memo_gives_back_as_tender_is_a_refund_of_its_own() -> None:
+    """Given back as store credit alone no gateway moved anything, and still a credit memo is owed."""
+    tender = {"gift_cards_amount": 20, "customer_balance_amount": "3.45", "reward_currency_amount": 0}
+    memo = {**INVOICE, "entity_id": 9, "grand_total": 80.10, "extension_attributes": tender}
+    found = one(magento.creditmemos, memo)
+    rows = (
+        found["core.payments"]
+        .select("payment_ref", "transaction_ref", "tender_code", "gateway_ref", "state_code", "amount_minor")
+        .rows()
+    )
+    assert rows == [
+        ("creditmemo-9", "creditmemo-9", "stripe", "ch_1", "success", 8010),
+        ("creditmemo-9", "creditmemo-9-gift_card", "gift_card", None, "success", 2000),
+        ("creditmemo-9", "creditmemo-9-store_credit", "store_credit", None, "success", 345),
+    ]
+    alone = one(
+        magento.creditmemos,
+        {**memo, "grand_total": 0, "extension_attributes": None, "customer_balance_amount": 5},
+    )
+    assert alone["core.payments"].select("kind_code", "state_code", "amount_minor").rows() == [
+        ("refund", "pending", 0), ("refund", "success", 500),
+    ]  # fmt: skip
+    pending = one(magento.creditmemos, {**memo, "state": 1})
+    assert set(pending["core.payments"]["state_code"]) == {"pending"}
+    # What an invoice was paid with by tender stands in its order, which owes the receipt.
+    assert one(magento.invoices, memo)["core.payments"].height == 1
+
+
+@pytest.mark.parametrize("wrong", [-1, "x", {}, [1]])
+def test_a_tender_that_is_no_amount_moves_nothing(wrong: Any) -> None:
+    found = one(magento.creditmemos, {**INVOICE, "extension_attributes": {"gift_cards_amount": wrong}})
+    (row,) = found["core.payments"].to_dicts()
+    assert (row["state_code"], row["problem"].partition(":")[0]) == ("pending", "amount_not_exact")
+
+
 def test_a_credit_memo_is_a_refund_of_its_total_and_names_what_came_back() -> None:
     memo = {
         **INVOICE, "entity_id": 9, "grand_total": 49.05, "adjustment_positive": 2, "adjustment_negative": 2, "transaction_id": None,

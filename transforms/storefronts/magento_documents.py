@@ -59,6 +59,8 @@ def moved(
     """`core.payments` of invoices (`kind` charge) or credit memos (refund), problems, and the documents themselves.
 
     `orders` is what `known_orders` gave. A document that cannot be read whole is pending, so that it moves no money; so is one of zero.
+    What a credit memo gives back to a gift card, as store credit or as points is in no grand_total: each is a refund of its own, with the
+    tender `gift_card`, `store_credit` or `reward_points` and no reference of a gateway. What was paid with them stands in the order's tender.
     """
     documents, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Document)
     told = pl.DataFrame(
@@ -72,7 +74,7 @@ def moved(
         [_heads(documents), raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")],
         how="horizontal",
     )
-    frame = in_minor(with_digits(frame), ["grand_total"])
+    frame = in_minor(with_digits(frame), ["grand_total", *TENDERS])
     state = pl.col("state").replace_strict(dict(_STATES), default=None, return_dtype=pl.String)
     frame = (
         frame.join(told, on="at", how="left", maintain_order="left")
@@ -94,6 +96,10 @@ def moved(
                         "payload_unreadable: grand_total is negative; the kind of document gives the direction"
                     )
                 ),
+                pl.when(
+                    pl.any_horizontal(pl.col(name).fill_null(0) < 0 for name in TENDERS)
+                    | (pl.col("unread") != "")
+                ).then(pl.lit("amount_not_exact: gift card, store credit or points are no amounts")),
                 pl.when(pl.col("order_ref").is_null()).then(
                     pl.lit("payload_unreadable: order_id is missing")
                 ),
@@ -128,7 +134,34 @@ def moved(
         "payload_sha256",
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     )
-    return table, problems_of(frame, subject), documents
+    tendered = (
+        [_tendered(table, frame, name, code) for name, code in TENDERS.items()] if kind == "refund" else []
+    )
+    return pl.concat([table, *tendered]), problems_of(frame, subject), documents
+
+
+def _tendered(table: pl.DataFrame, frame: pl.DataFrame, name: str, code: str) -> pl.DataFrame:
+    """The refunds to one tender beside those of the gateway; only documents without a problem have any."""
+    amount = frame[name].fill_null(0)
+    return (
+        table.with_columns(amount.alias("amount_minor"), frame["ended"].alias("ended"))
+        .filter((pl.col("amount_minor") > 0) & pl.col("problem").is_null())
+        .with_columns(
+            transaction_ref=pl.format("{}-{}", "transaction_ref", pl.lit(code)),
+            tender_code=pl.lit(code),
+            gateway_ref=pl.lit(None, dtype=pl.String),
+            state_code=pl.col("ended"),
+        )
+        .select(table.columns)
+    )
+
+
+TENDERS: Final = {
+    "gift_cards_amount": "gift_card",
+    "customer_balance_amount": "store_credit",
+    "reward_currency_amount": "reward_points",
+}
+"""Members of a document by the tender they are of (Magento REST reference 2.4.8, Adobe Commerce)."""
 
 
 def _heads(documents: Sequence[Document]) -> pl.DataFrame:
@@ -144,7 +177,14 @@ def _heads(documents: Sequence[Document]) -> pl.DataFrame:
         [pl.Series("at", range(len(documents)), dtype=pl.UInt32)]
         + [pl.Series(name, values, dtype=pl.String) for name, values in plain.items()]
         + [texts("grand_total", (one.grand_total for one in documents))]
+        + [texts(name, (_tender(one, name) for one in documents)) for name in TENDERS]
     )
+
+
+def _tender(document: Document, name: str) -> msgspec.Raw:
+    own: msgspec.Raw = getattr(document, name)
+    more = document.extension_attributes
+    return own if bytes(own) != b"null" or more is None else getattr(more, name)
 
 
 def problems_of(frame: pl.DataFrame, subject: str) -> pl.DataFrame:

@@ -144,8 +144,16 @@ class Track(msgspec.Struct, gc=False):
     track_number: str | None = None
 
 
+class Tendered(msgspec.Struct, gc=False):
+    """What of a document was paid or given back by gift card, store credit or points (Adobe Commerce only)."""
+
+    gift_cards_amount: msgspec.Raw = NULL
+    customer_balance_amount: msgspec.Raw = NULL
+    reward_currency_amount: msgspec.Raw = NULL
+
+
 class Document(msgspec.Struct, gc=False):
-    """An invoice, credit memo or shipment."""
+    """An invoice, credit memo or shipment. Tender stands beside it or among its extension attributes."""
 
     entity_id: Id | None = None
     order_id: Id | None = None
@@ -157,6 +165,10 @@ class Document(msgspec.Struct, gc=False):
     updated_at: str | None = None
     items: list[Piece] | None = None
     tracks: list[Track] | None = None
+    gift_cards_amount: msgspec.Raw = NULL
+    customer_balance_amount: msgspec.Raw = NULL
+    reward_currency_amount: msgspec.Raw = NULL
+    extension_attributes: Tendered | None = None
 
 
 class Attribute(msgspec.Struct, gc=False):
