@@ -27,7 +27,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Subledger:
-    """Signed items (documents positive and negative, receipts negative) and signed movements on them, all with a date `on`."""
+    """Signed items (documents positive and negative, receipts negative), numbered `item` within their part, and signed movements on
+    them, all with a date `on`."""
 
     items: pl.DataFrame
     movements: pl.DataFrame
@@ -35,41 +36,36 @@ class Subledger:
 
 def subledger(inputs: Inputs, matched: Matched, paid: Paid) -> Subledger:
     """Every item in scope that stands, with its store, and every application with its effective date."""
-    every = _placed(matched.documents, matched.orders)
+    every = _placed(matched.documents, matched.orders, ["g"])
+    after = pl.lit(matched.documents.height, pl.UInt32)
     documents = every.filter("in_scope", "is_counted")
     memo = pl.when(pl.col("total_minor") < 0).then(pl.lit("credit_memo")).otherwise(pl.lit("invoice"))
     owed = documents.select(
         "ref", "number", "entity", pl.col("store_ref").fill_null(""), "customer_id", "currency", "due_on",
-        kind="kind", shown=memo, on="posted_on", amount="total_minor",
+        kind="kind", shown=memo, on="posted_on", amount="total_minor", item="d",
     )  # fmt: skip
-    money = _placed(paid.receipts, paid.payments.sort("grp", "entity", "currency", "p"))
+    money = _placed(paid.receipts, paid.payments, ["grp", "entity", "currency", "p"])
     receipts = money.filter("in_scope", "is_counted").select(
         pl.col("receipt_ref").alias("ref"), pl.col("reference").alias("number"), "entity", pl.col("store_ref").fill_null(""),
         "customer_id", "currency", pl.lit(None, pl.Date).alias("due_on"), kind=pl.lit("receipt"), shown=pl.lit("receipt"),
-        on="received_on", amount=-pl.col("total_minor"),
+        on="received_on", amount=-pl.col("total_minor"), item=pl.col("r") + after,
     )  # fmt: skip
     items = pl.concat([owed, receipts.select(owed.columns)])
     # What an application may tie together: everything, with its place only where it is open AR in scope.
     stands = pl.col("in_scope") & pl.col("is_counted")
     place = [pl.when(stands).then("entity").alias("entity"), pl.when(stands).then(pl.col("store_ref").fill_null("")).alias("store_ref"),
              pl.when(stands).then("currency").alias("currency")]  # fmt: skip
-    known = [
-        every.select("d", "kind", "ref", "is_counted", *place, dated="posted_on"),
-        money.select(
-            "r", "is_counted", *place, dated="received_on", kind=pl.lit("receipt"), ref="receipt_ref"
-        ),
-    ]
-    return Subledger(
-        items,
-        _movements(applied_by_end(inputs, paid.ends, known[0], known[1].select("r", *known[0].columns[1:]))),
-    )
+    ledger = every.select("d", "is_counted", *place, item="d", dated="posted_on")
+    giving = money.select("r", "is_counted", *place, item=pl.col("r") + after, dated="received_on")
+    return Subledger(items, _movements(applied_by_end(inputs, paid.ends, ledger, giving)))
 
 
-def _placed(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
-    """Ledger rows with the store of their group: of its side in the same entity and currency, else of its first."""
+def _placed(rows: pl.DataFrame, own: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Ledger rows with the store of their group: of its side in the same entity and currency, else of its first in the order `by`."""
     key = ["grp", "entity", "currency"]
+    own = own.select(*dict.fromkeys([*key, *by, "store_ref"]))
     alone = own.filter(~pl.col("grp").is_duplicated()).select("grp", "store_ref")
-    several = own.join(alone, on="grp", how="anti")
+    several = own.join(alone, on="grp", how="anti").sort(by)
     first = several.unique("grp", keep="first", maintain_order=True).select("grp", "store_ref")
     rows = looked_up(rows, pl.concat([alone, first]), "grp")
     if several.is_empty():
@@ -80,18 +76,16 @@ def _placed(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
 
 
 def _movements(pairs: pl.DataFrame) -> pl.DataFrame:
-    """One row per item touched by an application: (kind, ref, on, amount, by_cash), signed as it changes the item's open amount.
+    """One row per item touched by an application: (item, on, amount, by_cash), signed as it changes the item's open amount.
 
     Cash applied lowers the invoice and uses up the receipt; credit applied lowers the invoice and uses up the memo.
     """
     # An application to or from something that does not stand does not stand either.
     pairs = pairs.filter(pl.col("is_counted").fill_null(True) & pl.col("is_counted_from").fill_null(True))
     pairs = pairs.with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
-    lowered = pairs.drop_nulls("entity").select(
-        "kind", "ref", *CELL, "on", "by_cash", amount=-pl.col("amount")
-    )
+    lowered = pairs.drop_nulls("entity").select("item", *CELL, "on", "by_cash", amount=-pl.col("amount"))
     used = pairs.drop_nulls("entity_from").select(
-        "on", "amount", "by_cash", kind="kind_from", ref="ref_from", **{name: f"{name}_from" for name in CELL}
+        "on", "amount", "by_cash", item="item_from", **{name: f"{name}_from" for name in CELL}
     )
     return pl.concat([lowered, used.select(lowered.columns)])
 
@@ -114,9 +108,9 @@ def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
 def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, date | None]:
     """Items open at the period's end with `open_minor`, and the last date of any item up to then, for `aged` of all parts."""
     items, movements = (_until(frame, policy, 1) for frame in (books.items, books.movements))
-    applied = movements.group_by("kind", "ref").agg(moved=pl.col("amount").sum())
+    applied = movements.group_by("item").agg(moved=pl.col("amount").sum())
     found = (
-        items.join(applied, on=["kind", "ref"], how="left")
+        looked_up(items, applied, "item")
         .with_columns(open_minor=pl.col("amount") + pl.col("moved").fill_null(0))
         .filter(pl.col("open_minor") != 0)
     )

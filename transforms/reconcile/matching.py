@@ -16,7 +16,7 @@ candidates are put in one group and listed, and nobody guesses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -105,12 +105,11 @@ def matched_of(parts: Sequence[Matched]) -> Matched:
     """The matches of all parts in one, with numbers that stay apart."""
     if len(parts) == 1:
         return parts[0]
-    keys = Keys(None)
     whole: dict[str, list[pl.DataFrame]] = {"orders": [], "documents": [], "edges": [], "ambiguous": []}
     groups = documents = 0
     for part in parts:
         g, d = pl.lit(groups, pl.UInt32), pl.lit(documents, pl.UInt32)
-        whole["orders"].append(part.orders.with_columns(pl.col("g", "grp") + g, key=keys.of()))
+        whole["orders"].append(part.orders.drop("key", strict=False).with_columns(pl.col("g", "grp") + g))
         whole["documents"].append(part.documents.with_columns(pl.col("g", "grp") + g, pl.col("d") + d))
         whole["edges"].append(part.edges.with_columns(pl.col("g") + g, pl.col("d") + d))
         lists = [
@@ -122,8 +121,15 @@ def matched_of(parts: Sequence[Matched]) -> Matched:
         documents += part.documents.height
     return Matched(
         **{name: pl.concat(frames) for name, frames in whole.items()},
-        keys=keys,
+        keys=parts[0].keys,
         owed_g=pl.Series("g", [], pl.UInt32),
+    )
+
+
+def names_only(matched: Matched) -> Matched:
+    """Matches as a reader of the result needs them: of an order its number, group and name."""
+    return replace(
+        matched, orders=matched.orders.select("g", "grp", "group_ref"), owed_g=matched.owed_g.clear()
     )
 
 

@@ -9,7 +9,7 @@ still share it are compared together; anything else that stays tied is ambiguous
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -145,6 +145,12 @@ def paid_of(parts: Sequence[Paid], matched: Sequence[Matched]) -> Paid:
         groups += sizes(theirs)
     frames = {name: pl.concat(found) for name, found in whole.items()}
     return Paid(**frames, ends=parts[0].ends.clear(), has_applications=parts[0].has_applications)
+
+
+def payment_names_only(paid: Paid) -> Paid:
+    """Matches as a reader of the result needs them: of a payment its number, group, kind, name and order."""
+    names = paid.payments.select("p", "grp", "g", "order_grp", "kind_code", "group_ref", "key")
+    return replace(paid, payments=names, applied=paid.applied.clear(), ends=paid.ends.clear())
 
 
 def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:

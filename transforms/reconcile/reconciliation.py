@@ -19,7 +19,7 @@ from transforms.reconcile.ageing import Subledger, aged, open_items, subledger
 from transforms.reconcile.budget import accepted_of, tolerated_of
 from transforms.reconcile.footing import footing, sums_of, totalled, totals_of
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.matching import Matched, match, matched_of
+from transforms.reconcile.matching import Matched, match, matched_of, names_only
 from transforms.reconcile.orders import COLUMNS as ORDER_COLUMNS
 from transforms.reconcile.orders import order_rows, settled_orders
 from transforms.reconcile.parts import parted
@@ -27,7 +27,7 @@ from transforms.reconcile.payments import payment_rows, settled_payments
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import over_budget, without_tolerance
 from transforms.reconcile.proposals import open_sides, proposals
-from transforms.reconcile.receipts import Paid, match_receipts, paid_of
+from transforms.reconcile.receipts import Paid, match_receipts, paid_of, payment_names_only
 from transforms.reconcile.result import Result, absorbed_of, out_of_scope, out_of_scope_of
 from transforms.reconcile.suspects import Posted, narrowed, posted_of, strays_of, suspects
 from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
@@ -168,7 +168,7 @@ def piece_of(pairs: Pairs, policy: Policy) -> Piece:
         sums=sums_of(pairs.inputs, matched, paid, policy, rows.orders, rows.payments),
         outside=out_of_scope_of(matched, paid),
         posted=posted_of(rows.orders, rows.payments, matched, paid),
-        found=(matched, paid),
+        found=(names_only(matched), payment_names_only(paid)),
     )
 
 

@@ -31,33 +31,51 @@ _SHAPE = (
     "is_original", "basis_code",
 )  # fmt: skip
 _PLACE = ["side", "grp", "entity", "currency"]
-_BLOCK = ["side", "entity", "customer_id", "currency", "amount_minor"]
+_BLOCK = ["entity", "customer_id", "currency", "total_minor"]
+_COUNTS = pl.col("in_scope") & pl.col("is_counted") & (pl.col("total_minor") != 0)
 
 
 @dataclass(frozen=True)
 class Posted:
-    """What a part gives to the search: its standing documents and receipts, and where its ledger holds more than is owed."""
+    """What a part gives to the search: its documents and receipts, and where its ledger holds more than is owed."""
 
     documents: pl.DataFrame
+    receipts: pl.DataFrame
     surplus: pl.DataFrame
 
 
 def posted_of(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> Posted:
-    """The standing documents of a part. `orders` and `payments` are its rows."""
-    return Posted(_documents(matched, paid), _surplus(orders, payments, matched, paid))
+    """The documents of a part. `orders` and `payments` are its rows."""
+    return Posted(matched.documents, paid.receipts, _surplus(orders, payments, matched, paid))
 
 
 def strays_of(part: Posted) -> pl.DataFrame:
-    """(side, entity, customer_id, currency, amount_minor) of documents without an order and receipts without a payment."""
-    return part.documents.filter("is_orphan").select(_BLOCK).drop_nulls().unique()
+    """(side, entity, customer_id, currency, total_minor) of documents without an order and receipts without a payment."""
+    return pl.concat(
+        frame.lazy()
+        .filter(pl.col("is_orphan"), _COUNTS)
+        .select(pl.lit(side).alias("side"), *_BLOCK)
+        .drop_nulls()
+        .unique()
+        for side, frame in _sides(part)
+    ).collect()
 
 
 def narrowed(part: Posted, strays: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Of a part: what repeats inside an order (found at once), and what is like some stray of any part (to be looked through together)."""
-    over = part.documents.join(part.surplus.select("side", "grp").unique(), on=["side", "grp"], how="semi")
-    found = _by_reference(over, part.surplus)
-    like = part.documents.join(strays, on=_BLOCK, how="semi")
-    return found, like.join(found, on=["side", "ledger_ref"], how="anti")
+    near, over = [], []
+    for side, frame in _sides(part):
+        groups = part.surplus.filter(pl.col("side") == side)["grp"].unique()
+        like = strays.filter(pl.col("side") == side).select(_BLOCK)
+        counted = frame.lazy().filter(_COUNTS)
+        near.append(counted.join(like.lazy(), on=_BLOCK, how="semi").collect())
+        over.append(counted.filter(pl.col("grp").cast(pl.Int64).is_in(groups.implode())).collect())
+    found = _by_reference(_documents(*over), part.surplus)
+    return found, _documents(*near).join(found, on=["side", "ledger_ref"], how="anti")
+
+
+def _sides(part: Posted) -> tuple[tuple[str, pl.DataFrame], tuple[str, pl.DataFrame]]:
+    return ("orders", part.documents), ("payments", part.receipts)
 
 
 def suspects(by_reference: pl.DataFrame, like: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -92,23 +110,23 @@ def suspects(by_reference: pl.DataFrame, like: pl.DataFrame, policy: Policy) -> 
     )
 
 
-def _documents(matched: Matched, paid: Paid) -> pl.DataFrame:
-    """Counted documents and receipts. How one was found decides which of two is the original."""
-    common = ["grp", "entity", "customer_id", "currency", "is_orphan"]
-    counts = pl.col("in_scope") & pl.col("is_counted") & (pl.col("total_minor") != 0)
-    pass_no = pl.col("pass_no").cast(pl.Int64)
-    parts = [
-        matched.documents.lazy().filter(counts).select(
-            pl.lit("orders").alias("side"), *common, pass_no, pl.concat_str("kind", pl.lit(":"), "ref").alias("ledger_ref"),
-            pl.coalesce("number", "ref").alias("document_number"), amount_minor="total_minor", document_on="posted_on",
-        ),
-        paid.receipts.lazy().filter(counts).select(
-            pl.lit("payments").alias("side"), *common, pass_no, pl.concat_str(pl.lit("receipt:"), "receipt_ref").alias("ledger_ref"),
-            pl.coalesce("reference", "receipt_ref").alias("document_number"), amount_minor="total_minor", document_on="received_on",
-        ),
-    ]  # fmt: skip
-    rank = pl.when(pl.col("pass_no") == 1).then(0).when(~pl.col("is_orphan")).then(1).otherwise(2)
-    return pl.concat(part.with_columns(pl.col("grp").cast(pl.Int64), rank=rank) for part in parts).collect()
+def _documents(documents: pl.DataFrame, receipts: pl.DataFrame) -> pl.DataFrame:
+    """Documents and receipts in one shape. How one was found decides which of two is the original."""
+    common = ["entity", "customer_id", "currency", "is_orphan"]
+    group, pass_no = pl.col("grp", "pass_no").cast(pl.Int64), pl.col("pass_no")
+    rank = pl.when(pass_no == 1).then(0).when(~pl.col("is_orphan")).then(1).otherwise(2)
+    return pl.concat(
+        [
+            documents.select(
+                pl.lit("orders").alias("side"), *common, group, pl.concat_str("kind", pl.lit(":"), "ref").alias("ledger_ref"),
+                pl.coalesce("number", "ref").alias("document_number"), amount_minor="total_minor", document_on="posted_on", rank=rank,
+            ),
+            receipts.select(
+                pl.lit("payments").alias("side"), *common, group, pl.concat_str(pl.lit("receipt:"), "receipt_ref").alias("ledger_ref"),
+                pl.coalesce("reference", "receipt_ref").alias("document_number"), amount_minor="total_minor", document_on="received_on", rank=rank,
+            ),
+        ]
+    )  # fmt: skip
 
 
 def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
