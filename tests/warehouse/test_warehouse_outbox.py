@@ -482,3 +482,65 @@ def test_the_moves_alone_rebuild_the_states(desk: Desk) -> None:
         == 3
     )
     assert isinstance(states, pl.DataFrame)
+
+
+def test_moves_of_a_warehouse_that_did_not_count_them_go_on_where_they_were(desk: Desk) -> None:
+    desk.plan([desk.papers.document("D1"), desk.papers.document("D2")])
+    outbox.hold(desk.session, ["D1"], reason="r", actor="Ada", **desk.tell())
+    desk.session._con.execute("UPDATE ops.outbox SET moves_no = NULL")
+    outbox.release(desk.session, ["D1"], reason="r", actor="Ada", **desk.tell())
+    desk.post()
+    assert desk.trail("D1") == ["planned", "held", "planned", "sending", "accepted"]
+    assert desk.trail("D2") == ["planned", "sending", "accepted"]
+    assert desk.row("D1")["moves_no"] == 5
+
+
+def test_what_was_ready_and_was_held_or_edited_since_is_not_claimed(desk: Desk) -> None:
+    desk.plan([desk.papers.document(one) for one in ("D1", "D2", "D3")])
+    found = outbox.ready(desk.session, kind="invoice", entity="US", limit=99)
+    outbox.hold(desk.session, ["D1"], reason="r", actor="Ada", **desk.tell())
+    desk.plan([desk.papers.document("D2", total_minor=7)], [desk.papers.line("D2", amount_minor=7)])
+    claims = outbox.claim_batches(
+        desk.session, found, limit=2, batches=3, lease_seconds=60, namespace="t1", **desk.tell()
+    )
+    assert [claim.documents["document_id"].to_list() for claim in claims] == [["D3"]]
+    assert (desk.state("D1"), desk.state("D2")) == ("held", "planned")
+    again = desk.claim()
+    assert again is not None
+    assert again.documents.select("document_id", "total_minor").rows() == [("D2", 7)], (
+        "found again as it is now"
+    )
+
+
+def test_several_batches_are_claimed_and_settled_in_one_step_each(desk: Desk) -> None:
+    desk.plan([desk.papers.document(f"D{n}") for n in range(1, 6)])
+    found = outbox.ready(desk.session, kind="invoice", entity="US", limit=99)
+    claims = outbox.claim_batches(
+        desk.session, found, limit=2, batches=2, lease_seconds=60, namespace="t1", **desk.tell()
+    )
+    assert [claim.documents.height for claim in claims] == [2, 2]
+    assert len({claim.batch_id for claim in claims}) == 2
+    first, second = claims
+    settled = outbox.settle_batches(
+        desk.session,
+        [
+            (first.batch_id, [Result(one, "accepted", f"K-{one}") for one in first.documents["document_id"]]),
+            (second.batch_id, [Result(one, "not_done", reason="not sent") for one in second.documents["document_id"]]),
+        ],
+        **desk.tell(),
+    )  # fmt: skip
+    assert (settled.accepted, settled.planned, settled.stale) == (2, 2, ())
+    assert [desk.state(f"D{n}") for n in range(1, 6)] == [
+        "accepted",
+        "accepted",
+        "planned",
+        "planned",
+        "planned",
+    ]
+    other = outbox.settle(
+        desk.session,
+        first.batch_id,
+        [Result("D3", "refused", reason="late, and of another batch")],
+        **desk.tell(),
+    )
+    assert other.stale == (("D3", "planned"),)
