@@ -77,7 +77,8 @@ class Limits:
 
         `style` adds what only the legacy or only the generic function cannot carry.
         """
-        found = list(self._texts(document, _label(document)))
+        found: list[str] = []
+        self._texts(document, _label(document), found)
         found += _RULES.get(type(document), _nothing)(document)
         if isinstance(document, Invoice | CreditMemo | DebitMemo):
             found += _ledger_lines(document, self.location_required)
@@ -87,30 +88,33 @@ class Limits:
             found += _receipt_style(document, style)
         return found
 
-    def _texts(self, value: Any, where: str) -> Iterator[str]:
+    def _texts(self, value: Any, where: str, found: list[str]) -> None:
+        """Adds what is wrong with any text, amount or custom field of a document, its lines and parts included."""
         kind = _kind(value)
-        for name in value.__struct_fields__:
-            item = getattr(value, name)
+        # Most fields of most documents are empty: they are passed by before anything else is asked of them.
+        for name, item in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True):
             if item is None:
                 continue
             if isinstance(item, str):
                 most = self.lengths.get(f"{kind}.{name}")
                 if most is not None and len(item) > most:
-                    yield f"{where}: {_words(name)} has {len(item)} characters, Intacct takes {most}."
-                if _XML_ILLEGAL.search(item):
-                    yield f"{where}: {_words(name)} has a control character or half a surrogate pair, which XML cannot carry."
+                    found.append(f"{where}: {_words(name)} has {len(item)} characters, Intacct takes {most}.")
+                if not item.isprintable() and _XML_ILLEGAL.search(item):
+                    found.append(
+                        f"{where}: {_words(name)} has a control character or half a surrogate pair, which XML cannot carry."
+                    )
             elif isinstance(item, Decimal):
-                yield from _amount(item, name, where)
-            elif isinstance(item, float):
-                yield f"{where}: {_words(name)} is a binary float; money is a decimal."
+                _amount(item, name, where, found)
             elif isinstance(item, tuple):
                 for number, part in enumerate(item, 1):
                     if isinstance(part, msgspec.Struct):
-                        yield from self._texts(part, f"{where}, {_words(name)[:-1]} {number}")
+                        self._texts(part, f"{where}, {_words(name)[:-1]} {number}", found)
+            elif isinstance(item, float):
+                found.append(f"{where}: {_words(name)} is a binary float; money is a decimal.")
             elif isinstance(item, msgspec.Struct):
-                yield from self._texts(item, where)
-            elif name == "custom":
-                yield from _custom(item, where)
+                self._texts(item, where, found)
+            elif name == "custom" and item:
+                found += _custom(item, where)
 
 
 def check(document: Any, limits: Limits | None = None, style: Style | None = None) -> list[str]:
@@ -149,13 +153,15 @@ def _words(name: str) -> str:
 _FREE_SCALE = frozenset({"rate", "quantity", "price", "discount_percent", "cost"})
 
 
-def _amount(amount: Decimal, name: str, where: str) -> Iterator[str]:
+def _amount(amount: Decimal, name: str, where: str, found: list[str]) -> None:
     if not amount.is_finite():
-        yield f"{where}: {_words(name)} is {amount}, which is not an amount."
+        found.append(f"{where}: {_words(name)} is {amount}, which is not an amount.")
     elif abs(amount) >= _TOO_LARGE:
-        yield f"{where}: {_words(name)} {amount:.3E} is too large for Intacct."
+        found.append(f"{where}: {_words(name)} {amount:.3E} is too large for Intacct.")
     elif name not in _FREE_SCALE and amount != amount.quantize(_CENT):
-        yield f"{where}: {_words(name)} {amount} has more than two decimals, which Intacct would round away."
+        found.append(
+            f"{where}: {_words(name)} {amount} has more than two decimals, which Intacct would round away."
+        )
 
 
 def _custom(custom: Mapping[str, Any], where: str) -> Iterator[str]:
