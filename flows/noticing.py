@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from transforms.reconcile import Result
 
 
-def publish(house: House, session: Session, result: Result) -> dict[str, Any]:
-    """Publish recon.drafts, recon.draft_lines, recon.findings and ops.lingering, and return their figures."""
+def publish(house: House, session: Session, result: Result, *, is_whole: bool = True) -> dict[str, Any]:
+    """Publish recon.drafts, recon.draft_lines, recon.findings and ops.lingering, and return their figures.
+
+    Only a reconciliation of all trade (`is_whole`) is a cycle: a look at one month, taken as often as somebody likes, makes nothing older.
+    """
     rules = house.settings.reconciliation
     decisions = session.fetch("ops.decisions")
     heads, lines = drafts(
         tied_rows(result.orders, result.payments), decisions, result.suspects, journals(house)
     )
-    open_rows = completeness.cycles(
-        result.orders, result.payments, session.fetch("ops.lingering")
-    ).with_columns(first_at=pl.col("first_at").fill_null(pl.lit(house.clock(), pl.Datetime("us", "UTC"))))
+    open_rows = session.fetch("ops.lingering")
+    if is_whole:
+        began = pl.col("first_at").fill_null(pl.lit(house.clock(), pl.Datetime("us", "UTC")))
+        open_rows = completeness.cycles(result.orders, result.payments, open_rows).with_columns(
+            first_at=began
+        )
     placed = result.orders.drop_nulls("order_ref").unique(["storefront", "order_ref"])
     findings = pl.concat(
         [

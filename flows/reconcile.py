@@ -82,7 +82,7 @@ def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[s
             table = ALL[name]
             frame = table.checked(table.shaped(getattr(result, attribute)), at="when reconciling")
             session.publish(name, frame, key=table.key, mode="replace")
-        noticed = noticing.publish(house, session, result)
+        noticed = noticing.publish(house, session, result, is_whole=period is None)
     families = pl.concat([frame.group_by("family_code").len() for frame in (result.orders, result.payments)])
     counts = dict(families.group_by("family_code").agg(pl.col("len").sum()).sort("family_code").iter_rows())
     return {

@@ -184,7 +184,7 @@ LINGERING = Table(
         Column("entity_code", TEXT, "Entity."),
         _CURRENCY,
         Column("outcome_code", TEXT, "Its outcome.", words=tuple(OUTCOMES)),
-        Column("cycles_no", WHOLE, "Reconciliations in a row.", least=1),
+        Column("cycles_no", WHOLE, "Reconciliations of all trade in a row.", least=1),
         Column("first_at", INSTANT, "When it was first found so."),
     ),
 )

@@ -12,7 +12,7 @@ import flows.reconcile
 from checks.contracts import ALL
 from flows.close import close_period
 from flows.closing.packing import input_frames, inputs_of
-from flows.reconcile import compared
+from flows.reconcile import compared, reconcile
 from transforms.reconcile.intake import COLUMNS, WHERE_KNOWN, Inputs
 
 
@@ -57,3 +57,19 @@ def test_one_pairing_serves_every_entity_period_and_report_until_the_data_change
     changed, _ = compared(house, "2026-09")
     assert len(times) == 2
     assert changed.orders["gross_minor"].sum() == september.orders["gross_minor"].sum() + 1
+
+
+def test_a_look_at_one_month_makes_no_open_row_older(tmp_path: Path) -> None:
+    house = house_in(tmp_path)
+
+    def cycles() -> list[int]:
+        with house.warehouse.read() as session:
+            return sorted(session.fetch("ops.lingering")["cycles_no"].unique().to_list())
+
+    reconcile(house, run_id="20260102T000000.000Z-000001")
+    assert cycles() == [1]
+    for number in (2, 3):
+        reconcile(house, run_id=f"20260102T000000.000Z-00000{number}", period="2026-09")
+        assert cycles() == [1]
+    reconcile(house, run_id="20260102T000000.000Z-000004")
+    assert cycles() == [2]
