@@ -87,7 +87,8 @@ def _summary(data: ReportData) -> Iterator[dict[str, Any]]:
             "ambiguous": money(one["ambiguous_minor"], currency),
             "outside": money(one["outside_minor"], currency),
             "unexplained": money(one["unexplained_minor"], currency),
-            "has_error": one["error_minor"] != 0 or one["ambiguous_minor"] != 0,
+            "is_error": one["error_minor"] != 0,
+            "is_ambiguous": one["ambiguous_minor"] != 0,
         }
 
 
