@@ -278,7 +278,7 @@ def demo(
     ),
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
     storefronts: Annotated[
-        str, typer.Option(help="Storefronts that share the world, for example commercetools,magento.")
+        str, typer.Option(help="Storefronts that share the world, for example commercetools,magento; or all.")
     ] = "commercetools",
 ) -> None:
     """A seeded shop's night twice and a month's close, against stand-ins over HTTP; fails if a planted fault is missed."""

@@ -25,6 +25,7 @@ from flows.closing.verifying import verify
 from flows.console import progress_bar
 from flows.report import build
 from flows.starter import starter_folder
+from flows.storefronts import KINDS
 from flows.wiring import House, open_house
 from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, ConnectorError, InputError
 from tieout.money import show
@@ -38,6 +39,9 @@ WORLD_SECRETS = {
     "TIEOUT_MAGENTO_CONSUMER_SECRET": "demo-consumer-secret",
     "TIEOUT_MAGENTO_ACCESS_TOKEN": "demo-access",
     "TIEOUT_MAGENTO_ACCESS_SECRET": "demo-access-secret",
+    "TIEOUT_XCART_API_KEY": "demo-xcart-key",
+    "TIEOUT_XCART_ADDON_API_KEY": "demo-addon-key",
+    "TIEOUT_CLARITY_CLIENT_SECRET": "demo-clarity-secret",
 }
 _SUBJECTS = {
     "CUSTOMER": "ledger customers",
@@ -55,6 +59,8 @@ _SUBJECTS = {
 }
 MONTHS = ("2026-09", "2026-10")
 CLOSED_MONTH = "2026-09"
+_LEDGER = "[intacct]\n"
+_FOUND_BY_EMAIL = 'match_customers_by = ["number", "email"]\n'
 _TEMPLATE = Path(__file__).with_name("demo.toml")
 
 
@@ -140,6 +146,13 @@ def prepare(folder: Path, addresses: dict[str, Any]) -> Path:
             for name, value in known.items():
                 section = section.replace("{{" + name + "}}", str(value))
             text += section
+            if "core.customers.customer_number" in KINDS[part.stem.removeprefix("demo_")].cannot_tell:
+                # The ledger's customers are numbered; where a shop does not know the number, the e-mail address finds them.
+                text = (
+                    text.replace(_LEDGER, _LEDGER + _FOUND_BY_EMAIL, 1)
+                    if _FOUND_BY_EMAIL not in text
+                    else text
+                )
     config = folder / "tieout.toml"
     config.write_text(text, encoding="utf-8")
     shutil.copytree(
@@ -151,18 +164,31 @@ def prepare(folder: Path, addresses: dict[str, Any]) -> Path:
     return config
 
 
+def known_storefronts() -> tuple[str, ...]:
+    """The storefronts a demo can run: the one that told its past, and every one with a part of the configuration."""
+    parts = (part.stem.removeprefix("demo_") for part in _TEMPLATE.parent.glob("demo_*.toml"))
+    return ("commercetools", *sorted(parts))
+
+
 def run_demo(
     *, orders: int, seed: int, folder: Path, plain: bool, storefronts: Sequence[str] = ("commercetools",)
 ) -> int:
     """Run the demo and return the exit code: 0 only if every planted fault was found, nothing else was, and the second night posted nothing."""
     begun = time.monotonic()
+    if list(storefronts) == ["all"]:
+        storefronts = known_storefronts()
+    unknown = [name for name in storefronts if name not in known_storefronts()]
+    if unknown:
+        raise InputError(
+            f"The demo has no storefront {', '.join(unknown)}; choose among {', '.join(known_storefronts())}, or all."
+        )
+    if "commercetools" not in storefronts:
+        raise InputError("The demo's past was told by commercetools; name it among --storefronts.")
     _fresh(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _title(
         f"A seeded world of {orders:,} orders, stand-ins for {', '.join(storefronts)} and Intacct on loopback"
     )
-    if "commercetools" not in storefronts:
-        raise InputError("The demo's past was told by commercetools; name it among --storefronts.")
     sandbox = Sandbox(folder, orders=orders, seed=seed, storefronts=storefronts)
     try:
         os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())

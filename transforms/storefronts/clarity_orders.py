@@ -314,7 +314,8 @@ def _tax_lines(
             net_minor=-pl.col("rest") if settings.tax_included else _ZERO,
             discount_minor=_ZERO,
             tax_minor="rest",
-            quantity=pl.lit(1).cast(QUANTITY),
+            # No piece of anything: it is recognised with the first shipment, as shipping is.
+            quantity=pl.lit(0).cast(QUANTITY),
         )
     )
 

@@ -480,7 +480,8 @@ def _tax_lines(rest: pl.DataFrame) -> pl.DataFrame:
             discount_minor=_ZERO,
             tax_minor="rest",
             tax_code="tax_name",
-            quantity=pl.lit(1).cast(QUANTITY),
+            # No piece of anything: it is recognised with the first shipment, as shipping is.
+            quantity=pl.lit(0).cast(QUANTITY),
         )
     )
 
