@@ -54,6 +54,28 @@ def test_a_shipped_order_is_one_sale_of_its_total_on_the_entitys_own_date() -> N
     ]
 
 
+def test_tax_that_no_row_holds_goes_with_the_first_shipment() -> None:
+    """X-Cart and Clarity may state the tax on shipping for the order only: a row of no piece and no net."""
+    lines = trade.lines(
+        """
+        order_ref | line_ref | kind_code | sku   | quantity | net_minor | tax_minor | tax_code
+        A         | l1       | item      | MUG-1 | 3        | 10000     | 888       | NY
+        A         | l2       | shipping  | -     | 1        | 500       | 0         | -
+        A         | tax      | item      | -     | 0        | 0         | 44        | NY
+        """
+    )
+    shipments = trade.of(
+        "core.shipments",
+        """
+        order_ref | shipment_ref | line_ref | quantity | shipped_at
+        A         | d1           | l1       | 1        | 2026-10-01 12:00
+        A         | d2           | l1       | 2        | 2026-10-03 12:00
+        """,
+    )
+    found = components(trade.recognised(ORDERS, lines, shipments))
+    assert [(row[0], row[5], row[6]) for row in found] == [("d1", 296 + 44, 4173), ("d2", 592, 7259)]
+
+
 def test_partial_shipments_share_by_quantity_and_the_last_takes_the_remainder() -> None:
     shipments = trade.of(
         "core.shipments",

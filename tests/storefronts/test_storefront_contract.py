@@ -184,6 +184,11 @@ def test_lines_sum_to_their_order(told: dict[str, Shop], kind_of: str) -> None:
         (pl.col("lines") != pl.col("total_minor")) | (parts != pl.col("total_minor"))
     )
     assert wrong.is_empty(), wrong.select("order_number", "lines", "total_minor").head(3).to_dicts()
+    # A row of nothing but tax holds no piece: no shipment will ever name it, and yet it is owed.
+    bare = shop.core("order_lines").filter(
+        pl.col("kind_code").is_in(LINES) & pl.col("sku").is_null() & (pl.col("net_minor") == 0)
+    )
+    assert bare.filter(pl.col("quantity") != 0).is_empty()
     assert orders.filter(pl.col("total_minor") - pl.col("tender_minor") != pl.col("due_minor")).is_empty()
 
 
