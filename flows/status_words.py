@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from checks.contracts import ALL
+from flows.mappings import read_mapping
 from tieout.vocabulary import RETURN_WORDS
 from transforms.accounts import most_specific
 
@@ -17,10 +19,19 @@ IGNORED = {"payment": "failure", "return": "refused"}
 """What a word that is ignored on purpose comes to: such a payment moves no money, such a return brings nothing back."""
 
 
+def _rows(house: House) -> pl.DataFrame:
+    """statuses.csv alone: staging a storefront needs no other mapping, so none may stop it."""
+    if "mappings" in vars(house):
+        return house.mappings["statuses"]
+    table = ALL["mappings.statuses"]
+    path = house.settings.path(house.settings.installation.mappings) / "statuses.csv"
+    return read_mapping(path, table) if path.exists() else table.empty()
+
+
 def words_of(house: House, name: str, subject: str, usual: Mapping[str, str]) -> dict[str, str]:
     """Our word by theirs for one storefront: rows for any storefront, then what the kind knows (`usual`), then rows of the storefront
     itself, which so correct the kind."""
-    rows = house.mappings["statuses"].filter(subject=subject)
+    rows = _rows(house).filter(subject=subject)
     ours = pl.when(pl.col("mode") == "ignore").then(pl.lit(IGNORED.get(subject, ""))).otherwise("status_code")
     found = rows.select("storefront", "status", ours=ours)
     anybody = dict(found.filter(storefront="*").select("status", "ours").iter_rows())
@@ -30,11 +41,7 @@ def words_of(house: House, name: str, subject: str, usual: Mapping[str, str]) ->
 
 def returns_that_count(house: House, returns: pl.DataFrame) -> pl.DataFrame:
     """Returns that brought goods back or still may: those whose word means `refused`, or is ignored on purpose, are left out."""
-    rows = (
-        house.mappings["statuses"]
-        .filter(subject="return")
-        .select("storefront", "status", "mode", "status_code")
-    )
+    rows = _rows(house).filter(subject="return").select("storefront", "status", "mode", "status_code")
     usual = pl.DataFrame(
         [("*", word, "map", meaning) for word, meaning in RETURN_WORDS.items()],
         schema=rows.schema,

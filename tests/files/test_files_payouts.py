@@ -32,7 +32,10 @@ FIGURES = ("payout_ref", "payment_ref", "kind_code", "gross_minor", "fee_minor",
 def desk(tmp_path: Path) -> SimpleNamespace:
     warehouse = Warehouse(tmp_path / "state", lock_seconds=5)
     house: Any = SimpleNamespace(
-        settings=SimpleNamespace(path=lambda path: tmp_path / path), clock=lambda: NOW
+        settings=SimpleNamespace(path=lambda path: tmp_path / path),
+        clock=lambda: NOW,
+        mappings={"statuses": ALL["mappings.statuses"].empty()},
+        storefront=lambda _name: Files({"payouts": tmp_path / "payouts.csv"}, ColumnMap()),
     )
     front: Any = SimpleNamespace(paths={"payouts": "payouts.csv"}, column_map=None)
 

@@ -28,6 +28,7 @@ SETTINGS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "project_key": at["project_key"],
         "client_id": at["client_id"],
         "client_secret": "env:COMMERCETOOLS_SECRET",
+        "catalogue": True,
     },
     "magento": lambda at: {
         "base_url": at["base_url"],
