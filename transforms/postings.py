@@ -35,6 +35,7 @@ from transforms.summaries import (
     assigned,
     folded_documents,
     folded_lines,
+    further_targets,
     summary_documents,
     summary_receipts,
     with_summaries,
@@ -108,15 +109,17 @@ def plan(
         policy,
     )
     together, pays, turned_down = summary_receipts(
-        events, tendered(events.filter(pl.col("is_summary") & (pl.col("kind_code") == "receipt")), mappings.tenders), policy
+        events, existing, tendered(events.filter(pl.col("is_summary") & (pl.col("kind_code") == "receipt")), mappings.tenders), policy
     )  # fmt: skip
     events = _with_reason(events, pl.concat([refused, turned_down]))
     events = events.join(pl.concat([receipts, together]), on="document_id", how="left", maintain_order="left")
     events = assigned(events, existing, policy)
     drafts = events.filter(pl.col("reason_code").is_null())
+    targets = events.select(
+        pl.col("document_id").alias("pays_id"), pl.col("target_id").alias("applies_to_id")
+    )
     pays = pays.join(
-        events.select(pl.col("document_id").alias("pays_id"), pl.col("target_id").alias("applies_to_id")),
-        on="pays_id",
+        pl.concat([targets, further_targets(existing).join(targets, on="pays_id", how="anti")]), on="pays_id"
     )
     alone = drafts.filter(~pl.col("is_summary"))
     own = pl.concat([lines, applications], how="diagonal").join(

@@ -19,6 +19,8 @@ from transforms.running import position, running
 _EVENT: Final = ["storefront", "order_ref", "event_code", "event_ref"]
 _ORDER: Final = ["storefront", "order_ref", "currency"]
 _GROUP: Final = ["kind_code", "storefront", "entity_code", "currency", "group"]
+_OWED: Final = [*_ORDER, "document_id", "owed_on", "owed_at", "event_ref", "minor", "is_new"]
+_INSTANT: Final = pl.Datetime("us", "UTC")
 _OPEN: Final = ("planned", "refused")
 """States in which a summary still takes further orders of its day."""
 _SENT: Final = ("accepted", "sending", "unknown")
@@ -75,12 +77,13 @@ def with_summaries(events: pl.DataFrame, existing: Existing) -> pl.DataFrame:
 
 
 def summary_receipts(
-    events: pl.DataFrame, tenders: pl.DataFrame, policy: PostingPolicy
+    events: pl.DataFrame, existing: Existing, tenders: pl.DataFrame, policy: PostingPolicy
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Receipts of summarised orders that can be posted, which invoice event each part of one pays, and (`document_id`, `reason_code`) of the others.
 
     Within an order, money pays invoices oldest first, what was sent before comes first on both sides. The first frame has `document_id`,
-    `received_on`; the second `document_id`, `pays_id` (the invoice's event) and `amount_minor`. `tenders` are the receipts' mapped tenders.
+    `received_on`; the second `document_id`, `pays_id` (the invoice's event, or a further invoice of an order that changed after its summary
+    was sent) and `amount_minor`. `tenders` are the receipts' mapped tenders.
     """
     sent = pl.col("state_code").is_in(list(_SENT)).fill_null(value=False)
     alive = pl.col("reason_code").is_null() | (sent & (pl.col("reason_code") != "cancelled_by_hand"))
@@ -88,7 +91,12 @@ def summary_receipts(
         is_new=~sent, minor=pl.when(sent).then("known_minor").otherwise("planned_minor")
     )
     invoices = (
-        mine.filter((pl.col("kind_code") == "invoice") & (pl.col("minor") > 0))
+        pl.concat(
+            [
+                mine.filter((pl.col("kind_code") == "invoice") & (pl.col("minor") > 0)).select(_OWED),
+                _further_invoices(events, existing),
+            ]
+        )
         .sort(*_ORDER, "is_new", "owed_at", "event_ref")
         .with_columns(due_until=running(pl.col("minor"), *_ORDER))
         .with_columns(due_since=pl.col("due_until") - pl.col("minor"))
@@ -164,6 +172,31 @@ def summary_receipts(
         dated.select("document_id", "account_ref", "method", "received_on"),
         pays.join(dated, on="document_id", how="semi").select("document_id", "pays_id", "amount_minor"),
         refused,
+    )
+
+
+def _further_invoices(events: pl.DataFrame, existing: Existing) -> pl.DataFrame:
+    """Invoices of their own that summarised orders owe or have for what changed after their summary was sent."""
+    orders = events.filter("is_summary").select("storefront", "order_ref").unique()
+    sent = existing.documents.filter(
+        (pl.col("kind_code") == "invoice")
+        & (pl.col("revision") > 1)
+        & pl.col("state_code").is_in(list(_SENT))
+    ).with_columns(
+        minor="total_minor", is_new=pl.lit(value=False), owed_on="document_on", owed_at=pl.col("document_on").cast(_INSTANT)
+    )  # fmt: skip
+    now = events.filter(
+        (pl.col("kind_code") == "invoice") & (pl.col("revision") > 1) & pl.col("reason_code").is_null()
+    ).with_columns(minor="planned_minor", is_new=pl.lit(value=True))
+    return pl.concat([frame.select(_OWED) for frame in (sent, now)]).join(
+        orders, on=["storefront", "order_ref"], how="semi"
+    )
+
+
+def further_targets(existing: Existing) -> pl.DataFrame:
+    """`pays_id`, `applies_to_id`: further invoices sent before are what they pay themselves."""
+    return existing.documents.filter((pl.col("kind_code") == "invoice") & (pl.col("revision") > 1)).select(
+        pl.col("document_id").alias("pays_id"), pl.col("document_id").alias("applies_to_id")
     )
 
 

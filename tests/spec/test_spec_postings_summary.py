@@ -200,6 +200,32 @@ def test_what_an_order_of_a_sent_summary_owes_now_is_a_document_of_its_own(
     ]
 
 
+def test_money_for_a_difference_pays_the_further_invoice_in_whichever_order_they_come() -> None:
+    first = planned(traded(), mappings=SUMMARISED)
+    there = after(first, "accepted")
+    extra = "    pb2 | cb2 | B | 100 | 2026-10-19 10:05 | Card\n"
+    paid = trade.recognised(
+        trade.orders(ORDERS.replace("2000        | 200       | 2200", "2100 | 200 | 2300")),
+        trade.lines(LINES.replace("2000      | 200", "2100 | 200")),
+        payments=trade.charges(PAID + extra),
+    )
+    at_once = planned(paid, there, mappings=SUMMARISED, changes=CHANGED)
+    further = at_once.documents.filter(pl.col("kind_code") == "invoice")
+    assert [row for row in shown(at_once.documents, "kind_code", "total_minor") if row[0] != "customer"] == [
+        ("invoice", 100),
+        ("receipt", 100),
+    ]
+    assert shown(at_once.lines.drop_nulls("applies_to_id"), "applies_to_id", "amount_minor") == [
+        (further["document_id"][0], 100)
+    ]
+    later = after(planned(changed_to(2100), there, mappings=SUMMARISED, changes=CHANGED), "accepted", there)
+    money = planned(paid, later, mappings=SUMMARISED, changes=CHANGED)
+    assert [row for row in shown(money.documents, "kind_code", "total_minor") if row[0] != "customer"] == [
+        ("receipt", 100)
+    ]
+    assert shown(money.lines, "applies_to_id", "amount_minor") == [(further["document_id"][0], 100)]
+
+
 def test_a_cancelled_order_of_a_sent_summary_is_credited_whole_and_the_others_stay() -> None:
     first = planned(traded(), mappings=SUMMARISED)
     gone = traded(
