@@ -23,6 +23,10 @@ import pytest
 import yaml
 from written import Hidden, everything_in
 
+from flows.close import close_period
+from flows.closing.events import standing_of
+from flows.closing.signing import sign_close
+
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]
 BIN = Path(sys.executable).parent
 PATIENCE = 300.0
@@ -321,3 +325,33 @@ def test_the_command_line_runs_a_night_on_the_ephemeral_api(
     assert machine.world.keys() == before, "the second night posted something"
     assert (machine.folder / "state" / "prefect" / "prefect.db").exists()
     assert not any(secret in done.stdout + done.stderr for secret in night.WORLD_SECRETS.values())
+
+
+def test_the_sentinel_finds_what_moved_in_a_locked_period_and_suspends_it(
+    machine: Machine, a_night: dict[str, Any]
+) -> None:
+    """A month is closed and signed by two; then one of its invoices changes, and the shipped deployment is run through the worker."""
+    house = night.house_at(machine.folder / "tieout.toml", night.NightClock("2026-10-02T09:00:00+00:00"))
+    close_period(house, period="2026-09", entity="E100")
+    for role, author in (("preparer", "Ana"), ("reviewer", "Ben")):
+        sign_close(house, entity="E100", period="2026-09", role=role, author=author)
+    with house.warehouse.read() as session:
+        rests = session.fetch("ops.closed_records", where={"kind_code": "invoice"}).sort("record_ref")
+        one = session.fetch("core.ar_invoices", where={"invoice_ref": rests["record_ref"].head(1).to_list()})
+    assert one.height == 1
+    moved = one.with_columns(total_minor=one["total_minor"] + 100)
+    with house.warehouse.write(run_id="20261101T000000.000Z-moved") as session:
+        session.publish("core.ar_invoices", moved, key=["invoice_ref"], mode="merge", ignore=())
+    deployment = machine.deployments()["sentinel"]
+    run = machine.ask(f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+
+    def ended() -> Any:
+        found = machine.ask(f"/flow_runs/{run['id']}")
+        return found if found["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+    done = machine.wait("the sentinel's end", ended, 2 * PATIENCE)
+    artifacts = machine.ask("/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    assert artifacts, done["state"]
+    (told,) = [artifact["data"] for artifact in artifacts if artifact["key"] == "tieout-sentinel"]
+    assert one["invoice_number"][0] in told
+    assert standing_of(house, "E100", "2026-09").state == "suspended"
