@@ -332,9 +332,7 @@ def _by_hand(
 def _customers(inputs: Inputs, home: pl.Series) -> pl.DataFrame:
     """Which rows of `customer_ids` each home may need. One too many does no harm."""
     whose = pl.col("storefront").hash(1) ^ pl.col("customer_ref").hash(8)
-    bought = (
-        inputs.lazily("orders").select(c=whose).collect(engine="streaming").with_columns(home=home).unique()
-    )
+    bought = inputs.lazily("orders").select(c=whose).collect(engine="streaming").with_columns(home=home)
     rows = inputs.lazily("customer_ids").select(c=whose).collect(engine="streaming").with_row_index("i")
     return rows.join(bought, on="c").select("i", "home")
 

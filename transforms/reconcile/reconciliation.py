@@ -91,9 +91,8 @@ class Rows:
 
 @dataclass(frozen=True)
 class Piece:
-    """The rows of a part, who belongs to whom, and what the part gives to every sum."""
+    """What a part gives to every sum, beside its rows, and who belongs to whom in it."""
 
-    rows: Rows
     steps: pl.DataFrame
     sums: pl.DataFrame
     outside: pl.DataFrame
@@ -158,12 +157,11 @@ def rows_of(pairs: Pairs, policy: Policy) -> Rows:
     return Rows(orders, payments, accepted, *open_items(pairs.books, policy))
 
 
-def piece_of(pairs: Pairs, policy: Policy) -> Piece:
+def piece_of(pairs: Pairs, policy: Policy) -> tuple[Rows, Piece]:
     """Compare and judge one part, and sum it up."""
     rows = rows_of(pairs, policy)
     matched, paid = pairs.matched, pairs.paid
-    return Piece(
-        rows=rows,
+    return rows, Piece(
         steps=steps_of_books(pairs.books, policy),
         sums=sums_of(pairs.inputs, matched, paid, policy, rows.orders, rows.payments),
         outside=out_of_scope_of(matched, paid),
@@ -172,28 +170,37 @@ def piece_of(pairs: Pairs, policy: Policy) -> Piece:
     )
 
 
-def _together(inputs: Inputs, parts: Iterable[Piece], policy: Policy) -> Result:
-    pieces = list(parts)
-    rows = [piece.rows for piece in pieces]
+def _together(inputs: Inputs, parts: Iterable[tuple[Rows, Piece]], policy: Policy) -> Result:
+    rows, pieces = [], []
+    for one, piece in parts:
+        rows.append(one)
+        pieces.append(piece)
     across = across_of(inputs, rows, policy)
+    ageing = _aged(rows, policy)
+    tolerated = tolerated_of(_still_accepted(rows, across), policy)
     done = [settled(one, across) for one in rows]
+    # Rows are the largest thing in memory; each list is let go as soon as the next is made of it.
+    rows.clear()
     steps = pl.concat([*(steps_of(*one, policy) for one in done), *(piece.steps for piece in pieces)])
     totals = totalled(totals_of(*one) for one in done)
+    ours, theirs = [one for one, _ in done], [one for _, one in done]
+    done.clear()
+    orders = _ordered([one.select(ORDER_COLUMNS) for one in ours])
+    ours.clear()
+    payments = _by_group(theirs)
+    theirs.clear()
     bridge = waterfall(steps)
-    ageing = _aged(rows, policy)
-    proof = footing(pl.concat(piece.sums for piece in pieces), totals, bridge, ageing)
-    orders, payments = _ordered([one for one, _ in done]), _by_group([one for _, one in done])
     return Result(
-        orders=orders.select(ORDER_COLUMNS),
+        orders=orders,
         payments=payments,
         waterfall=bridge,
         ageing=ageing,
         totals=totals,
         out_of_scope=out_of_scope(piece.outside for piece in pieces),
         absorbed=absorbed_of(orders, payments),
-        footing=proof,
+        footing=footing(pl.concat(piece.sums for piece in pieces), totals, bridge, ageing),
         suspects=suspected([piece.posted for piece in pieces], policy),
-        tolerated=tolerated_of(_still_accepted(rows, across), policy),
+        tolerated=tolerated,
         found=tuple(piece.found for piece in pieces),
     )
 
