@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.closing import events, periods
+from flows.closing import events, packing, periods
 from flows.reconcile import policy, proved_table, read_inputs
-from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError
+from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError, WarehouseError
 from tieout.money import decimal_from_text, show, to_minor
+from tieout.reports.pack import POLICY, Pack
 from transforms.closing.differing import KEY, differing, outcome_rows, tally
+from transforms.closing.lifecycle import standing
 from transforms.reconcile import Inputs, Policy, proofs
 from transforms.reconcile import reconcile as compare
 
@@ -26,7 +28,10 @@ def rehearse(
     house: House, *, period: str, entity: str | None = None, tolerance: list[str] | None = None, percent: str | None = None,
     mappings: Path | None = None, limit: int = LISTED,
 ) -> dict[str, Any]:  # fmt: skip
-    """Reconcile a period twice over today's data, under the rules that stand and under changed ones, and tell what differs. Changes nothing.
+    """Reconcile a period twice over the same data, under the rules that stand and under changed ones, and tell what differs. Changes nothing.
+
+    The data are today's; of an entity's locked period those its pack holds, and the rules that stand are the pack's. Other mappings need the
+    whole trade, so with `mappings` they are always today's.
 
     `tolerance` are texts like `USD=0.05` in place of the absolute tolerance, `percent` replaces the percentage, `mappings` is a folder of CSV files
     used in place of the house's. Raises `InputError`, and `DoesNotFoot` if either does not.
@@ -35,6 +40,9 @@ def rehearse(
         raise InputError("Say what to rehearse: --tolerance, --percent or --mappings.")
     if entity is not None:
         periods.span_of(house, entity, period)
+    sealed = _sealed(house, entity, period) if entity is not None and mappings is None else None
+    if sealed is not None:
+        return _from_the_pack(sealed, str(entity), tolerance or [], percent, limit)
     with house.warehouse.read() as session:
         inputs = read_inputs(house, session)
         rehearsed = _mapped(house, mappings)
@@ -51,6 +59,45 @@ def rehearse(
             said = _against_the_close(house, session, entity, period, before)
     return {
         "text": [*said, *_text("rules", changes, limit)],
+        "changes": changes.to_dicts(),
+        "tally": tally(changes).to_dicts(),
+        "exit_code": EXIT_OK,
+    }
+
+
+def _sealed(house: House, entity: str, period: str) -> Pack | None:
+    """The pack of an entity's locked period; None if it is not locked. Raises `WarehouseError` if the pack is gone or not as it was sealed."""
+    with house.warehouse.read() as session:
+        now = standing(events.events_of(session, entity, period))
+        if now.state not in ("locked", "suspended"):
+            return None
+        closes = session.fetch(
+            "ops.closes", where={"entity_code": entity, "period": period, "revision": now.revision}
+        )
+    folder = house.reports / closes["path"][0]
+    if not folder.exists():
+        raise WarehouseError(
+            f"The pack {folder} of the locked period is gone; restore it from its copy, then rehearse."
+        )
+    pack = Pack(folder)
+    faults = pack.faults()
+    if faults:
+        raise WarehouseError(
+            f"The pack {folder} is not what was sealed ({faults[0]}); restore it, then rehearse."
+        )
+    return pack
+
+
+def _from_the_pack(
+    pack: Pack, entity: str, tolerance: list[str], percent: str | None, limit: int
+) -> dict[str, Any]:
+    inputs, rules = packing.inputs_of(pack.frames("inputs")), packing.policy_of(pack.read(POLICY))
+    before = _outcomes(inputs, rules, entity)
+    changes = differing(before, _outcomes(inputs, _tolerant(rules, tolerance, percent), entity))
+    facts = pack.json("close.json")
+    said = f"Both runs are over what {entity} {facts['period']} r{facts['revision']} was closed from, as its pack holds it."
+    return {
+        "text": [said, *_text("rules", changes, limit)],
         "changes": changes.to_dicts(),
         "tally": tally(changes).to_dicts(),
         "exit_code": EXIT_OK,

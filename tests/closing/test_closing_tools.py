@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,9 +13,10 @@ from closing_house import PLAIN, fill, house_in
 from flows.close import close_period
 from flows.closing import registering
 from flows.closing.rehearsing import diff, rehearse
+from flows.closing.signing import sign_close
 from flows.closing.simulating import cutoff
 from flows.wiring import House
-from tieout.errors import InputError
+from tieout.errors import InputError, WarehouseError
 from transforms.closing.differing import CHANGES, differing
 
 
@@ -121,6 +123,26 @@ def test_a_rehearsal_shows_which_outcomes_change_and_changes_nothing(house: Hous
     with house.warehouse.read() as session:
         assert before == {name: session.count(name) for name in before}
     assert rehearse(house, period="2026-09", tolerance=["USD=0.04"])["changes"] == []
+
+
+def test_a_locked_month_is_rehearsed_over_what_its_pack_holds(tmp_path: Path) -> None:
+    short = PLAIN.replace("2026-09-04  | 5_000         |", "2026-09-04  | 4_995         |")
+    assert short != PLAIN
+    house = house_in(tmp_path, short)
+    close_period(house, period="2026-09", entity="E100")
+    for role, author in (("preparer", "Ana"), ("reviewer", "Ben")):
+        sign_close(house, entity="E100", period="2026-09", role=role, author=author)
+    asked: dict[str, Any] = {"period": "2026-09", "entity": "E100", "tolerance": ["USD=0.05"]}
+    locked = rehearse(house, **asked)
+    assert "as its pack holds it" in locked["text"][0]
+    (mine,) = [one for one in locked["changes"] if one["tie_out"] == "orders"]
+    assert (mine["order_number"], mine["after_outcome_code"]) == ("A2", "within_tolerance")
+    fill(house, PLAIN)  # the invoice is corrected in the warehouse, long after the lock
+    assert rehearse(house, **asked)["changes"] == locked["changes"]
+    table = house.reports / "close/E100/2026-09/r1/inputs/ar_invoices.parquet"
+    table.write_bytes(table.read_bytes() + b" ")
+    with pytest.raises(WarehouseError, match=r"ar_invoices\.parquet"):
+        rehearse(house, **asked)
 
 
 def test_a_rehearsal_under_other_mappings_moves_the_orders_of_a_store(house: House, tmp_path: Path) -> None:
