@@ -52,7 +52,7 @@ def check(house: House, *, run_id: str) -> dict[str, Any]:
 
     tables["out.web_stock_parts"] = worked_out(house, run_id=run_id).parts
     found = judge.run(tables, run_id=run_id, limits=limits(house))
-    plausible = expectations.judge(house, run_id, tables, judge.held_orders(found).height)
+    plausible = expectations.judge(house, run_id, tables, judge.held_orders(found))
     unread = _unread(problems, run_id, limits(house), found)
     whole = pl.concat([found, unread, plausible.select(found.columns)])
     table = ALL["ops.findings"]

@@ -65,8 +65,11 @@ def _by_the_other_process(asked: Mapping[str, pl.DataFrame], folder: Path) -> li
         return None
 
 
-def judge(house: House, run_id: str, tables: Mapping[str, pl.DataFrame], held: int) -> pl.DataFrame:
-    """Findings of the expectation suites (always warnings), with their pages in `reports/expectations`; none if switched off or no trade."""
+def judge(house: House, run_id: str, tables: Mapping[str, pl.DataFrame], held: pl.DataFrame) -> pl.DataFrame:
+    """Findings of the expectation suites (always warnings), with their pages in `reports/expectations`; none if switched off or no trade.
+
+    `held` has a row per order that is held, with its `storefront`.
+    """
     if not house.settings.checks.expectations or tables["core.orders"].is_empty():
         return shape.empty()
     now = house.clock()
@@ -81,7 +84,9 @@ def judge(house: House, run_id: str, tables: Mapping[str, pl.DataFrame], held: i
     return pl.DataFrame(rows, schema=shape.FINDINGS_SCHEMA) if rows else shape.empty()
 
 
-def aggregates(tables: Mapping[str, pl.DataFrame], held: int, now: datetime) -> dict[str, pl.DataFrame]:
+def aggregates(
+    tables: Mapping[str, pl.DataFrame], held: pl.DataFrame, now: datetime
+) -> dict[str, pl.DataFrame]:
     """What the suites look at: trade by day, by currency, and shares; a few hundred rows at most."""
     orders = tables["core.orders"].filter(pl.col("problem").is_null())
     moved = tables["core.payments"].filter(pl.col("state_code") == "success")
@@ -98,9 +103,13 @@ def aggregates(tables: Mapping[str, pl.DataFrame], held: int, now: datetime) -> 
             (~recent).sum().cast(pl.Int64).alias("earlier_count"),
         )
         .sort("storefront", "currency"),
-        "held": orders.group_by("storefront")
+        "held": tables["core.orders"]
+        .group_by("storefront")
         .agg(pl.len().cast(pl.Int64).alias("order_count"))
-        .with_columns(pl.lit(held, dtype=pl.Int64).alias("held_count"))
+        .join(
+            held.group_by("storefront").agg(held_count=pl.len().cast(pl.Int64)), on="storefront", how="left"
+        )
+        .with_columns(pl.col("held_count").fill_null(0))
         .sort("storefront"),
         "refunds": moved.group_by("storefront", "currency")
         .agg(

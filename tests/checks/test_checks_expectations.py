@@ -125,6 +125,25 @@ def house(
 
 
 TRADE = {"core.orders": pl.DataFrame({"order_ref": ["1"]})}
+NOBODY = pl.DataFrame(schema={"storefront": pl.String, "order_ref": pl.String})
+
+
+def test_held_orders_are_counted_for_their_own_storefront() -> None:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    orders = pl.DataFrame(
+        {
+            "storefront": ["a", "a", "a", "b"],
+            "order_ref": ["1", "2", "3", "1"],
+            "problem": [None, None, "tax_unknown: no tax", None],
+            "placed_at": pl.Series([now] * 4, dtype=pl.Datetime("us", "UTC")),
+            "currency": ["USD"] * 4,
+        }
+    )
+    moves = {"storefront": pl.String, "currency": pl.String, "state_code": pl.String, "kind_code": pl.String, "amount_minor": pl.Int64}  # fmt: skip
+    tables = {"core.orders": orders, "core.payments": pl.DataFrame(schema=moves)}
+    held = pl.DataFrame({"storefront": ["a", "a"], "order_ref": ["2", "3"]})
+    found = expectations.aggregates(tables, held, now)["held"]
+    assert found.select("storefront", "order_count", "held_count").rows() == [("a", 3, 2), ("b", 1, 0)]
 
 
 def test_the_process_begun_early_judges_the_same(
@@ -132,7 +151,7 @@ def test_the_process_begun_early_judges_the_same(
 ) -> None:
     monkeypatch.setattr("checks.expectations.run", None)  # this process does not judge
     expectations.begin(house)
-    told = expectations.judge(house, "r1", TRADE, 0)
+    told = expectations.judge(house, "r1", TRADE, NOBODY)
     assert told.select("rule_code", "sentence").rows() == [
         (one["rule_code"], one["sentence"]) for one in night[0]
     ]
@@ -153,7 +172,7 @@ def test_where_that_process_fails_this_one_judges(
         process.kill()
     else:
         monkeypatch.setattr(expectations, "_SECONDS", 0)
-    told = expectations.judge(house, "r1", TRADE, 0)
+    told = expectations.judge(house, "r1", TRADE, NOBODY)
     assert told["rule_code"].to_list() == [one["rule_code"] for one in night[0]]
     assert process.poll() is not None
 

@@ -30,9 +30,9 @@ class Voice:
 
 DEFAULT = "commercetools"
 _X_CART = Voice(
-    # X-Cart ships an order whole and has no chargebacks.
+    # X-Cart ships an order whole and has no chargebacks; it names no rate, so nobody could prove that a cent of tax is one of rounding.
     lambda index, _: str(index + 1),
-    frozenset({"two_shipments", "two_shipments_one_charge", "chargeback"}),
+    frozenset({"two_shipments", "two_shipments_one_charge", "chargeback", "rounding"}),
 )
 _MAGENTO = Voice(
     # Magento's invoices are made of rows, so a deposit of any amount has none; it knows no chargeback; and a gift card used has no
@@ -42,12 +42,15 @@ _MAGENTO = Voice(
 )
 _X_CART_ADDON = Voice(
     # Its schema has one figure of tax an order and two decimals whatever the currency: only the store in dollars can be told exactly.
-    # It names no rate either, so nobody could prove that a cent of tax is one of rounding.
     lambda index, _: str(index + 1),
-    _X_CART.cannot | {"rounding"},
+    _X_CART.cannot,
     stores=frozenset({US}),
 )
-_CLARITY = Voice(lambda index, _: f"CLR-{20_000 + index}")
+_CLARITY = Voice(
+    # The shipped profile names no tax rate.
+    lambda index, _: f"CLR-{20_000 + index}",
+    frozenset({"rounding"}),
+)
 VOICES: dict[str, Voice] = {
     DEFAULT: Voice(lambda _, own: own, payload_faults=True),
     "magento": _MAGENTO,
