@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,41 +34,51 @@ def render_close(report: CloseReport, content: Mapping[str, Any]) -> str:
 def _printed(
     data: ReportData, close: Mapping[str, Any] | None, chain: Mapping[tuple[str, str], list[str]]
 ) -> str:
-    environment = jinja2.Environment(
+    detail = data.detail()
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            data=data,
+            close=close,
+            tie_outs=TIE_OUTS,
+            summary=list(_summary(data)),
+            bridges=list(_bridges(data)),
+            difference_charts=list(_difference_charts(data)),
+            age_charts=list(_age_charts(data)),
+            outcomes=list(_outcomes(detail, chain)),
+            matched=_matched(detail),
+            proofs=[
+                {
+                    **one,
+                    "shown": str(one["difference_minor"])
+                    if one["name"].startswith(COUNTED)
+                    else money(one["difference_minor"], one["currency"]),
+                }
+                for one in data.proofs.to_dicts()
+            ],
+            held=[
+                {**one, "shown": money(one["amount_minor"], one["currency"] or "USD")}
+                for one in data.held.head(ROWS_PER_OUTCOME).to_dicts()
+            ],
+            held_count=data.held.height,
+            limit=ROWS_PER_OUTCOME,
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """The templates, compiled once per process."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["words"] = words
-    detail = data.detail()
-    return environment.get_template("page.html.j2").render(
-        data=data,
-        close=close,
-        tie_outs=TIE_OUTS,
-        summary=list(_summary(data)),
-        bridges=list(_bridges(data)),
-        difference_charts=list(_difference_charts(data)),
-        age_charts=list(_age_charts(data)),
-        outcomes=list(_outcomes(detail, chain)),
-        matched=_matched(detail),
-        proofs=[
-            {
-                **one,
-                "shown": str(one["difference_minor"])
-                if one["name"].startswith(COUNTED)
-                else money(one["difference_minor"], one["currency"]),
-            }
-            for one in data.proofs.to_dicts()
-        ],
-        held=[
-            {**one, "shown": money(one["amount_minor"], one["currency"] or "USD")}
-            for one in data.held.head(ROWS_PER_OUTCOME).to_dicts()
-        ],
-        held_count=data.held.height,
-        limit=ROWS_PER_OUTCOME,
-    )
+    made.filters["words"] = words
+    return made
 
 
 def _summary(data: ReportData) -> Iterator[dict[str, Any]]:
