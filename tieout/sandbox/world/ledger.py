@@ -165,7 +165,8 @@ def _taxes(rows: list[Row]) -> list[tuple[str, int, str]]:
 def whole_order(order: Order) -> list[tuple[str, int, str]]:
     """The parts of an invoice for everything the order holds."""
     parts = [_row_part(row) for row in order.rows]
-    parts.append((DISCOUNTS, -order.discount_net, "Discount"))
+    account = order.rows[0].account if order.rows_hold_discount else DISCOUNTS
+    parts.append((account, -order.discount_net, "Discount"))
     parts += [(rate.account, tax, rate.name) for rate, tax in order.taxes.items()]
     parts.append((ROUNDING, order.rounding, "Rounding"))
     return parts

@@ -106,6 +106,7 @@ class Order:
     named: bool
     rows: list[Row]
     discount: int = 0
+    rows_hold_discount: bool = False
     discount_net: int = 0
     discount_gross: int = 0
     net: int = 0

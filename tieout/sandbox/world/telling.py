@@ -19,12 +19,14 @@ from tieout.sandbox.world.timeline import Timeline
 class Voice:
     """One storefront's way of telling: the id it gives order number ``index``, and what it has no words for.
 
-    ``cannot`` holds names of scenarios and of planted faults, ``stores`` the stores whose money and taxes it can state.
+    ``cannot`` holds names of scenarios and of planted faults, ``stores`` the stores whose money and taxes it can state. With
+    ``nets_discounts`` a discount is off the rows already where prices include tax, and so it was in what was posted before.
     """
 
     order_ref: Callable[[int, str], str]
     cannot: frozenset[str] = field(default_factory=frozenset)
     payload_faults: bool = False
+    nets_discounts: bool = False
     stores: frozenset[int] = frozenset({US, EU, JP, KW})
 
 
@@ -32,7 +34,8 @@ DEFAULT = "commercetools"
 _X_CART = Voice(
     # X-Cart ships an order whole and has no chargebacks; it names no rate, so nobody could prove that a cent of tax is one of rounding.
     lambda index, _: str(index + 1),
-    frozenset({"two_shipments", "two_shipments_one_charge", "chargeback", "rounding"}),
+    frozenset({"two_shipments", "two_shipments_one_charge", "chargeback", "rounding", "amount_discount"}),
+    nets_discounts=True,
 )
 _MAGENTO = Voice(
     # Magento's invoices are made of rows, so a deposit of any amount has none; it knows no chargeback; and a gift card used has no

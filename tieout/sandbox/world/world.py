@@ -57,7 +57,11 @@ class World:
         order = build_order(self.seed, index, self.size, self.planted.get(index), self._is_september(index))
         teller = self.teller_of(order.line)
         if teller is not None:
-            order.ref = telling.VOICES[teller].order_ref(index, order.id)
+            voice = telling.VOICES[teller]
+            order.ref = voice.order_ref(index, order.id)
+            order.rows_hold_discount = voice.nets_discounts and any(
+                row.rate is not None and row.rate.included for row in order.rows
+            )
         return order
 
     def _is_september(self, index: int) -> bool:
