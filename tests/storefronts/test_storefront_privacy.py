@@ -59,7 +59,7 @@ def test_every_kind_of_storefront_has_a_case_here() -> None:
 def test_what_is_hashed_or_dropped_is_nowhere_on_disk(tmp_path: Path) -> None:
     """Names and e-mails are hashed, addresses and the rest dropped; orders and customers stay whole enough to stage."""
     rules = {**dict.fromkeys(SPELLINGS, "drop"), "name": "hash", "email": "hash", "salt": "env:SALT"}
-    with without_waiting(), Rehearsal(7, 30, only=list(FRONTS)) as rehearsal:
+    with without_waiting(), Rehearsal(7, 20, only=list(FRONTS)) as rehearsal:
         addresses = rehearsal.addresses()
         fronts = {name: {"kind": name, **make(addresses[name])} for name, make in FRONTS.items()}
         raw = {"installation": {"state": "state"}, "storefronts": fronts, "privacy": rules}

@@ -205,7 +205,7 @@ junk = st.recursive(
 
 
 @pytest.mark.parametrize("kind", sorted(STAGERS))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     payloads=st.lists(
         junk.map(json.dumps) | st.text(max_size=12) | st.just('{"sku":"A","price":1e999999}'), max_size=3
