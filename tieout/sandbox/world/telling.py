@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tieout.sandbox.world.catalog import EU, JP, KW, US
+from tieout.sandbox.world.arithmetic import local_date
+from tieout.sandbox.world.catalog import EU, JP, KW, STORES, US
 from tieout.sandbox.world.faults import Planted
 from tieout.sandbox.world.timeline import Timeline
 
@@ -20,13 +21,16 @@ class Voice:
     """One storefront's way of telling: the id it gives order number ``index``, and what it has no words for.
 
     ``cannot`` holds names of scenarios and of planted faults, ``stores`` the stores whose money and taxes it can state. With
-    ``nets_discounts`` a discount is off the rows already where prices include tax, and so it was in what was posted before.
+    ``nets_discounts`` a discount is off the rows already where prices include tax, and so it was in what was posted before. With
+    ``dates_by_change`` a shipment has no date but the order's last change, so an order changed in a later month than it was shipped in is
+    told by another.
     """
 
     order_ref: Callable[[int, str], str]
     cannot: frozenset[str] = field(default_factory=frozenset)
     payload_faults: bool = False
     nets_discounts: bool = False
+    dates_by_change: bool = False
     stores: frozenset[int] = frozenset({US, EU, JP, KW})
 
 
@@ -48,6 +52,7 @@ _X_CART_ADDON = Voice(
     lambda index, _: str(index + 1),
     _X_CART.cannot,
     stores=frozenset({US}),
+    dates_by_change=True,
 )
 _CLARITY = Voice(
     # The shipped profile names no tax rate.
@@ -71,6 +76,11 @@ def can_tell(name: str, line: Timeline, planted: Planted | None) -> bool:
         planted.kind.name in voice.cannot or (planted.kind.side == "payload" and not voice.payload_faults)
     ):
         return False
+    if voice.dates_by_change and line.ships:
+        zone = STORES[line.store].zone
+        shipped, changed = (local_date(zone, at) for at in (line.ships[0], line.modified))
+        if (shipped.year, shipped.month) != (changed.year, changed.month):
+            return False
     return line.scenario not in voice.cannot and line.store in voice.stores
 
 
