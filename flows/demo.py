@@ -23,6 +23,7 @@ from flows import stages
 from flows.close import close_period
 from flows.closing.verifying import verify
 from flows.console import progress_bar
+from flows.prefect_api import PrefectApi
 from flows.report import build
 from flows.starter import starter_folder
 from flows.storefronts import KINDS
@@ -196,7 +197,7 @@ def run_demo(
         if not plain:
             # The slowest imports are done while the stand-ins and Prefect's API start, each a process of its own.
             stages.quiet_prefect()
-            api = stages.start_prefect()
+            api = PrefectApi()
             import flows.scheduled  # noqa: F401
         import checks.contracts  # noqa: F401
 
@@ -207,7 +208,7 @@ def run_demo(
         _line("storefront", f"{sandbox.addresses['commercetools']['api_url']} (OAuth2, keyset pages of 500)")
         _line("ledger", f"{sandbox.addresses['intacct']['url']} (XML gateway, 2 entities)")
         if api is not None:
-            api.join()
+            api.wait()
         first = _night(house, config, "First night", plain=plain)
         second = _night(house, config, "Second night", plain=plain)
         closes = _close(house)

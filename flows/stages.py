@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +39,6 @@ def quiet_prefect() -> None:
     # Its first start makes a database; on a busy machine that takes longer than the 20 s it allows itself.
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
     os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")
-
-
-def start_prefect() -> threading.Thread:
-    """Start Prefect's API in the background, unless `PREFECT_API_URL` names one: it takes seconds, in a process of its own.
-
-    Join the thread before the first flow. What goes wrong here goes wrong again in that flow, which tells it.
-    """
-
-    def begin() -> None:
-        from prefect.client.orchestration import get_client
-
-        with suppress(RuntimeError):
-            get_client(sync_client=True)
-
-    import prefect  # noqa: F401  (two threads must not import it at once)
-
-    thread = threading.Thread(target=begin, name="prefect-api", daemon=True)
-    thread.start()
-    return thread
 
 
 def run_named(
