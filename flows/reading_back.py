@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -47,11 +48,11 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
         documents = session.fetch("out.documents", where=unknown.select("document_id")).join(
             unknown, on="document_id"
         )
-        taken = set(
-            session.fetch("ops.outbox", where={"state_code": "accepted"}, columns=["intacct_key"])[
-                "intacct_key"
-            ].to_list()
+        accepted = session.fetch(
+            "ops.outbox", where={"state_code": "accepted"}, columns=["document_id", "intacct_key"]
         )
+        kinds = session.fetch("out.documents", columns=["document_id", "kind_code"])
+    taken = _taken(accepted.join(kinds, on="document_id"))
     looked: list[ReadBack] = []
     recorder.purpose = "confirm"
     try:
@@ -63,11 +64,12 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
         )
         for (kind, of), block in keyed.group_by("kind_code", "of"):
             name, key, proof = NATURAL_KEYS[str(kind)]
-            rows = client.find(_TAKEN_BACK.get(str(of), name), key, block["key"].to_list(), fields=proof)
+            searched = _TAKEN_BACK.get(str(of), name)
+            rows = client.find(searched, key, block["key"].to_list(), fields=proof)
             for document in block.iter_rows(
                 named=True
             ):  # a few documents after a fault, each with its own verdict
-                verdict = _verdict(house, document, rows.get(document["key"], []), taken)
+                verdict = _verdict(house, document, rows.get(document["key"], []), taken[searched])
                 too_soon = document["changed_at"] > house.clock() - timedelta(
                     seconds=house.ledger.visibility_seconds
                 )
@@ -81,6 +83,14 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
         recorder.flush(session)
     drained.found += settled.accepted
     drained.absent += settled.planned
+
+
+def _taken(accepted: pl.DataFrame) -> defaultdict[str, set[str]]:
+    """Keys of accepted documents by object: each object counts its own record numbers, so one number may stand for an invoice and an entry."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for (kind,), block in accepted.drop_nulls("intacct_key").group_by("kind_code"):
+        found[NATURAL_KEYS[str(kind)][0]].update(block["intacct_key"].to_list())
+    return found
 
 
 def _journal_verdict(document: dict[str, Any], rows: list[dict[str, Any]], taken: set[str]) -> ReadBack:
