@@ -43,6 +43,7 @@ class CommercetoolsKind(Kind):
             page_size=front.page_size,
             sync_channel=front.sync_channel or None,
             keep_personal=house.kept_personal(),
+            needed=self.wanted(front),
         )
 
     def transforms(

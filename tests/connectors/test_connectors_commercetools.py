@@ -415,9 +415,10 @@ def test_a_missing_scope_is_named(platform):
     fake.on_list = lambda n, page: fake.json(fault, 403)
     with pytest.raises(Refused, match=r"view_products:p"):
         list(courier(fake).read("inventory"))
-    problems = courier(fake).ping()
-    assert len(problems) == 7
+    problems = courier(fake, needed=("orders", "inventory")).ping()
+    assert len(problems) == 3, "rights nobody needs are not asked for"
     assert any("manage_products:p" in problem for problem in problems)
+    assert len(courier(fake).ping()) == len(courier(fake).subjects()) + 1
 
 
 def test_system_faults_keep_their_kind(platform, say):

@@ -187,7 +187,7 @@ def test_bad_values_are_told_with_row_and_column_and_the_rest_goes_on() -> None:
         (2, "total", "amount_not_exact"),
         (3, "placed_at", "payload_unreadable"),
         (4, "total", "currency_unknown"),
-        (5, "status", "payload_unreadable"),
+        (5, "status", "status_unknown"),
         (6, "order_number", "order_number_missing"),
         (7, "total", "payload_unreadable"),
     ]

@@ -64,6 +64,7 @@ class Commercetools:
     page_size           results per page, at most 500
     keep_personal       kinds of personal data that may be landed (see redaction.PERSONAL_FIELDS)
     sync_channel        key of the channel (role OrderExport) under which the ledger's documents are noted
+    needed              subjects whose rights `ping` asks for; None for all that can be read
     http_options        keyword arguments for both Http clients: timeout, policy, max_bytes, pace, sleep, …
 
     A token is fetched when first needed, renewed before it expires and once when the platform says it is not
@@ -83,6 +84,7 @@ class Commercetools:
         max_pages: int = 200_000,
         keep_personal: Collection[str] = DEFAULT_PERSONAL,
         sync_channel: str | None = None,
+        needed: Collection[str] | None = None,
         http_options: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -103,6 +105,7 @@ class Commercetools:
         self._max_pages = max_pages
         self._keep_personal = frozenset(keep_personal)
         self._sync_channel = sync_channel
+        self._needed = tuple(PATHS) if needed is None else tuple(needed)
 
     def __repr__(self) -> str:
         return f"Commercetools({self._api.base_url!r}, project {self._project!r})"
@@ -301,7 +304,7 @@ class Commercetools:
     # ── doctor ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def ping(self) -> list[str]:
-        """What is wrong with this connection, one sentence each; empty when every subject can be read.
+        """What is wrong with this connection, one sentence each; empty when every needed subject can be read.
 
         Reads one record of each subject, because only that proves a right; scopes are named where a read is
         refused.
@@ -311,7 +314,7 @@ class Commercetools:
         except TieoutError as error:
             return [error.sentence]
         problems: list[str] = []
-        for subject in PATHS:
+        for subject in self._needed:
             try:
                 self._get(self._path(subject), [("limit", "1"), ("withTotal", "false")], f"reading {subject}")
             except TieoutError as error:
