@@ -306,12 +306,10 @@ def _without_secrets(text: str) -> str:
     return redact(text, given)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, from a scheduler or a shutdown: the same as Ctrl-C, so that processes started by the run are ended with it."""
-
-
-def _asked_to_end(*_: object) -> None:
-    raise _Terminated
+def _asked_to_end(number: int, _frame: object) -> None:
+    """Ctrl-C or SIGTERM: end as `sys.exit` does, so that what the run started ends with it. (Click would turn an interrupt into its own word.)"""
+    typer.echo("tieout: stopped; run the same command again, it goes on where it was.", err=True)
+    sys.exit(EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED)
 
 
 def main() -> None:
@@ -320,15 +318,13 @@ def main() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    signal.signal(signal.SIGTERM, _asked_to_end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _asked_to_end)
     try:
         app()
     except TieoutError as fault:
         typer.echo(f"tieout: {fault}", err=True)
         sys.exit(fault.exit_code)
-    except KeyboardInterrupt as stopped:
-        typer.echo("tieout: stopped; run the same command again, it goes on where it was.", err=True)
-        sys.exit(EXIT_TERMINATED if isinstance(stopped, _Terminated) else EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_OK)
     except Exception as fault:

@@ -144,7 +144,7 @@ def test_a_run_that_is_asked_to_end_cleans_up_and_says_how_to_go_on(number: str,
         "def run():\n try:\n"
         f"  os.kill(os.getpid(), signal.{number})\n  time.sleep(20)\n"
         " finally:\n  print('cleaned up')\n"
-        "cli.app = run\ncli.main()"
+        "cli.app.command('run-till-stopped')(run)\nimport sys\nsys.argv = ['tieout', 'run-till-stopped']\ncli.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=night.ROOT, capture_output=True, text=True, timeout=60
