@@ -447,10 +447,10 @@ def actual_findings(house: House) -> set[tuple[str, str]]:
         data = build(house, period=month)
         late = pl.col("outcome_code") == "cut_off"
         for frame, orphan in (
-            (data.orders.filter(told), "documents"),
-            (data.payments.filter(told & ~late), "gateway_ref"),
+            (data.orders.lazy().filter(told), "documents"),
+            (data.payments.lazy().filter(told & ~late), "gateway_ref"),
         ):
-            for row in frame.iter_rows(named=True):
+            for row in frame.collect().iter_rows(named=True):
                 found.add((row["outcome_code"], str(row["order_ref"] or row[orphan] or row["group_ref"])))
     for row in held.iter_rows(named=True):
         found.add((row["rule_code"], str(row["order_ref"] or row["subject_ref"])))

@@ -17,9 +17,11 @@ from tieout.errors import WarehouseError
 from tieout.money import shown_decimal
 from tieout.reports.data import ReportData
 from tieout.reports.page import render
+from tieout.reports.rows import Rows, batches, in_order, write_parquet
 from tieout.reports.workbook import write_workbook
 
-_HASHED_ROWS: Final = 50_000
+_ORDER: Final = ("group_ref", "entity_code", "currency")
+"""How rows lie in a file that is written from a scan; a frame is written as it is."""
 
 
 def write_report(
@@ -43,7 +45,7 @@ def write_report(
         tell("page")
         (building / "reconciliation.html").write_text(render(data), encoding="utf-8")
         tell("Parquet")
-        frames = {
+        frames: dict[str, Rows] = {
             "orders": data.orders,
             "payments": data.payments,
             "waterfall": data.waterfall,
@@ -52,7 +54,8 @@ def write_report(
             **(extra or {}),
         }
         for name, frame in frames.items():
-            frame.write_parquet(building / f"{name}.parquet", compression="zstd", statistics=True)
+            lazy = isinstance(frame, pl.LazyFrame)
+            write_parquet(building / f"{name}.parquet", in_order(frame, _ORDER) if lazy else batches(frame))
         (building / "summary.json").write_text(_json(summary(data)), encoding="utf-8")
         (building / "manifest.json").write_text(_json(_manifest(building, data)), encoding="utf-8")
         _swap(building, folder)
@@ -113,22 +116,25 @@ def content_hash(data: ReportData) -> str:
     """SHA-256 over the rows a report is made of: the same rows give the same hash on any machine."""
     digest = hashlib.sha256()
     for name in ("orders", "payments", "waterfall", "ageing", "proofs"):
-        frame: pl.DataFrame = getattr(data, name)
+        rows: Rows = getattr(data, name)
+        columns = rows.collect_schema().names()
         digest.update(name.encode())
-        ordered = frame.sort(frame.columns, nulls_last=True) if frame.height else frame
-        digest.update(",".join(ordered.columns).encode())
-        for part in ordered.iter_slices(_HASHED_ROWS):  # in parts, so that a million rows are not one text
+        digest.update(",".join(columns).encode())
+        for part in (
+            in_order(rows, columns) if columns else ()
+        ):  # in parts, so that a million rows are not one text
             digest.update(part.write_csv(include_header=False).encode())
     return digest.hexdigest()
 
 
 def _manifest(building: Path, data: ReportData) -> dict[str, Any]:
-    files = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(building.iterdir())
-        if path.is_file()
-    }
+    files = {path.name: _hashed(path) for path in sorted(building.iterdir()) if path.is_file()}
     return {"tool": f"tieout {data.version}", "content_sha256": content_hash(data), "files": files}
+
+
+def _hashed(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _swap(building: Path, folder: Path) -> None:

@@ -34,7 +34,6 @@ def render_close(report: CloseReport, content: Mapping[str, Any]) -> str:
 def _printed(
     data: ReportData, close: Mapping[str, Any] | None, chain: Mapping[tuple[str, str], list[str]]
 ) -> str:
-    detail = data.detail()
     return (
         _environment()
         .get_template("page.html.j2")
@@ -46,8 +45,8 @@ def _printed(
             bridges=list(_bridges(data)),
             difference_charts=list(_difference_charts(data)),
             age_charts=list(_age_charts(data)),
-            outcomes=list(_outcomes(detail, chain)),
-            matched=_matched(detail),
+            outcomes=list(_outcomes(data, chain)),
+            matched=_matched(data),
             proofs=[
                 {
                     **one,
@@ -160,21 +159,23 @@ def _age_charts(data: ReportData) -> Iterator[str]:
             yield drawn
 
 
-def _outcomes(detail: pl.DataFrame, chain: Mapping[tuple[str, str], list[str]]) -> Iterator[dict[str, Any]]:
+def _outcomes(data: ReportData, chain: Mapping[tuple[str, str], list[str]]) -> Iterator[dict[str, Any]]:
     order = [code for code in PRECEDENCE if code != "matched"]
     for code in order:
-        rows = detail.filter(pl.col("outcome_code") == code)
-        if rows.is_empty():
+        totals = data.totals().filter(pl.col("outcome_code") == code)
+        if totals.is_empty():
             continue
         about, step = meaning(code)
-        sums = rows.group_by("currency").agg(pl.col("delta_minor").sum()).sort("currency")
+        sums = totals.group_by("currency").agg(pl.col("delta_minor").sum()).sort("currency")
+        family, number = totals["family_code"][0], int(totals["row_count"].sum())
+        rows = data.listing.of_outcome(code, ROWS_PER_OUTCOME)
         yield {
             "code": code,
-            "family": rows["family_code"][0],
-            "family_title": FAMILY_TITLES[rows["family_code"][0]],
+            "family": family,
+            "family_title": FAMILY_TITLES[family],
             "about": about,
             "step": step,
-            "count": rows.height,
+            "count": number,
             "sums": [f"{money(minor, currency)} {currency}" for currency, minor in sums.iter_rows()],
             "rows": [
                 {
@@ -184,19 +185,15 @@ def _outcomes(detail: pl.DataFrame, chain: Mapping[tuple[str, str], list[str]]) 
                     "delta": money(one["delta_minor"], one["currency"]),
                     "chain": chain.get((one["tie_out"], one["group_ref"]), []),
                 }
-                for one in rows.head(ROWS_PER_OUTCOME).iter_rows(named=True)
+                for one in rows.iter_rows(named=True)
             ],
-            "more": max(0, rows.height - ROWS_PER_OUTCOME),
+            "more": number - rows.height,
         }
 
 
-def _matched(detail: pl.DataFrame) -> list[dict[str, Any]]:
-    rows = detail.filter(pl.col("outcome_code") == "matched")
-    sums = (
-        rows.group_by("tie_out", "entity_code", "currency")
-        .agg(pl.len().alias("count"), pl.col("actual_minor").sum())
-        .sort("tie_out", "entity_code", "currency")
-    )
+def _matched(data: ReportData) -> list[dict[str, Any]]:
+    totals = data.totals().filter(pl.col("outcome_code") == "matched")
+    sums = totals.select("tie_out", "entity_code", "currency", "actual_minor", count="row_count")
     return [
         {**one, "shown": money(one["actual_minor"], one["currency"])} for one in sums.iter_rows(named=True)
     ]

@@ -1,7 +1,8 @@
 """The workbook, to accountants' convention: lead sheet, tie-out, waterfall, ageing, one sheet per outcome family, parameters and sources.
 
 Totals are live formulas over the detail; the engine's own figure is stored as the cached value, so a recalculation proves it. Text is always
-written as text: a customer called `=cmd()` stays a name. Detail beyond `LIST_LIMIT` rows goes to Parquet and the sheet says so and counts it.
+written as text: a customer called `=cmd()` stays a name. Detail beyond `LIST_LIMIT` rows is in the Parquet files alone, and the sheet says
+so: how many rows, and in which file.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from tieout.money import shown_decimal
 from tieout.reports.book import Book
 from tieout.reports.data import COUNTED, FAMILY_TITLES, TIE_OUTS, ReportData, meaning, words
+from tieout.reports.listing import AMOUNTS, GROUP, LIST_LIMIT
 from tieout.vocabulary import FAMILIES, OUTCOMES, PRECEDENCE
 
-LIST_LIMIT: Final = 20_000
 _DETAIL: Final = (
     ("tie_out", "Tie-out", 10),
     ("entity_code", "Entity", 9),
@@ -51,7 +52,6 @@ def write_workbook(path: Path, data: ReportData, *, list_limit: int = LIST_LIMIT
 def fill(book: Book, list_limit: int) -> Any:
     """Write the sheets every reconciliation has; returns the lead sheet."""
     data = book.data
-    detail = data.detail()
     lead = book.sheet("Lead", f"{data.period}, as of {data.as_of:%Y-%m-%d %H:%M} UTC")
     tie = book.sheet(
         "Tie-out", "Every outcome per tie-out, entity and currency; the figures add up the detail sheets."
@@ -61,8 +61,7 @@ def fill(book: Book, list_limit: int) -> Any:
     places: dict[str, tuple[int, int]] = {}
     left_out: dict[str, pl.DataFrame] = {}
     for family in ("error", "ambiguous", "timing", "explained", "outside", "matched"):
-        rows = detail.filter(pl.col("family_code") == family)
-        places[family], left_out[family] = _family(book, family, rows, list_limit)
+        places[family], left_out[family] = _family(book, family, list_limit)
     _held(book)
     _parameters(book)
     _codes(book)
@@ -205,7 +204,7 @@ def _tie_out(
                 f"{span('currency')},C{row + 1},{span('outcome_code')},E{row + 1})"
             )
             if missing.height:
-                formula += f"+({shown_decimal(int(missing[source].sum()), currency)})"
+                formula += f"+({shown_decimal(int(missing[source].item()), currency)})"
             book.formula(sheet, row, col, formula, one[source], currency)
         about, step = meaning(code)
         sheet.write_string(row, 11, about, book.text)
@@ -323,18 +322,15 @@ def _ageing(book: Book) -> None:
     sheet.set_column(5, 9, 15)
 
 
-def _family(book: Book, family: str, rows: pl.DataFrame, limit: int) -> tuple[tuple[int, int], pl.DataFrame]:
-    """One sheet of detail; returns the 1-based first and last row of the list, and the rows that were not listed."""
+def _family(book: Book, family: str, limit: int) -> tuple[tuple[int, int], pl.DataFrame]:
+    """One sheet of detail; returns the 1-based first and last row of the list, and the sums of the rows that were not listed."""
     sheet = book.sheet(FAMILY_TITLES[family], _family_note(family))
-    listed, rest = rows.head(limit), rows.slice(limit)
+    totals = book.data.totals().filter(pl.col("family_code") == family)
+    listed = book.data.listing.of_family(family, limit)
+    rest = _not_listed(totals, listed)
     if rest.height:
-        sheet.write_string(
-            2,
-            0,
-            f"{rest.height:,} further rows are in orders.parquet and payments.parquet; the tie-out includes them.",
-            book.note,
-        )
-    elif not rows.height:
+        sheet.write_string(2, 0, _elsewhere(rest, totals, listed.height), book.note)
+    elif not listed.height:
         sheet.write_string(2, 0, "None.", book.note)
     book.heads(sheet, 3, [title for _name, title, _width in _DETAIL])
     for row, one in enumerate(listed.iter_rows(named=True), start=4):
@@ -354,6 +350,33 @@ def _family(book: Book, family: str, rows: pl.DataFrame, limit: int) -> tuple[tu
     if listed.height:
         sheet.autofilter(3, 0, 3 + listed.height, len(_DETAIL) - 1)
     return (5, max(5, 4 + listed.height)), rest
+
+
+def _not_listed(totals: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
+    """Per tie-out, entity, currency and outcome: what the list leaves out of the totals."""
+    key = [*GROUP, "outcome_code"]
+    shown = listed.group_by(key).agg(
+        *[pl.col(name).sum().alias(f"listed_{name}") for name in AMOUNTS],
+        listed_row_count=pl.len().cast(pl.Int64),
+    )
+    names = [*AMOUNTS, "row_count"]
+    left = [(pl.col(name) - pl.col(f"listed_{name}").fill_null(0)).alias(name) for name in names]
+    return totals.join(shown, on=key, how="left").select(*key, *left).filter(pl.col("row_count") > 0)
+
+
+def _elsewhere(rest: pl.DataFrame, totals: pl.DataFrame, listed: int) -> str:
+    """Where the rows are that a sheet does not list."""
+    files = [
+        f"{tie_out}.parquet ({count:,} of this family there)"
+        for tie_out, count in totals.group_by("tie_out")
+        .agg(pl.col("row_count").sum())
+        .sort("tie_out")
+        .iter_rows()
+    ]
+    return (
+        f"{int(rest['row_count'].sum()):,} further rows are not listed here: these are the first {listed:,}, by outcome and the largest "
+        f"differences first. Every row is in {' and '.join(files)}; the tie-out includes them all."
+    )
 
 
 def _family_note(family: str) -> str:

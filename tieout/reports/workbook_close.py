@@ -20,7 +20,8 @@ from tieout.reports.control_close import SHEET as CONTROL
 from tieout.reports.control_close import verdict, write_sheet
 from tieout.reports.data import TIE_OUTS, words
 from tieout.reports.follow_up_close import DRAFTS, PAYOUTS, write_follow_up
-from tieout.reports.workbook import LIST_LIMIT, fill
+from tieout.reports.listing import LIST_LIMIT
+from tieout.reports.workbook import fill
 
 STANDING: Final = {
     "closed": ("CLOSED, NOT SIGNED", "bad"),
