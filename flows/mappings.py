@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -81,8 +83,21 @@ def load_mappings(folder: Path) -> dict[str, pl.DataFrame]:
 def read_mapping(path: Path, table: Table) -> pl.DataFrame:
     """One file. Raises `SettingsError` or `Stopped` for what its contract does not allow."""
     try:
-        frame = pl.read_csv(path, infer_schema=False, encoding="utf8", truncate_ragged_lines=False)
-    except (pl.exceptions.PolarsError, OSError) as fault:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise SettingsError(f"{path.name} cannot be read as CSV: {str(fault).splitlines()[0]}.") from None
+    # The same bytes give the same frame, and judging them costs more than all else: a process does it once, whoever asks.
+    return _judged(path.name, content, table.name)
+
+
+@lru_cache(maxsize=64)
+def _judged(file_name: str, content: bytes, table_name: str) -> pl.DataFrame:
+    path, table = Path(file_name), ALL[table_name]
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(content), infer_schema=False, encoding="utf8", truncate_ragged_lines=False
+        )
+    except pl.exceptions.PolarsError as fault:
         first = str(fault).splitlines()[0]
         raise SettingsError(f"{path.name} cannot be read as CSV: {first}.") from None
     frame = frame.rename({column: column.strip().lstrip("\ufeff") for column in frame.columns})

@@ -56,6 +56,10 @@ class Table:
 
     def empty(self) -> pl.DataFrame:
         """A frame of no rows with the declared columns and types."""
+        return self._none.clone()
+
+    @cached_property
+    def _none(self) -> pl.DataFrame:
         return pl.DataFrame(schema=self.polars_schema)
 
     @cached_property

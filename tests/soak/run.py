@@ -34,10 +34,12 @@ import duckdb  # noqa: E402
 import night  # noqa: E402
 import polars as pl  # noqa: E402
 
+from checks.contracts import ALL  # noqa: E402
 from flows.post import post  # noqa: E402
 from tieout.connectors.http import Http  # noqa: E402
 from tieout.errors import TieoutError  # noqa: E402
 from tieout.warehouse import outbox  # noqa: E402
+from transforms.posting_content import rehashed  # noqa: E402
 
 ORDERS = 30
 WRITES = ("<create_customer", "<create_invoice", "<create_aradjustment", "<ARPYMT>", "<create_gltransaction")
@@ -89,8 +91,65 @@ class Death:
 def twin(house: night.House) -> night.House:
     """Another runner on the same settings and folder; opening and ensuring a warehouse anew would be most of the time."""
     other = replace(house)
-    other.__dict__["warehouse"] = copy(house.warehouse)
+    other.__dict__.update(warehouse=copy(house.warehouse), mappings=house.mappings)
     return other
+
+
+def later_documents(house: night.House) -> None:
+    """Put what a second night would plan beside the first one's documents: of two orders without a payment the difference after a change,
+    a credit memo, its application to the first invoice and the journal entry of a refund."""
+    with house.warehouse.read() as session:
+        known = session.fetch("out.documents")
+        lines = session.fetch("out.document_lines")
+    paid = lines.drop_nulls("applies_to_id")["applies_to_id"]
+    invoices = known.filter((pl.col("kind_code") == "invoice") & ~pl.col("document_id").is_in(paid.implode()))
+    rows: list[dict[str, Any]] = []
+    drawn: list[dict[str, Any]] = []
+    for entity, location in (("E100", "100"), ("E200", "200")):
+        first = invoices.filter(entity_code=entity).sort("number").row(0, named=True)
+        number = str(first["number"])
+
+        def one(kind: str, total: int, first: dict[str, Any] = first, number: str = number, location: str = location, **over: Any) -> str:  # fmt: skip
+            name = over.pop("name", f"{number}-{kind[:1].upper()}")
+            made = {
+                **first,
+                "document_id": f"SOAK{name}"[:20],
+                "kind_code": kind,
+                "number": name,
+                "total_minor": total,
+                "details": None,
+                **over,
+            }
+            rows.append(made)
+            if kind in ("invoice", "credit_memo"):
+                drawn.append({"document_id": made["document_id"], "line_no": 1, "account_code": "4000", "component_code": "goods", "amount_minor": total, "location_code": location})  # fmt: skip
+            return str(made["document_id"])
+
+        one("invoice", 700, name=f"{number}-R2")
+        memo = one("credit_memo", -1000, due_on=None)
+        setting = one("application", 0, name=f"{number}-A", due_on=None, method="EFT", account_ref="CLR-CARD-US" if entity == "E100" else "CLR-CARD-EU")  # fmt: skip
+        drawn.extend(
+            [
+                {
+                    "document_id": setting,
+                    "line_no": 1,
+                    "amount_minor": 1000,
+                    "applies_to_id": first["document_id"],
+                },
+                {"document_id": setting, "line_no": 2, "amount_minor": -1000, "applies_to_id": memo},
+            ]
+        )
+        entry = one("journal", 0, due_on=None, customer_id="", account_ref="GJ", description=f"Refund {number}")  # fmt: skip
+        drawn.extend([
+            {"document_id": entry, "line_no": n, "account_code": account, "amount_minor": amount, "location_code": location}
+            for n, account, amount in ((1, "2400", 1000), (2, "1201", -1000))
+        ])  # fmt: skip
+    schema = ALL["out.document_lines"].polars_schema
+    blank = dict.fromkeys(schema)
+    more = pl.DataFrame([{**blank, **line} for line in drawn], schema=schema)
+    documents = rehashed(pl.DataFrame(rows, schema=known.schema), more)
+    with house.warehouse.write(run_id="later") as session:
+        outbox.plan(session, documents, more, ALL["out.document_orders"].empty(), now=house.clock(), run_id="later")  # fmt: skip
 
 
 @contextmanager
@@ -194,6 +253,7 @@ class Stage:
             folder / "planned" / "tieout.toml", night.NightClock(self.world.addresses["now"])
         )
         night.steps(house, *night.TO_POST)
+        later_documents(house)
         self.owed = night.outbox_of(house).height
 
     def play(self, schedule: Schedule, *, sigkill: bool = False) -> tuple[list[str], Counter[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from tieout.warehouse.instances import CATALOG
-from tieout.warehouse.statements import quoted, quoted_table
+from tieout.warehouse.statements import quoted, quoted_table, statement
 
 
 class Connection:
@@ -18,6 +18,7 @@ class Connection:
     def __init__(self, raw: duckdb.DuckDBPyConnection) -> None:
         self._raw = raw
         self._tables: dict[str, dict[str, str]] = {}
+        self._knows_all = False
 
     def execute(self, text: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement to its end and return all of its rows."""
@@ -41,6 +42,8 @@ class Connection:
 
     def columns(self, table: str) -> dict[str, str]:
         """Column names and types of a table or view as stored, in order; empty if it does not exist."""
+        if table not in self._tables and self._knows_all:
+            return {}
         if table not in self._tables:
             # A question about a table that is not there would end our transaction; a second cursor asks in its own. It sees what was
             # committed, and what this transaction has defined since is known already.
@@ -52,6 +55,13 @@ class Connection:
             finally:
                 other.close()
         return self._tables[table]
+
+    def learn(self) -> None:
+        """Ask for the columns of everything there is by one statement, for whoever is about to look at most of it."""
+        found: dict[str, dict[str, str]] = {}
+        for table, column, kind in self.execute(statement("stored_columns"), {"catalog": CATALOG}):
+            found.setdefault(str(table), {})[str(column)] = str(kind)
+        self._tables, self._knows_all = found, True
 
     def define(self, table: str, text: str) -> None:
         """Run a statement that makes or alters a table or view, and look at what it is now."""

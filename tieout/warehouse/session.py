@@ -124,6 +124,7 @@ class Session:
     # --- writing ------------------------------------------------------------------------------------------------
     def ensure(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Create the tables that are missing and add missing columns; see `Warehouse.ensure`."""
+        self._con.learn()
         for table, empty in tables.items():
             ensure_table(self._con, table, empty.schema)
 
