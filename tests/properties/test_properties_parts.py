@@ -5,16 +5,20 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from reconcile_tables import SEPTEMBER, STORES
 
+from flows.shelving import FolderShelf
 from tieout.vocabulary import COMPONENTS
-from transforms.reconcile import Inputs, Policy, Result, Tolerance, reconcile
+from transforms.reconcile import Inputs, Policy, Result, Tolerance, reconcile, reconcile_streamed
 from transforms.reconcile.intake import COLUMNS, WHERE_KNOWN
 from transforms.reconcile.parts import EVERYWHERE, parted
+from transforms.reconcile.result import matches_of
+from transforms.reconcile.streams import Collected, Cut
 
 NUMBERS = ("W1", "w-1", "001", "1", "W2", "W3", "W3", "U4", "X 5", "---", "", None)
 REFERENCES = (*NUMBERS, "W1; W2", "W3/W7", "about W2 and 1", "W9,W8", "nothing")
@@ -164,3 +168,19 @@ def test_every_row_is_in_one_part_and_groups_are_whole() -> None:
             rows = pl.concat(getattr(part, name) for part in parts)
             assert rows.sort(pl.all()).equals(frame.select(rows.columns).sort(pl.all())), name
     assert cut > 3, "the worlds are large enough to be cut"
+
+
+@pytest.mark.parametrize("seed", [9, 26, 39, 2, 5])
+def test_parts_that_are_read_and_handed_on_say_what_the_whole_says(seed: int, tmp_path: Path) -> None:
+    inputs, policy = drawn(seed), replace(POLICIES[seed % len(POLICIES)], buckets=4)
+    whole = said(reconcile(inputs, replace(policy, buckets=1)))
+    lazy = Inputs(**{name: frame.lazy() for name, frame in vars(inputs).items() if frame is not None})
+    shelf, sink = FolderShelf(tmp_path), Collected()
+    told = vars(reconcile_streamed(Cut(lazy, shelf), policy, sink, shelf))
+    assert len(sink.orders) > 1, "rows are handed on part by part"
+    found = {name: pl.concat(getattr(sink, name)) for name in ("orders", "payments")}
+    found["matches"] = pl.concat(matches_of(*one) for one in sink.pairs)
+    assert whole.keys() == told.keys() | found.keys()
+    for name, frame in {**told, **found}.items():
+        rows = frame.sort(pl.all()) if name in found else frame
+        assert rows.equals(whole[name].sort(pl.all()) if name in found else whole[name]), name

@@ -7,7 +7,6 @@ receipt, the memo and the document. So the open amount of any day is the documen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 
@@ -91,12 +90,16 @@ def _movements(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def open_by_cell(books: Subledger, policy: Policy, which: int) -> pl.DataFrame:
-    """(entity, store_ref, currency, open, n): open AR before the period (which=0) or at its end (which=1)."""
+    """(entity, store_ref, currency, open, n, behind): open AR before the period (which=0) or at its end (which=1), of `n` items."""
     items, movements = (_until(frame, policy, which) for frame in (books.items, books.movements))
     both = pl.concat(
         [items.select(*CELL, "amount", n=pl.lit(1)), movements.select(*CELL, "amount", n=pl.lit(0))]
     )
-    return both.group_by(CELL).agg(pl.col("amount").sum().alias("open"), pl.col("n").sum().cast(pl.Int64))
+    return both.group_by(CELL).agg(
+        pl.col("amount").sum().alias("open"),
+        pl.col("n").sum().cast(pl.Int64),
+        behind=pl.len().cast(pl.Int64),
+    )
 
 
 def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
@@ -105,8 +108,8 @@ def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
     return frame.filter(pl.col("on") < policy.period.bound("entity", which))
 
 
-def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, date | None]:
-    """Items open at the period's end with `open_minor`, and the last date of any item up to then, for `aged` of all parts."""
+def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Items open at the period's end with `open_minor`, and (on, behind): how many items each day up to then has; for `aged` of all parts."""
     items, movements = (_until(frame, policy, 1) for frame in (books.items, books.movements))
     applied = movements.group_by("item").agg(moved=pl.col("amount").sum())
     found = (
@@ -114,18 +117,18 @@ def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, date | N
         .with_columns(open_minor=pl.col("amount") + pl.col("moved").fill_null(0))
         .filter(pl.col("open_minor") != 0)
     )
-    last = items.get_column("on").max()
-    return found, last if isinstance(last, date) else None
+    days = items.group_by("on").agg(behind=pl.len().cast(pl.Int64)).drop_nulls("on")
+    return found.drop("item", "moved"), days
 
 
-def aged(items: pl.DataFrame, last: date | None, policy: Policy) -> pl.DataFrame:
-    """recon.ageing: what is open at the period's end (without a period: on the `last` day of all), per document, with days overdue and bucket."""
+def aged(items: pl.DataFrame, days: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """recon.ageing: what is open at the period's end (without a period: on the last of the `days` of all), per document, with days overdue and bucket."""
     if policy.period is None:
-        end = pl.lit(last, dtype=pl.Date)
+        end = pl.lit(days["on"].max(), dtype=pl.Date)
     else:
         end = policy.period.bound("entity", 1).dt.offset_by("-1d")
     from_day = pl.coalesce("due_on", "on") if policy.ageing_basis == "due" else pl.col("on")
-    days = (end - from_day).dt.total_days()
+    overdue = (end - from_day).dt.total_days()
     bucket = (
         pl.when(pl.col("days_no") <= 0).then(pl.lit("not_due"))
         .when(pl.col("days_no") <= 30).then(pl.lit("1-30"))
@@ -134,7 +137,7 @@ def aged(items: pl.DataFrame, last: date | None, policy: Policy) -> pl.DataFrame
         .otherwise(pl.lit("over_90"))
     )  # fmt: skip
     return (
-        items.with_columns(days_no=days.cast(pl.Int64))
+        items.with_columns(days_no=overdue.cast(pl.Int64))
         .with_columns(bucket_code=bucket)
         .select(
             "customer_id", "currency", "due_on", "days_no", "bucket_code", "open_minor", document_kind="shown", document_ref="ref",

@@ -26,6 +26,7 @@ TOTALS = (
 
 
 _TOTAL = ["tie_out", *PLACE, "family_code", "outcome_code"]
+_BEHIND = pl.len().cast(pl.Int64).alias("behind")
 
 
 def totals_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
@@ -46,7 +47,7 @@ def totalled(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
 def sums_of(
     inputs: Inputs, matched: Matched, paid: Paid, policy: Policy, orders: pl.DataFrame, payments: pl.DataFrame
 ) -> pl.DataFrame:
-    """(name, side, entity_code, currency, amount): what a part gives to each proof. The right side is summed straight from the inputs where it can be."""
+    """(name, side, entity_code, currency, amount, behind): what a part gives to each proof, and of how many rows. The right side is summed straight from the inputs where it can be."""
     ledger = _documents(inputs, matched, policy)
     receipts = _receipts(inputs, paid, policy)
     owed = _owed(inputs, matched)
@@ -54,26 +55,33 @@ def sums_of(
     gross = matched.orders.select(entity_code="entity", currency="currency", amount="total_minor")
     applied = _open_items(inputs, matched, paid, policy)
     sums = {
-        name: rows.group_by(PLACE).agg(pl.col("expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor").sum())
+        name: rows.group_by(PLACE).agg(pl.col("expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor").sum(), _BEHIND)
         for name, rows in (("order", orders), ("payment", payments))
     }  # fmt: skip
-    gross_rows = orders.group_by(PLACE).agg(pl.col("gross_minor").sum())
+    gross_rows = orders.group_by(PLACE).agg(pl.col("gross_minor").sum(), _BEHIND)
+    owed, ledger_in, ledger, gross, moved, receipts_in, receipts, applied = (
+        rows.group_by(PLACE).agg(pl.col("amount").sum(), _BEHIND)
+        for rows in (owed, ledger.filter("is_in"), ledger, gross, moved, receipts.filter("is_in"), receipts, applied)
+    )  # fmt: skip
+    gap = pl.col("expected_minor") - pl.col("actual_minor")
+    now = pl.col("period_expected_minor") - pl.col("period_actual_minor")
+    told = pl.col("period_timing_minor") + pl.col("period_delta_minor")
     sides = [
-        ("order rows hold every owed sale and credit", _of(sums["order"], "expected_minor"), _of(owed, "amount")),
-        ("order rows hold every invoice and memo in scope", _of(sums["order"], "actual_minor"), _of(ledger, "amount")),
-        ("order rows hold every order's total", _of(gross_rows, "gross_minor"), _of(gross, "amount")),
-        ("invoiced in the waterfall is Intacct's own sum", None, _of(ledger.filter("is_in"), "amount")),
-        ("payment rows hold all money that moved", _of(sums["payment"], "expected_minor"), _of(moved, "amount")),
-        ("payment rows hold every receipt in scope", _of(sums["payment"], "actual_minor"), _of(receipts, "amount")),
-        ("receipts in the waterfall are Intacct's own sum", None, _of(receipts.filter("is_in"), "amount")),
-        ("order families add up to the total", None, _gap(sums["order"])),
-        ("payment families add up to the total", None, _gap(sums["payment"])),
-        ("the period's order difference is dates and outcomes", _gap(sums["order"], "period_"), _explained(sums["order"])),
-        ("the period's payment difference is dates and outcomes", _gap(sums["payment"], "period_"), _explained(sums["payment"])),
-        ("the ageing is invoices less credits less receipts and applications", None, _of(applied, "amount")),
+        ("order rows hold every owed sale and credit", _made(sums["order"], "expected_minor"), owed),
+        ("order rows hold every invoice and memo in scope", _made(sums["order"], "actual_minor"), ledger),
+        ("order rows hold every order's total", _made(gross_rows, "gross_minor"), gross),
+        ("invoiced in the waterfall is Intacct's own sum", None, ledger_in),
+        ("payment rows hold all money that moved", _made(sums["payment"], "expected_minor"), moved),
+        ("payment rows hold every receipt in scope", _made(sums["payment"], "actual_minor"), receipts),
+        ("receipts in the waterfall are Intacct's own sum", None, receipts_in),
+        ("order families add up to the total", None, _made(sums["order"], gap)),
+        ("payment families add up to the total", None, _made(sums["payment"], gap)),
+        ("the period's order difference is dates and outcomes", _made(sums["order"], now), _made(sums["order"], told)),
+        ("the period's payment difference is dates and outcomes", _made(sums["payment"], now), _made(sums["payment"], told)),
+        ("the ageing is invoices less credits less receipts and applications", None, applied),
     ]  # fmt: skip
     return pl.concat(
-        rows.select(pl.lit(name).alias("name"), pl.lit(side).alias("side"), *PLACE, "amount")
+        rows.select(pl.lit(name).alias("name"), pl.lit(side).alias("side"), *PLACE, "amount", "behind")
         for name, left, right in sides
         for side, rows in (("left", left), ("right", right))
         if rows is not None
@@ -115,6 +123,10 @@ def _proof(name: str, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
         .with_columns(difference_minor=pl.col("left_minor") - pl.col("right_minor"))
         .select(COLUMNS)
     )
+
+
+def _made(sums: pl.DataFrame, amount: str | pl.Expr) -> pl.DataFrame:
+    return sums.select(*PLACE, "behind", amount=amount)
 
 
 def _of(rows: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -116,7 +116,11 @@ def reconcile_paid(
         waterfall=bridge,
         ageing=_empty(AGEING_COLUMNS),
         totals=totals,
-        absorbed=absorbed_of(shown, nothing),
+        absorbed=absorbed_of(
+            shown.filter(pl.col("outcome_code") == "within_tolerance").select(
+                pl.lit("orders").alias("tie_out"), "entity_code", "currency", "delta_minor"
+            )
+        ),
         footing=footing_paid(base, moved, shown, totals, bridge, policy),
         matches=_matches(base, moved),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -14,6 +15,8 @@ from transforms.reconcile.universe import prefixes_of
 
 EVERYWHERE = ("stores", "decisions")
 """Inputs that every part has whole: they are small, and say nothing of a single order."""
+BATCH: Final = 500_000
+"""Rows read at a time where inputs are cut without being held."""
 _COUNTED = ("orders", "owed", "ar_invoices", "ar_receipts")
 
 
@@ -30,20 +33,71 @@ def parted(inputs: Inputs, policy: Policy) -> Iterator[Inputs]:
     if count == 1:
         yield inputs
         return
+    cut = _cut(inputs, policy, count)
+    frames = {name: read_of(getattr(inputs, name), name).collect() for name in cut.places}
+    for at in range(count):
+        yield cut.part(at, {name: frame.filter(cut.places[name] == at) for name, frame in frames.items()})
+
+
+def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs]:
+    """`parted` for inputs that memory does not hold: they are read in batches of rows, which are laid on a shelf by part and taken from it."""
+    count = parts_of(inputs, policy)
+    if count == 1:
+        yield inputs
+        return
+    cut = _cut(inputs, policy, count)
+    names = list(cut.places)
+    for name in names:
+        place, at = cut.places.pop(name), 0
+        rows = read_of(getattr(inputs, name), name)
+        for number in range(count):
+            shelf.put(f"input_{name}", number, pl.DataFrame(schema=rows.collect_schema()))
+        for batch in rows.collect_batches(chunk_size=BATCH, maintain_order=True):
+            mine = batch.with_columns(place=place.slice(at, batch.height))
+            at += batch.height
+            for (number,), piece in mine.partition_by("place", include_key=False, as_dict=True).items():
+                shelf.put(f"input_{name}", number, piece)
+    for at in range(count):
+        yield cut.part(at, {name: shelf.take(f"input_{name}", at) for name in names})
+
+
+class Shelved(Protocol):
+    """What `parted_on` needs of a shelf; see `streams.Shelf`."""
+
+    def put(self, name: str, part: int, frame: pl.DataFrame) -> None:
+        """Lay down rows."""
+
+    def take(self, name: str, part: int) -> pl.DataFrame:
+        """The rows laid down."""
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Where the rows of each input belong, and what every part has beside its own rows."""
+
+    inputs: Inputs
+    places: dict[str, pl.Series]
+    prefixes: tuple[str, ...]
+    customers: pl.DataFrame | None
+    whose: pl.DataFrame
+
+    def part(self, at: int, mine: Mapping[str, Frame]) -> Part:
+        whole: dict[str, Any] = {**vars(self.inputs), **mine}
+        if self.customers is not None:
+            rows = self.whose.filter(pl.col("part") == at)["i"].sort()
+            whole["customer_ids"] = self.customers[rows]
+        return Part(**whole, prefixes=self.prefixes)
+
+
+def _cut(inputs: Inputs, policy: Policy, count: int) -> _Cut:
     homes = homes_of(inputs, policy)
-    prefixes = tuple(prefixes_of(inputs))
-    places = {name: (column % count).cast(pl.UInt16) for name, column in homes.of.items()}
-    frames = {name: read_of(getattr(inputs, name), name).collect() for name in places}
+    place = (pl.col("home") % count).cast(pl.UInt16)
+    places = {name: column.to_frame("home").select(place).to_series() for name, column in homes.of.items()}
     customers = None
     if inputs.customer_ids is not None:
         customers = read_of(inputs.customer_ids, "customer_ids").collect()
-    whose = homes.customers.select("i", part=(pl.col("home") % count).cast(pl.UInt16)).unique()
-    for at in range(count):
-        mine: dict[str, Frame] = {name: frame.filter(places[name] == at) for name, frame in frames.items()}
-        if customers is not None:
-            mine["customer_ids"] = customers[whose.filter(pl.col("part") == at)["i"].sort()]
-        whole: dict[str, Any] = {**vars(inputs), **mine}
-        yield Part(**whole, prefixes=prefixes)
+    whose = homes.customers.select("i", part=place).unique()
+    return _Cut(inputs, places, tuple(prefixes_of(inputs)), customers, whose)
 
 
 def _height(frame: Frame | None) -> int:

@@ -1,35 +1,35 @@
 """The reconciliation as a whole: two tie-outs, their bridge, what is open, and the proof that it foots.
 
-It is made in parts (see `parts`): each part is matched, compared and judged by itself. What needs all parts comes after and looks at
-little: the tolerance used up per currency, proposals between what is open, probable double postings, sums. A part's frames are small
-enough for a processor's caches and for bounded memory, and the result is the same for any number of parts.
+It is made in parts (see `parts`): each part is matched, compared and judged by itself, its rows are handed on, and what it comes to is
+counted (see `tally`). What needs all parts comes after and looks at little: the tolerance used up per currency, proposals between what
+is open, probable double postings, sums. So memory is bounded by the part, and the result is the same for any number of parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import polars as pl
 
-from transforms.reconcile import decided
+from transforms.reconcile import across
+from transforms.reconcile.across import TIE_OUTS, Across
 from transforms.reconcile.ageing import Subledger, aged, open_items, subledger
-from transforms.reconcile.budget import accepted_of, tolerated_of
+from transforms.reconcile.budget import tolerated_of
 from transforms.reconcile.footing import footing, sums_of, totalled, totals_of
-from transforms.reconcile.intake import Inputs
+from transforms.reconcile.intake import Frame, Inputs
 from transforms.reconcile.matching import Matched, match, matched_of, names_only
 from transforms.reconcile.orders import COLUMNS as ORDER_COLUMNS
-from transforms.reconcile.orders import order_rows, settled_orders
+from transforms.reconcile.orders import order_rows
 from transforms.reconcile.parts import parted
-from transforms.reconcile.payments import payment_rows, settled_payments
+from transforms.reconcile.payments import payment_rows
 from transforms.reconcile.policy import Policy
-from transforms.reconcile.proofs import over_budget, without_tolerance
-from transforms.reconcile.proposals import open_sides, proposals
 from transforms.reconcile.receipts import Paid, match_receipts, paid_of, payment_names_only
-from transforms.reconcile.result import Result, absorbed_of, out_of_scope, out_of_scope_of
-from transforms.reconcile.suspects import Posted, narrowed, posted_of, strays_of, suspects
+from transforms.reconcile.result import Result, Summary, absorbed_of, out_of_scope, out_of_scope_of
+from transforms.reconcile.streams import Collected, InMemory, InMind, Shelf, Sink, Source
+from transforms.reconcile.suspects import LEDGER, MONEY, near, repeats_of, suspects
+from transforms.reconcile.tally import Tally, added
 from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
 
 
@@ -78,46 +78,25 @@ class Standing:
     ageing: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What a part comes to by itself, as far as it can be told: rows of both tie-outs, what tolerance accepted, what is open."""
-
-    orders: pl.DataFrame
-    payments: pl.DataFrame
-    accepted: pl.DataFrame
-    items: pl.DataFrame
-    last: date | None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What a part gives to every sum, beside its rows, and who belongs to whom in it."""
-
-    steps: pl.DataFrame
-    sums: pl.DataFrame
-    outside: pl.DataFrame
-    posted: Posted
-    found: tuple[Matched, Paid]
-
-
-@dataclass(frozen=True)
-class Across:
-    """What only all parts together say: currencies whose tolerance is used up, by tie-out; proposals; decisions by tie-out."""
-
-    refused: dict[str, list[str]]
-    offers: pl.DataFrame
-    decisions: dict[str, pl.DataFrame]
-
-
 def reconcile(inputs: Inputs, policy: Policy) -> Result:
-    """Compare what the storefronts say with what Intacct has, orders with invoices and payments with receipts.
+    """Compare what the storefronts say with what Intacct has, orders with invoices and payments with receipts, in memory.
 
     The result is the same for the same rows in any order and for any number of buckets. It raises nothing for differences, of
     whatever kind; `proofs(result)` must be zero throughout before anything of it is published.
     """
-    return _together(
-        inputs, (piece_of(pairs_of(part, policy), policy) for part in parted(inputs, policy)), policy
-    )
+    source = InMemory(inputs)
+    return _collected((pairs_of(part, policy) for part in source.parts(policy)), source.decisions, policy)
+
+
+def reconcile_streamed(source: Source, policy: Policy, sink: Sink, shelf: Shelf) -> Summary:
+    """`reconcile` for more trade than memory holds: parts come from the source one by one, rows go to the sink, and what cannot be judged
+    before every part was seen waits on the shelf.
+
+    The rows handed on are those of `reconcile`, in no order from one call to the next. What is left over in the parts stays in memory:
+    what is open, what tolerance accepted, sums. Nothing of it may be published before `proofs(summary)` is zero throughout.
+    """
+    parts = (pairs_of(part, policy) for part in source.parts(policy))
+    return summary(*counted(parts, source.decisions, policy, sink, shelf), policy)
 
 
 def paired(inputs: Inputs, policy: Policy) -> Paired:
@@ -127,18 +106,24 @@ def paired(inputs: Inputs, policy: Policy) -> Paired:
 
 def judged(pairs: Paired, policy: Policy) -> Result:
     """Judge the pairs in the policy's period, with everything a reader needs to believe it."""
-    return _together(pairs.inputs, (piece_of(part, policy) for part in pairs.parts), policy)
+    return _collected(pairs.parts, pairs.inputs.decisions, policy)
 
 
 def standing(pairs: Paired, policy: Policy) -> Standing:
     """Judge the pairs in the policy's period, without the bridge and the proofs of `judged`."""
     parts = [rows_of(part, policy) for part in pairs.parts]
-    across = across_of(pairs.inputs, parts, policy)
-    done = [settled(part, across) for part in parts]
+    left = [
+        across.leftovers_of(*rows, part.matched, part.inputs)
+        for rows, part in zip(parts, pairs.parts, strict=True)
+    ]
+    every = {name: pl.concat(one[name] for one in left) for name in left[0]}
+    view = across.seen(every, across.said_by_hand(pairs.inputs.decisions), policy)
+    done = [across.settled(*rows, view) for rows in parts]
+    items = [open_items(part.books, policy) for part in pairs.parts]
     return Standing(
-        _ordered([one for one, _ in done]).select(ORDER_COLUMNS),
-        _by_group([one for _, one in done]),
-        _aged(parts, policy),
+        ordered([one.select(ORDER_COLUMNS) for one, _ in done]),
+        by_group([one for _, one in done]),
+        aged(pl.concat(one for one, _ in items), pl.concat(one for _, one in items), policy),
     )
 
 
@@ -149,109 +134,112 @@ def pairs_of(inputs: Inputs, policy: Policy) -> Pairs:
     return Pairs(inputs, matched, paid, subledger(inputs, matched, paid))
 
 
-def rows_of(pairs: Pairs, policy: Policy) -> Rows:
-    """Compare and judge one part."""
+def rows_of(pairs: Pairs, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Compare and judge one part: rows of both tie-outs, as far as they can be told without other parts."""
     orders = order_rows(pairs.inputs, pairs.matched, policy)
-    payments = payment_rows(pairs.inputs, pairs.matched, pairs.paid, policy)
-    accepted = accepted_of(orders, payments, pairs.matched, pairs.inputs)
-    return Rows(orders, payments, accepted, *open_items(pairs.books, policy))
+    return orders, payment_rows(pairs.inputs, pairs.matched, pairs.paid, policy)
 
 
-def piece_of(pairs: Pairs, policy: Policy) -> tuple[Rows, Piece]:
-    """Compare and judge one part, and sum it up."""
-    rows = rows_of(pairs, policy)
-    matched, paid = pairs.matched, pairs.paid
-    return rows, Piece(
-        steps=steps_of_books(pairs.books, policy),
-        sums=sums_of(pairs.inputs, matched, paid, policy, rows.orders, rows.payments),
-        outside=out_of_scope_of(matched, paid),
-        posted=posted_of(rows.orders, rows.payments, matched, paid),
-        found=(names_only(matched), payment_names_only(paid)),
+def counted(
+    parts: Iterable[Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
+) -> tuple[Tally, Across, pl.DataFrame]:
+    """Judge the parts and hand their rows on: what they come to, what was seen across them, and documents like a stray (see `suspects.near`)."""
+    said = across.said_by_hand(decisions)
+    tallies, waiting = [], []
+    for number, part in enumerate(parts):
+        tally, waits = _first(part, number, policy, said, sink, shelf)
+        tallies.append(tally)
+        waiting.append(waits)
+        del part  # the next one is made before the name is given to it
+    whole = added(tallies)
+    view = across.seen(whole.frames, said, policy)
+    late, like = [], []
+    for number, waits in enumerate(waiting):
+        if waits:
+            late.append(_last(number, policy, view, sink, shelf))
+        if whole.strays.height or not number:
+            papers = shelf.take("documents", number), shelf.take("receipts", number)
+            like.append(near(*papers, whole.strays, tallies[number].repeats))
+    steps, totals = (
+        pl.concat([getattr(whole, name), *(one[name] for one in late)]) for name in ("steps", "totals")
     )
+    return added([replace(whole, steps=steps, totals=totals)]), view, pl.concat(like)
 
 
-def _together(inputs: Inputs, parts: Iterable[tuple[Rows, Piece]], policy: Policy) -> Result:
-    rows, pieces = [], []
-    for one, piece in parts:
-        rows.append(one)
-        pieces.append(piece)
-    across = across_of(inputs, rows, policy)
-    ageing = _aged(rows, policy)
-    tolerated = tolerated_of(_still_accepted(rows, across), policy)
-    done = [settled(one, across) for one in rows]
-    # Rows are the largest thing in memory; each list is let go as soon as the next is made of it.
-    rows.clear()
-    steps = pl.concat([*(steps_of(*one, policy) for one in done), *(piece.steps for piece in pieces)])
-    totals = totalled(totals_of(*one) for one in done)
-    ours, theirs = [one for one, _ in done], [one for _, one in done]
-    done.clear()
-    orders = _ordered([one.select(ORDER_COLUMNS) for one in ours])
-    ours.clear()
-    payments = _by_group(theirs)
-    theirs.clear()
-    bridge = waterfall(steps)
-    return Result(
-        orders=orders,
-        payments=payments,
+def _first(
+    part: Pairs, number: int, policy: Policy, said: Mapping[str, pl.DataFrame], sink: Sink, shelf: Shelf
+) -> tuple[Tally, bool]:
+    """Judge a part, hand on the rows that are final, and lay down the others; its tally so far, and whether any row waits."""
+    matched, paid, (orders, payments) = part.matched, part.paid, rows_of(part, policy)
+    waits = {name: across.waits(policy, said[name]) for name in TIE_OUTS}
+    late = {"orders": orders.filter(waits["orders"]), "payments": payments.filter(waits["payments"])}
+    sure = orders.filter(~waits["orders"]), payments.filter(~waits["payments"])
+    done = across.settled(*sure, across.nothing_seen())
+    repeats, strays = repeats_of(orders, payments, matched, paid)
+    items, days = open_items(part.books, policy)
+    tally = Tally(
+        steps=pl.concat([steps_of_books(part.books, policy), steps_of(*done, policy)]),
+        sums=sums_of(part.inputs, matched, paid, policy, orders, payments),
+        totals=totals_of(*done),
+        outside=out_of_scope_of(matched, paid),
+        days=days,
+        strays=strays,
+        items=items,
+        repeats=repeats,
+        **across.leftovers_of(orders, payments, matched, part.inputs),
+    )
+    shelf.put("documents", number, matched.documents.select(LEDGER))
+    shelf.put("receipts", number, paid.receipts.select(MONEY))
+    for name, frame in late.items():
+        shelf.put(name, number, frame)
+    sink.rows(done[0].select(ORDER_COLUMNS), done[1])
+    sink.found(names_only(matched), payment_names_only(paid))
+    return tally, any(frame.height for frame in late.values())
+
+
+def _last(number: int, policy: Policy, view: Across, sink: Sink, shelf: Shelf) -> dict[str, pl.DataFrame]:
+    """Judge and hand on the rows of a part that waited; what they give to the steps and totals."""
+    done = across.settled(shelf.take("orders", number), shelf.take("payments", number), view)
+    sink.rows(done[0].select(ORDER_COLUMNS), done[1])
+    return {"steps": steps_of(*done, policy), "totals": totals_of(*done)}
+
+
+def summary(tally: Tally, view: Across, like: pl.DataFrame, policy: Policy) -> Summary:
+    """What the parts counted come to."""
+    ageing = aged(tally.items, tally.days, policy)
+    accepted = across.still_accepted(tally.accepted, view)
+    bridge, totals = waterfall(tally.steps), totalled([tally.totals])
+    return Summary(
         waterfall=bridge,
         ageing=ageing,
         totals=totals,
-        out_of_scope=out_of_scope(piece.outside for piece in pieces),
-        absorbed=absorbed_of(orders, payments),
-        footing=footing(pl.concat(piece.sums for piece in pieces), totals, bridge, ageing),
-        suspects=suspected([piece.posted for piece in pieces], policy),
-        tolerated=tolerated,
-        found=tuple(piece.found for piece in pieces),
+        out_of_scope=out_of_scope([tally.outside]),
+        absorbed=absorbed_of(accepted),
+        footing=footing(tally.sums, totals, bridge, ageing),
+        suspects=suspects(tally.repeats, like, policy),
+        tolerated=tolerated_of(accepted, policy),
     )
 
 
-def across_of(inputs: Inputs, parts: Sequence[Rows], policy: Policy) -> Across:
-    """Look across all parts, at what is left over in them."""
-    decisions = {tie_out: decided.standing(inputs, tie_out) for tie_out in ("orders", "payments")}
-    lenient = pl.concat(part.accepted for part in parts)
-    refused = {
-        tie_out: over_budget(lenient.filter(pl.col("tie_out") == tie_out), policy.tolerance)
-        for tie_out in ("orders", "payments")
-    }
-    sides = [open_sides(without_tolerance(part.orders, refused["orders"])) for part in parts]
-    offers = proposals(pl.concat(one for one, _ in sides), pl.concat(one for _, one in sides), policy)
-    return Across(refused, offers, decisions)
+def _collected(parts: Iterable[Pairs], decisions: Frame | None, policy: Policy) -> Result:
+    sink = Collected()
+    told = summary(*counted(parts, decisions, policy, sink, InMind()), policy)
+    orders = ordered(sink.orders)
+    sink.orders.clear()  # rows are the largest thing in memory
+    payments = by_group(sink.payments)
+    return Result(**vars(told), orders=orders, payments=payments, found=tuple(sink.pairs))
 
 
-def settled(part: Rows, across: Across) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of both tie-outs of a part in the light of all parts; orders with the columns the waterfall reads."""
-    orders = settled_orders(part.orders, across.refused["orders"], across.offers, across.decisions["orders"])
-    return orders, settled_payments(part.payments, across.refused["payments"], across.decisions["payments"])
+_PLACE = ("group_ref", "entity_code", "currency")
 
 
-def suspected(parts: Sequence[Posted], policy: Policy) -> pl.DataFrame:
-    """recon.suspects, looked for in all parts together."""
-    strays = pl.concat(strays_of(part) for part in parts).unique()
-    near = [narrowed(part, strays) for part in parts]
-    return suspects(pl.concat(one for one, _ in near), pl.concat(one for _, one in near), policy)
-
-
-def _aged(parts: Sequence[Rows], policy: Policy) -> pl.DataFrame:
-    lasts = [part.last for part in parts if part.last is not None]
-    return aged(pl.concat(part.items for part in parts), max(lasts, default=None), policy)
-
-
-def _still_accepted(parts: Sequence[Rows], across: Across) -> pl.DataFrame:
-    gone = pl.any_horizontal(
-        pl.lit(False), *((pl.col("tie_out") == name) & pl.col("currency").is_in(refused) for name, refused in across.refused.items())
-    )  # fmt: skip
-    return pl.concat(part.accepted for part in parts).filter(~gone)
-
-
-def _ordered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Rows of orders by group, entity and currency, then documents without an order likewise; each part is in this order already."""
-    if len(parts) == 1:
-        return parts[0]
+def ordered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of orders by group, entity and currency, then documents without an order likewise."""
     rows = pl.concat(parts)
     orphan = pl.col("storefront") == ""
-    return pl.concat(rows.filter(which).sort("group_ref", maintain_order=True) for which in (~orphan, orphan))
+    return pl.concat(rows.filter(which).sort(_PLACE) for which in (~orphan, orphan))
 
 
-def _by_group(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Rows of payments by group, entity and currency; each part's groups are in this order already."""
-    return pl.concat(parts).sort("group_ref", maintain_order=True)
+def by_group(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of payments by group, entity and currency."""
+    return pl.concat(parts).sort(_PLACE)

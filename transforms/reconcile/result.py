@@ -16,17 +16,15 @@ MATCH_COLUMNS = ("tie_out", "group_ref", "side", "row_kind", "row_ref", "pass_no
 
 
 @dataclass(frozen=True)
-class Result:
-    """`orders`, `payments`, `waterfall`, `ageing`: as the recon tables of these names; `matches` likewise, built when asked for.
+class Summary:
+    """What a reconciliation comes to beside its rows.
 
-    `totals`: counts and sums by tie_out, entity_code, currency, family_code, outcome_code. `out_of_scope`: (tie_out, kind,
-    entity_code, currency, row_count, amount_minor). `absorbed`: what tolerance accepted (tie_out, entity_code, currency,
-    row_count, under_minor, over_minor). `footing`: every proof; see `proofs`. `suspects`, `tolerated`: as the recon tables of these names.
-    `found`: who belongs to whom, part by part.
+    `waterfall`, `ageing`: as the recon tables of these names. `totals`: counts and sums by tie_out, entity_code, currency, family_code,
+    outcome_code. `out_of_scope`: (tie_out, kind, entity_code, currency, row_count, amount_minor). `absorbed`: what tolerance accepted
+    (tie_out, entity_code, currency, row_count, under_minor, over_minor). `footing`: every proof; see `proofs`. `suspects`, `tolerated`:
+    as the recon tables of these names.
     """
 
-    orders: pl.DataFrame
-    payments: pl.DataFrame
     waterfall: pl.DataFrame
     ageing: pl.DataFrame
     totals: pl.DataFrame
@@ -35,6 +33,16 @@ class Result:
     footing: pl.DataFrame
     suspects: pl.DataFrame
     tolerated: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Result(Summary):
+    """A reconciliation with its rows: `orders` and `payments` as the recon tables of these names, by group, entity and currency;
+    `matches` likewise, built when asked for. `found`: who belongs to whom, part by part.
+    """
+
+    orders: pl.DataFrame
+    payments: pl.DataFrame
     found: tuple[tuple[Matched, Paid], ...]
 
     @cached_property
@@ -54,7 +62,7 @@ class Result:
         return parts.sort("tie_out", "group_ref", "side", "row_ref")
 
 
-def proofs(result: Result | PaidResult) -> pl.DataFrame:
+def proofs(result: Summary | PaidResult) -> pl.DataFrame:
     """Every proof of the result (name, entity_code, currency, left_minor, right_minor, difference_minor), failures first.
 
     A difference that is not zero means that the result must not be published; the caller raises `DoesNotFoot`.
@@ -62,22 +70,19 @@ def proofs(result: Result | PaidResult) -> pl.DataFrame:
     return result.footing.sort(pl.col("difference_minor").abs(), descending=True, maintain_order=True)
 
 
-def absorbed_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
-    """What tolerance accepted, and which way."""
+def absorbed_of(accepted: pl.DataFrame) -> pl.DataFrame:
+    """What tolerance accepted, and which way, from (tie_out, entity_code, currency, delta_minor) of the rows."""
+    place = ["tie_out", "entity_code", "currency"]
     delta = pl.col("delta_minor")
-    return pl.concat(
-        rows.filter(pl.col("outcome_code") == "within_tolerance")
-        .group_by("entity_code", "currency")
+    return (
+        accepted.group_by(place)
         .agg(
             row_count=pl.len().cast(pl.Int64),
             under_minor=delta.filter(delta > 0).sum(),
             over_minor=delta.filter(delta < 0).sum(),
         )
-        .select(
-            pl.lit(name).alias("tie_out"), "entity_code", "currency", "row_count", "under_minor", "over_minor"
-        )
-        for name, rows in (("orders", orders), ("payments", payments))
-    ).sort("tie_out", "entity_code", "currency")
+        .sort(place)
+    )
 
 
 _SCOPE = ["tie_out", "kind", "entity_code", "currency"]

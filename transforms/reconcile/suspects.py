@@ -11,7 +11,6 @@ The one to keep is what this tool posted, else what was matched, else the earlie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -35,51 +34,57 @@ _BLOCK = ["entity", "customer_id", "currency", "total_minor"]
 _COUNTS = pl.col("in_scope") & pl.col("is_counted") & (pl.col("total_minor") != 0)
 
 
-@dataclass(frozen=True)
-class Posted:
-    """What a part gives to the search: its documents and receipts, and where its ledger holds more than is owed."""
-
-    documents: pl.DataFrame
-    receipts: pl.DataFrame
-    surplus: pl.DataFrame
-
-
-def posted_of(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> Posted:
-    """The documents of a part. `orders` and `payments` are its rows."""
-    return Posted(matched.documents, paid.receipts, _surplus(orders, payments, matched, paid))
-
-
-def strays_of(part: Posted) -> pl.DataFrame:
-    """(side, entity, customer_id, currency, total_minor) of documents without an order and receipts without a payment."""
-    return pl.concat(
-        frame.lazy()
-        .filter(pl.col("is_orphan"), _COUNTS)
-        .select(pl.lit(side).alias("side"), *_BLOCK)
-        .drop_nulls()
-        .unique()
-        for side, frame in _sides(part)
-    ).collect()
+_KEPT = (
+    "grp",
+    "entity",
+    "customer_id",
+    "currency",
+    "total_minor",
+    "is_orphan",
+    "pass_no",
+    "in_scope",
+    "is_counted",
+)
+LEDGER = ("kind", "ref", "number", "posted_on", *_KEPT)
+MONEY = ("receipt_ref", "reference", "received_on", *_KEPT)
+"""The columns of documents and receipts that the search reads."""
 
 
-def narrowed(part: Posted, strays: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of a part: what repeats inside an order (found at once), and what is like some stray of any part (to be looked through together)."""
-    near, over = [], []
-    for side, frame in _sides(part):
-        groups = part.surplus.filter(pl.col("side") == side)["grp"].unique()
-        like = strays.filter(pl.col("side") == side).select(_BLOCK)
-        counted = frame.lazy().filter(_COUNTS)
-        near.append(counted.join(like.lazy(), on=_BLOCK, how="semi").collect())
-        over.append(counted.filter(pl.col("grp").cast(pl.Int64).is_in(groups.implode())).collect())
-    found = _by_reference(_documents(*over), part.surplus)
-    return found, _documents(*near).join(found, on=["side", "ledger_ref"], how="anti")
+def repeats_of(
+    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of a part: what repeats inside an order, and (side, entity, customer_id, currency, total_minor, behind) of its documents without
+    an order and receipts without a payment. `orders` and `payments` are its rows."""
+    surplus = _surplus(orders, payments, matched, paid)
+    over, strays = [], []
+    for side, frame in (("orders", matched.documents), ("payments", paid.receipts)):
+        groups = surplus.filter(pl.col("side") == side)["grp"].unique()
+        mine = frame.filter(pl.col("is_orphan") | pl.col("grp").is_in(groups.cast(pl.UInt32).implode()))
+        counted = mine.filter(_COUNTS)
+        over.append(counted.filter(pl.col("grp").cast(pl.Int64).is_in(groups.implode())))
+        strays.append(
+            counted.filter("is_orphan")
+            .select(pl.lit(side).alias("side"), *_BLOCK)
+            .drop_nulls()
+            .group_by("side", *_BLOCK)
+            .agg(behind=pl.len().cast(pl.Int64))
+        )
+    return _by_reference(_documents(*over), surplus), pl.concat(strays)
 
 
-def _sides(part: Posted) -> tuple[tuple[str, pl.DataFrame], tuple[str, pl.DataFrame]]:
-    return ("orders", part.documents), ("payments", part.receipts)
+def near(
+    documents: pl.DataFrame, receipts: pl.DataFrame, strays: pl.DataFrame, repeats: pl.DataFrame
+) -> pl.DataFrame:
+    """Of a part: documents (columns LEDGER) and receipts (MONEY) that are like some stray of any part and repeat nothing inside an order."""
+    like = []
+    for side, frame in (("orders", documents), ("payments", receipts)):
+        blocks = strays.filter(pl.col("side") == side).select(_BLOCK)
+        like.append(frame.lazy().filter(_COUNTS).join(blocks.lazy(), on=_BLOCK, how="semi").collect())
+    return _documents(*like).join(repeats, on=["side", "ledger_ref"], how="anti")
 
 
 def suspects(by_reference: pl.DataFrame, like: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """recon.suspects of both tie-outs, from what `narrowed` left of all parts."""
+    """recon.suspects of both tie-outs, from the repeats of all parts and what is like a stray of any."""
     found = pl.concat([by_reference, _by_cluster(like, policy)])
     if found.is_empty():
         return _none()

@@ -38,11 +38,14 @@ FIXED_PAID = (
 
 
 _STEP = ["tie_out", "entity", "store_ref", "currency", "step_code"]
+_MEASURES = ["amount_minor", "row_count", "behind"]
+_BEHIND = pl.len().cast(pl.Int64).alias("behind")
+"""How many rows a sum was made of, whatever `row_count` counts; see `tally`."""
 _ACROSS = "applied_across"
 
 
 def steps_of(orders: pl.DataFrame, payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """(tie_out, entity, store_ref, currency, step_code, amount_minor, row_count): what the rows of a part give to each step."""
+    """(tie_out, entity, store_ref, currency, step_code, amount_minor, row_count, behind): what the rows of a part give to each step."""
     moved = pl.col("period_expected_minor")
     return _steps(
         orders=[*_placed(orders, policy), *_outcomes(orders, "orders")],
@@ -57,11 +60,11 @@ def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
 
 def _steps(**parts: list[pl.DataFrame]) -> pl.DataFrame:
     every = pl.concat(
-        part.select(pl.lit(tie_out).alias("tie_out"), *_STEP[1:], "amount_minor", "row_count")
+        part.select(pl.lit(tie_out).alias("tie_out"), *_STEP[1:], *_MEASURES)
         for tie_out, found in parts.items()
         for part in found
     )
-    return every.group_by(_STEP).agg(pl.col("amount_minor", "row_count").sum())
+    return every.group_by(_STEP).agg(pl.col(_MEASURES).sum())
 
 
 def waterfall(steps: pl.DataFrame) -> pl.DataFrame:
@@ -76,7 +79,7 @@ def _summed(rows: pl.DataFrame, step: str, amount: pl.Expr, count: pl.Expr | Non
     counted = pl.len() if count is None else count
     return (
         rows.group_by(entity="entity_code", store_ref="store_ref", currency="currency")
-        .agg(amount_minor=amount.sum(), row_count=counted.cast(pl.Int64))
+        .agg(_BEHIND, amount_minor=amount.sum(), row_count=counted.cast(pl.Int64))
         .with_columns(step_code=pl.lit(step))
     )
 
@@ -123,8 +126,8 @@ def _outcomes(rows: pl.DataFrame, tie_out: str) -> list[pl.DataFrame]:
     )
     by_code = parts.group_by(
         entity="entity_code", store_ref="store_ref", currency="currency", step_code="step_code"
-    ).agg(pl.col("amount_minor").sum(), row_count=pl.len().cast(pl.Int64))
-    return [by_code.select("entity", "store_ref", "currency", "amount_minor", "row_count", "step_code")]
+    ).agg(_BEHIND, pl.col("amount_minor").sum(), row_count=pl.len().cast(pl.Int64))
+    return [by_code.select("entity", "store_ref", "currency", *_MEASURES, "step_code")]
 
 
 def _in(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -134,7 +137,7 @@ def _in(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 def _cells(frame: pl.DataFrame, step: str, amount: pl.Expr) -> pl.DataFrame:
     return (
         frame.group_by(CELL)
-        .agg(amount_minor=amount.sum(), row_count=pl.len().cast(pl.Int64))
+        .agg(_BEHIND, amount_minor=amount.sum(), row_count=pl.len().cast(pl.Int64))
         .with_columns(step_code=pl.lit(step))
     )
 
@@ -151,7 +154,7 @@ def _open(books: Subledger, policy: Policy) -> list[pl.DataFrame]:
     ends = []
     for which, step in ((0, "opening"), (1, "open")):
         cells = open_by_cell(books, policy, which)
-        ends.append(cells.select(*CELL, amount_minor="open", row_count="n", step_code=pl.lit(step)))
+        ends.append(cells.select(*CELL, "behind", amount_minor="open", row_count="n", step_code=pl.lit(step)))
     return [
         _cells(documents, "invoiced", pl.col("amount")),
         ends[0],
