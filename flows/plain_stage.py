@@ -23,6 +23,11 @@ NAME: Final = "files"
 """The storefront's name in reports of plain files."""
 RUN: Final = "files"
 
+TRIED: Final = 100_000
+"""Rows of which not one can be read before a large file is given up."""
+TRANSACTIONS: Final = "rows.payments"
+"""One row per row of the payments and refunds files: is_refund, ref (a hash of its reference), row_no, is_kept."""
+
 PROBLEMS: Final = {
     "subject": pl.String(),
     "file": pl.String(),
@@ -77,10 +82,10 @@ class Tables:
             self.folder / f"{table}-{number:05d}.parquet", compression="lz4", statistics=False
         )
 
-    def scan(self, table: str) -> pl.LazyFrame:
-        """All rows of a table."""
+    def scan(self, table: str, schema: Mapping[str, pl.DataType] | None = None) -> pl.LazyFrame:
+        """All rows of a table; `schema` is what a table of no contract has where it has no rows."""
         paths = self._written.get(table)
-        return pl.scan_parquet(paths) if paths else pl.LazyFrame(schema=self.schema(table))
+        return pl.scan_parquet(paths) if paths else pl.LazyFrame(schema=dict(schema or self.schema(table)))
 
     def slice(self, table: str, number: int) -> pl.DataFrame:
         """The rows of one slice."""
@@ -123,16 +128,27 @@ def _proved(tally: Tally, problems: pl.DataFrame, text: Text) -> None:
             "Nothing was written; this is a defect of tieout, please report it."
         )
     if tally.read and not tally.taken:
-        said = problems.filter(pl.col("subject") == tally.subject)["sentence"].head(3).to_list()
-        hints = [note for note in text.notes if "say " in note]
-        raise InputError(
-            f"None of the {tally.read} rows of {tally.subject} could be read: {'; '.join(said)}. "
-            + (
-                f"Hint: {'; '.join(hints)}."
-                if hints
-                else "Correct the file, or say in the column map how it is written."
-            )
+        raise _unreadable(tally, problems, text)
+
+
+def _readable(tally: Tally, found: list[pl.DataFrame], text: Text) -> None:
+    """Stop at the first slice of a large file of which not one row can be read: the rest is written the same way."""
+    if not tally.taken and tally.held >= TRIED:
+        raise _unreadable(tally, pl.concat(found).sort("subject", "file", "row_no", "column"), text)
+
+
+def _unreadable(tally: Tally, problems: pl.DataFrame, text: Text) -> InputError:
+    said = problems.filter(pl.col("subject") == tally.subject)["sentence"].head(3).to_list()
+    hints = [note for note in text.notes if "say " in note]
+    which = f"the {tally.read:,} rows" if tally.held == tally.read else f"{tally.held:,} rows tried"
+    return InputError(
+        f"None of {which} of {tally.subject} could be read: {'; '.join(said)}. "
+        + (
+            f"Hint: {'; '.join(hints)}."
+            if hints
+            else "Correct the file, or say in the column map how it is written."
         )
+    )
 
 
 # ── the storefront's side ───────────────────────────────────────────────────────────────────────────────────────
@@ -154,25 +170,44 @@ def _trade(
         part = {name: _native(name, frames[number].collect()) for name, frames in cut.items()}
         part |= {name: aligned(part[name], part["orders"]) for name in part if name != "orders"}
         _orders(texts, part, tables, tallies, found, number)
-        moved = [
-            reader(part[name], texts[name].rules, storefront=NAME, run_id=RUN)
-            for name, reader in (("payments", rows_of.payments), ("refunds", rows_of.refunds))
-            if name in part
-        ]
-        for name, staged in zip((n for n in ("payments", "refunds") if n in part), moved, strict=True):
-            bad = staged["core.payments"]["problem"].is_not_null().sum()
-            tallies[name].taken += staged["core.payments"].height - int(bad)
-            tallies[name].held += int(bad)
-            found.append(texts[name].where(staged.problems))
-        if "refunds" in part:
+        _payments(texts, part, tables, tallies, found, number)
+        for name in part:
+            _readable(tallies[name], found, texts[name])
+        progress("staging orders", number + 1, tables.slices)
+    distinct_transactions(tables)
+
+
+def _payments(
+    texts: Mapping[str, Text],
+    part: Mapping[str, pl.DataFrame],
+    tables: Tables,
+    tallies: dict[str, Tally],
+    found: list[pl.DataFrame],
+    number: int,
+) -> None:
+    paid, names = [], []
+    for name, reader in (("payments", rows_of.payments), ("refunds", rows_of.refunds)):
+        if name not in part:
+            continue
+        staged = reader(part[name], texts[name].rules, storefront=NAME, run_id=RUN)
+        rows = staged["core.payments"]
+        sound = rows["problem"].is_null()
+        tallies[name].taken += int(sound.sum())
+        tallies[name].held += int((~sound).sum())
+        found.append(texts[name].where(staged.problems))
+        if name == "refunds":
             # A refunds file may use the payment's own reference; the refund is a transaction of its own.
-            own = pl.format("refund {}", "transaction_ref").alias("transaction_ref")
-            moved[-1] = Staged({"core.payments": moved[-1]["core.payments"].with_columns(own)})
-        if moved:
-            paid = pl.concat([staged["core.payments"] for staged in moved])
-            tables.put("core.payments", paid.filter(pl.col("problem").is_null()), number)
-        progress("reading orders", number + 1, tables.slices)
-    _distinct_transactions(tables)
+            rows = rows.with_columns(transaction_ref=pl.format("refund {}", "transaction_ref"))
+        # How each row is found again among all rows of its file, whichever slice they are in.
+        names.append(
+            pl.select(
+                is_refund=pl.lit(name == "refunds"), ref=rows["payment_ref"].hash(seed=11), row_no=part[name]["row_no"], is_kept=sound
+            )
+        )  # fmt: skip
+        paid.append(rows.filter(sound))
+    if paid:
+        tables.put("core.payments", pl.concat(paid), number)
+        tables.put(TRANSACTIONS, pl.concat(names), number)
 
 
 def _native(subject: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -243,20 +278,25 @@ def _blank(lines: pl.DataFrame) -> int:
     return int(lines.select(empty.sum()).item())
 
 
-def _distinct_transactions(tables: Tables) -> None:
-    """Two rows with one reference in different slices are two transactions, as they are within a slice: later ones carry the slice's number."""
+def distinct_transactions(tables: Tables) -> None:
+    """Rows with one reference are transactions of their own, numbered as they stand in their file (`p1`, `p1#2`), whichever slices they are in."""
     if tables.slices == 1:
         return
-    key = ["storefront", "payment_ref", "transaction_ref"]
-    twice = tables.scan("core.payments").group_by(key).len().filter(pl.col("len") > 1).select(key).collect()
+    key = ["is_refund", "ref"]
+    rows = tables.scan(TRANSACTIONS, {"is_refund": pl.Boolean(), "ref": pl.UInt64(), "row_no": pl.Int64()})
+    every = rows.select(*key, "row_no").collect()
+    twice = every.filter(pl.struct(key).is_duplicated()).sort("row_no")
     if twice.is_empty():
         return
-    again = twice.with_columns(_again=pl.lit(True))
-    for number in range(1, tables.slices):
-        rows = tables.slice("core.payments", number).join(again, on=key, how="left", maintain_order="left")
-        named = pl.format("{}@{}", "transaction_ref", pl.lit(number + 1))
-        marked = pl.when("_again").then(named).otherwise("transaction_ref")
-        tables.replace("core.payments", rows.with_columns(transaction_ref=marked).drop("_again"), number)
+    numbers = twice.with_columns(nth=pl.int_range(1, pl.len() + 1).over(key))
+    for number in range(tables.slices):
+        there = tables.slice(TRANSACTIONS, number).filter("is_kept").select(*key, "row_no")
+        nth = there.join(numbers, on=[*key, "row_no"], how="left", maintain_order="left")["nth"]
+        own = pl.when(nth > 1).then(pl.format("{}#{}", "payment_ref", nth)).otherwise("payment_ref")
+        told = pl.when(there["is_refund"]).then(pl.format("refund {}", own)).otherwise(own)
+        tables.replace(
+            "core.payments", tables.slice("core.payments", number).with_columns(transaction_ref=told), number
+        )
 
 
 # ── the ledger's side ───────────────────────────────────────────────────────────────────────────────────────────
@@ -279,16 +319,27 @@ def _ledger(
             continue
         text = texts[name]
         count = max(1, -(-text.rows // SLICE_ROWS))
+        more = {"names_invoices": _names_invoices(text)} if name == "receipts" else {}
         for number, frame in enumerate(slices(text, count, tables.folder)):
             part = _native(name, frame.collect())
-            staged = reader(part, text.rules, run_id=RUN)
+            staged = reader(part, text.rules, run_id=RUN, **more)
             held = int(staged.problems["row_no"].n_unique())
             tallies[name].held += held
             tallies[name].taken += _taken(name, staged, text, part.height - held)
             found.append(text.where(staged.problems))
             for table, rows in staged.frames.items():
                 tables.put(table, rows, place * 10_000 + number)
-            progress(f"reading {name.replace('_', ' ')}", number + 1, count)
+            _readable(tallies[name], found, text)
+            progress(f"staging {name.replace('_', ' ')}", number + 1, count)
+
+
+def _names_invoices(text: Text) -> bool:
+    """Whether any row of the receipts says which invoice it pays."""
+    name = "invoice_number"
+    if name in text.rules.constants or name not in text.frame.collect_schema():
+        return name in text.rules.constants
+    said = pl.col(name).str.strip_chars().fill_null("") != ""
+    return bool(text.frame.select(said.any()).collect(engine="streaming").item())
 
 
 def _taken(name: str, staged: Staged, text: Text, by_difference: int) -> int:

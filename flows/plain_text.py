@@ -19,7 +19,7 @@ from tieout.errors import DoesNotFoot, InputError
 from transforms.reconcile.references import normalised
 from transforms.storefronts.files import FileRules
 
-SLICE_ROWS: Final = 500_000
+SLICE_ROWS: Final = 250_000
 """Rows of one slice, roughly: what is staged at a time."""
 
 KEYS: Final[Mapping[str, str]] = {
@@ -173,12 +173,8 @@ def slices(text: Text, count: int, folder: Path) -> list[pl.LazyFrame]:
     """The text in `count` slices by the subject's key; equal keys, whatever their case and punctuation, share a slice."""
     if count == 1:
         return [text.frame]
-    key = KEYS[text.subject]
-    frame = text.frame
-    if text.rules.rows == "line" and key in text.stated:
-        # Where a document has several rows, its number may stand on the first only.
-        frame = frame.with_columns(pl.col(key).forward_fill())
-    number = normalised(pl.col(key)).fill_null("") if key in frame.collect_schema() else pl.lit("")
+    key, frame = KEYS[text.subject], text.frame
+    number = normalised(_owner(text)).fill_null("") if key in frame.collect_schema() else pl.lit("")
     home = folder / f"text-{text.subject}"
     frame.with_columns(_slice=number.hash(seed=7) % count).sink_parquet(
         pl.PartitionBy(home, key="_slice", include_key=False), mkdir=True, compression="lz4"
@@ -193,6 +189,29 @@ def slices(text: Text, count: int, folder: Path) -> list[pl.LazyFrame]:
             else pl.LazyFrame(schema=schema)
         )
     return found
+
+
+def _owner(text: Text) -> pl.Expr:
+    """The number of the document each row belongs to, as staging will find it once the rows of a slice stand below each other.
+
+    In an orders file with several rows per order that is `transforms.storefronts.files_lines.with_order_keys` over the whole file: a row
+    that states no number and no header value belongs to the order above it, one that states a header without a number is on its own.
+    """
+    key, names = KEYS[text.subject], text.frame.collect_schema().names()
+
+    def stated(name: str) -> pl.Expr:
+        plain = pl.col(name).str.strip_chars()
+        return pl.when(plain != "").then(plain)
+
+    if text.subject != "orders" or text.rules.rows != "line":
+        return stated(key)
+    heads = ("placed_at", "total")
+    is_head = pl.any_horizontal(
+        pl.lit(value=any(name in text.rules.constants for name in heads)),
+        *(stated(name).is_not_null() for name in heads if name in names),
+    )
+    alone = pl.when(is_head).then(pl.format("row {}", "row_no"))
+    return pl.coalesce(stated(key), alone).forward_fill()
 
 
 def aligned(rows: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows import plain_stage, plain_text
+from tieout.errors import InputError
 
 CALM = settings(
     max_examples=8,
@@ -135,19 +136,85 @@ def files_of(count: int) -> dict[str, str]:
     }  # fmt: skip
 
 
+def sliced(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    for module in (plain_text, plain_stage):
+        monkeypatch.setattr(module, "SLICE_ROWS", rows)
+
+
 @pytest.mark.parametrize("rows", [3, 11])
 def test_slices_change_nothing(reconcile: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     files = files_of(24)
     whole = reconcile(files)
     assert whole.counts()["matched"] > 5
-    for module in (plain_text, plain_stage):
-        monkeypatch.setattr(module, "SLICE_ROWS", rows)
-    sliced = reconcile(files)
-    assert sliced.counts() == whole.counts()
-    assert sliced.data.orders.equals(whole.data.orders)
-    assert sliced.data.ageing.equals(whole.data.ageing)
-    ours = ["order_number", "expected_minor", "actual_minor", "outcome_code"]
-    assert sliced.data.payments.select(ours).sort(ours).equals(whole.data.payments.select(ours).sort(ours))
+    sliced(monkeypatch, rows)
+    again = reconcile(files)
+    assert again.counts() == whole.counts()
+    assert again.data.ageing.equals(whole.data.ageing)
+    assert again.result.content_sha256 == whole.result.content_sha256
+    assert again.problems.equals(whole.problems)
+
+
+@st.composite
+def awkward(draw: Any) -> dict[str, str]:
+    """Files whose rows only make sense together: numbers that stand twice or in other spellings, rows that continue the order above or lack
+    their number, references that repeat, receipts of which few name an invoice."""
+    some = st.integers(1, 6)
+    number = st.builds(
+        lambda n, spelled: spelled.format(n), some, st.sampled_from(["W{}", "W{}", "w-{}", "#W{} "])
+    )
+
+    def rows(row: Any, most: int) -> str:
+        return "".join(",".join(one) + "\n" for one in draw(st.lists(row, min_size=1, max_size=most)))
+
+    day, money = (
+        st.sampled_from(["2026-09-01", "2026-09-02", "", "soon"]),
+        st.sampled_from(["1.00", "2.50", "3.00", "", "x"]),
+    )
+    amount = st.sampled_from(["1.00", "2.50", "3.00"])
+    ref = st.sampled_from(["p1", "p2", "P1", ""])
+    always = st.just("2026-09-03")
+    return {
+        "orders": "order_number,placed_at,currency,total,line_net\nW9,2026-09-01,USD,9.00,9.00\n"
+        + rows(st.tuples(st.one_of(number, st.just("")), day, st.just("USD"), st.just(""), money), 14),
+        "payments": "payment_ref,order_number,paid_at,amount,currency\np9,W9,2026-09-03,9.00,USD\n"
+        + rows(st.tuples(ref, st.one_of(number, st.just("")), always, amount, st.just("USD")), 10),
+        "refunds": "refund_ref,order_number,refunded_at,amount,currency\np9,W9,2026-09-04,1.00,USD\n"
+        + rows(st.tuples(ref, number, always, amount, st.just("USD")), 4),
+        "invoices": "invoice_number,reference,invoiced_on,currency,total\nI9,W9,2026-09-03,USD,9.00\n"
+        + rows(st.tuples(st.builds("I{}".format, some), number, always, st.just("USD"), amount), 10),
+        "receipts": "receipt_ref,reference,invoice_number,received_on,currency,amount\nR9,p9,,2026-09-05,USD,9.00\n"
+        + rows(
+            st.tuples(st.builds("R{}".format, some), ref, st.sampled_from(["", "", "I1"]), always, st.just("USD"), amount), 8
+        ),
+    }  # fmt: skip
+
+
+@settings(CALM, max_examples=4)
+@given(files=awkward(), rows=st.integers(2, 6))
+def test_rows_that_belong_together_meet_whatever_the_slices(
+    reconcile: Any, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], rows: int
+) -> None:
+    told = '[orders]\nrows = "line"\n'
+    whole = reconcile(files, map_text=told)
+    with monkeypatch.context() as patch:
+        sliced(patch, rows)
+        again = reconcile(files, map_text=told)
+    assert again.problems.equals(whole.problems)
+    for name in ("orders", "payments", "ageing", "waterfall", "proofs"):
+        left, right = (getattr(one.data, name).lazy().collect() for one in (whole, again))
+        assert left.equals(right), name
+    assert again.result.content_sha256 == whole.result.content_sha256
+
+
+def test_a_large_file_that_is_written_otherwise_is_given_up_at_its_first_slice(
+    reconcile: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sliced(monkeypatch, 10)
+    monkeypatch.setattr(plain_stage, "TRIED", 8)
+    rows = "".join(f"W{n},01.09.2026,USD,3.00\n" for n in range(60))
+    invoices = "invoice_number,reference,invoiced_on,currency,total\nI1,none,2026-09-01,USD,3.00\n"
+    with pytest.raises(InputError, match=r"None of \d\d? rows tried of orders could be read: .*date"):
+        reconcile({"orders": "order_number,placed_at,currency,total\n" + rows, "invoices": invoices})
 
 
 def test_order_of_rows_and_of_files_changes_nothing(reconcile: Any, tmp_path: Any) -> None:
@@ -173,8 +240,7 @@ def test_line_files_with_the_number_on_the_first_row_only(
         f"I{n},W{n},2026-09-01,USD,{n + 1}.00\n" for n in range(1, 30)
     )
     for rows in (1_000, 7):
-        for module in (plain_text, plain_stage):
-            monkeypatch.setattr(module, "SLICE_ROWS", rows)
+        sliced(monkeypatch, rows)
         found = reconcile({"orders": orders, "invoices": invoices}, map_text='[orders]\nrows = "line"\n')
         assert found.counts() == {"matched": 29}
 

@@ -123,12 +123,14 @@ def credit_memos(frame: pl.DataFrame, rules: FileRules = USUAL, *, run_id: str) 
     return Staged(frames, read.problems())
 
 
-def receipts(frame: pl.DataFrame, rules: FileRules = USUAL, *, run_id: str) -> Staged:
+def receipts(
+    frame: pl.DataFrame, rules: FileRules = USUAL, *, run_id: str, names_invoices: bool | None = None
+) -> Staged:
     """`core.ar_receipts` and `core.ar_applications`.
 
     A receipt over several invoices is several rows with one `receipt_ref`; its total is their sum. A row without an invoice is money on
-    account, if other rows of the file do name one; a file that names none does not say, and nothing is called unapplied. `payment_ref`
-    is the storefront's reference; without it `reference` is.
+    account, if other rows of the file do name one (`names_invoices`, where these rows are not all of the file); a file that names none
+    does not say, and nothing is called unapplied. `payment_ref` is the storefront's reference; without it `reference` is.
     """
     columns = (
         "receipt_ref",
@@ -146,7 +148,8 @@ def receipts(frame: pl.DataFrame, rules: FileRules = USUAL, *, run_id: str) -> S
     read.take(read_days(read.frame, ("received_on",), rules.formats))
     read.must("receipt_ref", "received_on", "currency", "amount")
     rows = read.sound()
-    names_invoices = not rows["invoice_number"].is_null().all()
+    if names_invoices is None:
+        names_invoices = not rows["invoice_number"].is_null().all()
     on_account = pl.col("amount").filter(pl.col("invoice_number").is_null()).sum()
     first = (
         "reference",
