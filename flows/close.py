@@ -115,10 +115,11 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         revision = closes.height + 1
         path = f"close/{entity}/{span.name}/r{revision}"
     is_new = path not in closes["path"].to_list()
+    at = house.clock()
     closed = {
         "event": "closed",
         "author": "tieout",
-        "at": house.clock().isoformat(timespec="seconds"),
+        "at": at.isoformat(timespec="seconds"),
         "reason": "",
         "content_sha256": digest,
     }
@@ -141,10 +142,10 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
     folder = house.reports / path
     write_pack(folder, report, inputs=inputs, texts=texts, content=content, say=house.say)
     if is_new:
-        _recorded(house, run_id, entity, span, revision, path, digest, tables, voids=now.state == "prepared")
+        voids = now.state == "prepared"
+        _recorded(house, run_id, entity, span, revision, path, digest, tables, voids=voids, at=at)
         with house.warehouse.read() as session:
             happened = events.events_of(session, entity, span.name)
-        packing.resealed(folder, happened, revision)
         _reseal_older(house, closes, happened)
     return _told(
         entity,
@@ -266,6 +267,7 @@ def _recorded(
     tables: Mapping[str, pl.DataFrame],
     *,
     voids: bool,
+    at: datetime,
 ) -> None:
     place = {
         "entity_code": pl.lit(entity),
@@ -281,7 +283,7 @@ def _recorded(
         {
             "run_id": [run_id],
             "content_sha256": [digest],
-            "closed_at": [house.clock()],
+            "closed_at": [at],
             "ties": [ties],
             "path": [path],
         }
@@ -292,7 +294,13 @@ def _recorded(
         "ops.closed_records": tables["records"],
         "ops.closed_outcomes": outcome_rows(tables["orders"], tables["payments"]),
     }
-    shared: dict[str, Any] = {"entity": entity, "period": span.name, "author": "tieout", "run_id": run_id}
+    shared: dict[str, Any] = {
+        "entity": entity,
+        "period": span.name,
+        "author": "tieout",
+        "run_id": run_id,
+        "at": at,
+    }
     with house.warehouse.write(run_id=run_id) as session:
         if voids:
             events.append(house, session, kind="voided", reason="closed again with other content", **shared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,17 +35,22 @@ def progress_bar() -> Callable[[str, int, int | None], None]:
         transient=True,
     )
     tasks: dict[str, Any] = {}
+    guard = threading.Lock()
 
     def report(label: str, done: int, total: int | None) -> None:
-        if label not in tasks:
-            if not bars.live.is_started:
-                bars.start()
-            for other in tasks.values():
-                bars.update(other, visible=False)
-            tasks[label] = bars.add_task(label, total=total)
-        bars.update(tasks[label], completed=done, total=total)
-        if total is not None and done >= total:
-            bars.stop()
+        # Sources are read side by side: each has one bar, that of the subject it is at.
+        source = label.partition(" ")[0]
+        with guard:
+            if label not in tasks:
+                if not bars.live.is_started:
+                    bars.start()
+                for other, task in tasks.items():
+                    if other.partition(" ")[0] == source:
+                        bars.update(task, visible=False)
+                tasks[label] = bars.add_task(label, total=total)
+            bars.update(tasks[label], completed=done, total=total)
+            if all(task.finished for task in bars.tasks if task.visible):
+                bars.stop()
 
     import atexit
 

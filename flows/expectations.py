@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +25,12 @@ if TYPE_CHECKING:
 
 _SECONDS = 120
 _begun: list[subprocess.Popen[str]] = []
+_kept: list[bool] = []
 
 
 def begin(house: House) -> None:
-    """Start the process that will judge: it imports Great Expectations, which takes seconds, while the night reads. It ends when it has
-    answered, or when this process does."""
+    """Start the process that will judge: it imports Great Expectations, which takes seconds, while the night reads. It ends with the night,
+    or when this process does."""
     if house.settings.checks.expectations and not _begun:
         _begun.append(
             subprocess.Popen(
@@ -42,11 +45,25 @@ def begin(house: House) -> None:
 
 
 def end() -> None:
-    """Stop a process that was begun and never asked."""
-    while _begun:
-        process = _begun.pop()
-        process.kill()
-        process.communicate()
+    """Stop the process that was begun, unless it is kept for further nights."""
+    while _begun and not _kept:
+        _stopped(_begun.pop())
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within, one process judges all nights: what it imported is imported once."""
+    _kept.append(True)
+    try:
+        yield
+    finally:
+        _kept.pop()
+        end()
+
+
+def _stopped(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
 
 
 def _by_the_other_process(asked: Mapping[str, pl.DataFrame], folder: Path) -> list[dict[str, Any]] | None:
@@ -55,14 +72,23 @@ def _by_the_other_process(asked: Mapping[str, pl.DataFrame], folder: Path) -> li
         return None
     from checks.expectations.__main__ import packed
 
-    process = _begun.pop()
+    process = _begun[0]
+    # An answer that never comes must not stop the night: the process is killed, and reading its output ends.
+    impatience = threading.Timer(_SECONDS, process.kill)
+    impatience.start()
     try:
-        answer, _ = process.communicate(packed(asked, str(folder)), timeout=_SECONDS)
-        return json.loads(answer) if process.returncode == 0 else None
-    except (subprocess.TimeoutExpired, OSError, ValueError):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(packed(asked, str(folder)) + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+    except (OSError, ValueError):
+        _begun.remove(process)
         process.kill()
-        process.communicate()
+        process.wait()
         return None
+    finally:
+        impatience.cancel()
 
 
 def judge(house: House, run_id: str, tables: Mapping[str, pl.DataFrame], held: pl.DataFrame) -> pl.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 from flows.extract_intacct import read_intacct
 from flows.file_rows import FILE_KEYS, row_refs, take_back
 from flows.personal import guarded, guarded_file
+from flows.side_by_side import side_by_side
 from flows.taking import Tally, land, marks_of, table_of
 from flows.wiring import House
 from tieout.connectors.paging import Window
@@ -35,15 +36,16 @@ def extract(
             f"No source '{unknown[0]}' in tieout.toml; it knows {', '.join([*house.settings.storefronts, *_ledger(house)])}."
         )
     resumed = _resume(house, run_id)
-    tallies: list[Tally] = []
-    for source in wanted:
+
+    def read(source: str, going_on: Callable[[], None]) -> list[Tally]:
         house.say(f"reading {source}")
         if source == "intacct":
-            tallies += read_intacct(house, run_id, window=window, full=full)
-        elif house.kind(source).from_files:
-            tallies += _files(house, run_id, source)
-        else:
-            tallies += _storefront(house, run_id, source, window=window, full=full)
+            return read_intacct(house, run_id, window=window, full=full, going_on=going_on)
+        if house.kind(source).from_files:
+            return _files(house, run_id, source, going_on)
+        return _storefront(house, run_id, source, window=window, full=full, going_on=going_on)
+
+    tallies = [tally for found in side_by_side(wanted, read) for tally in found]
     _controls(house, run_id, tallies)
     return {
         "sources": [tally.row() for tally in tallies],
@@ -68,7 +70,15 @@ def _resume(house: House, run_id: str) -> int:
     return len(pending)
 
 
-def _storefront(house: House, run_id: str, source: str, *, window: Window | None, full: bool) -> list[Tally]:
+def _storefront(
+    house: House,
+    run_id: str,
+    source: str,
+    *,
+    window: Window | None,
+    full: bool,
+    going_on: Callable[[], None],
+) -> list[Tally]:
     front = house.settings.storefronts[source]
     courier = house.storefront(source)
     marks = marks_of(house)
@@ -84,7 +94,7 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
             tally.stated = courier.count(subject, span)
             pages = guarded(house, courier.read(subject, span))
             # A back-fill of an old window must not pull the watermark back; Watermark only ever moves forward.
-            land(house, run_id, tally, pages, moves=window is None)
+            land(house, run_id, tally, pages, moves=window is None, going_on=going_on)
             if tally.stated is not None and tally.read < tally.stated:
                 raise Incomplete(
                     f"{source} states {tally.stated} {subject} and sent {tally.read}; run `tieout run extract --full`."
@@ -100,7 +110,7 @@ def _storefront(house: House, run_id: str, source: str, *, window: Window | None
     return tallies
 
 
-def _files(house: House, run_id: str, source: str) -> list[Tally]:
+def _files(house: House, run_id: str, source: str, going_on: Callable[[], None]) -> list[Tally]:
     tallies = []
     with house.storefront(source) as courier:
         for subject in courier.subjects():
@@ -109,6 +119,7 @@ def _files(house: House, run_id: str, source: str) -> list[Tally]:
             present = []
             keys = FILE_KEYS[subject]
             for batch in courier.open(subject):
+                going_on()
                 with (
                     guarded_file(house, batch) as (path, format_),
                     house.warehouse.write(run_id=run_id) as session,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -162,7 +162,14 @@ def condition_of(subject: str, ledger: Intacct, shipping: Shipping) -> Filter | 
     )
 
 
-def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool) -> list[Tally]:
+def read_intacct(
+    house: House,
+    run_id: str,
+    *,
+    window: Window | None,
+    full: bool,
+    going_on: Callable[[], None] = lambda: None,
+) -> list[Tally]:
     """Read every object; one that fails is told and does not stop the others, refused credentials stop them all."""
     recorder = Recorder(house, run_id, purpose="query")
     described = recall(house)
@@ -187,7 +194,7 @@ def read_intacct(house: House, run_id: str, *, window: Window | None, full: bool
                     look_back=look_back,
                     condition=condition_of(subject, house.ledger, house.settings.shipping),
                 )
-                land(house, run_id, tally, _once(pages), moves=window is None)
+                land(house, run_id, tally, _once(pages), moves=window is None, going_on=going_on)
                 # The walk proved itself by Intacct's own count of the same filter.
                 tally.stated = tally.read
                 _bury(house, run_id, tally, client, mark)
@@ -236,23 +243,23 @@ _DELETED_LOOK_BACK = timedelta(days=1)
 """The zone of the audit trail's time is not documented; a day covers any."""
 
 
-def _landed(house: House, subject: str, columns: dict[str, str]) -> pl.DataFrame:
-    """Newest landed version of every record: `native_ref`, `is_gone`, and fields of the payload as text columns."""
-    names = {"native_ref": pl.String(), "is_gone": pl.Boolean(), **dict.fromkeys(columns, pl.String())}
-    parts = [pl.DataFrame(schema=names)]
+def _landed(house: House, subject: str) -> tuple[set[str], set[str]]:
+    """Every record ever landed: those that are there as far as we know, and those we know to be gone."""
+    with house.warehouse.read() as session:
+        rows = session.raw_refs(table_of("intacct", subject), mark=f'"{TOMBSTONE}"')
+    gone = rows.filter("is_marked")["native_ref"].to_list()
+    return set(rows.filter(~pl.col("is_marked"))["native_ref"].to_list()), set(gone)
+
+
+def _matching(house: House, subject: str, field: str, values: set[str]) -> set[str]:
+    """Records whose newest version holds one of these values in a field."""
+    found: set[str] = set()
     with house.warehouse.read() as session:
         # Chunk by chunk, as payloads are large and only keys are kept.
         for chunk in session.raw_iter(table_of("intacct", subject)):
-            parts.append(
-                chunk.select(
-                    "native_ref",
-                    is_gone=pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True),
-                    **{
-                        name: pl.col("payload").str.json_path_match(f"$.{at}") for name, at in columns.items()
-                    },
-                )
-            )
-    return pl.concat(parts)
+            holds = pl.col("payload").str.json_path_match(f"$.{field}").is_in(list(values))
+            found |= set(chunk.filter(holds)["native_ref"].to_list())
+    return found
 
 
 def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime | None) -> None:
@@ -263,16 +270,15 @@ def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime 
     """
     subject = tally.subject
     condition = condition_of(subject, house.ledger, house.settings.shipping)
-    id_field, parent = _LOGGED.get(subject), _PARENTS.get(subject)
-    wanted = {**({"id": id_field} if id_field else {}), **({"parent": parent[1]} if parent else {})}
-    landed = _landed(house, subject, wanted).filter(~pl.col("is_gone"))
-    known = set(landed["native_ref"].to_list())
+    known, _ = _landed(house, subject)
     told: set[str] = set()
-    if parent is not None:
-        graves = _landed(house, parent[0], {}).filter(pl.col("is_gone"))
-        told = set(landed.filter(pl.col("parent").is_in(graves["native_ref"].implode()))["native_ref"])
+    if subject in _PARENTS:
+        parent, field = _PARENTS[subject]
+        _, graves = _landed(house, parent)
+        if graves:
+            told = known & _matching(house, subject, field, graves)
     elif subject in _LOGGED and since is not None:
-        told = _told(landed, client, subject, since)
+        told = known & _told(house, client, subject, since)
     name = object_of(subject, house.settings)
     there = client.count(name, condition=condition)
     if there == len(known - told):
@@ -288,18 +294,18 @@ def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime 
         _land_tombstones(house, run_id, subject, sorted(gone, key=int))
 
 
-def _told(landed: pl.DataFrame, client: Any, subject: str, since: datetime) -> set[str]:
+def _told(house: House, client: Any, subject: str, since: datetime) -> set[str]:
     """RECORDNOs that the audit trail says were deleted; none where the user may not read it."""
     try:
-        keys = [one.key for one in client.deletions(subject, since=since, look_back=_DELETED_LOOK_BACK)]
+        keys = {one.key for one in client.deletions(subject, since=since, look_back=_DELETED_LOOK_BACK)}
     except (Refused, Rejected, Incomplete) as closed:
         log.info("The audit trail of %s cannot be read, counts are compared instead: %s", subject, closed)
         return set()
-    named = pl.col("native_ref").is_in(keys)
-    if "id" in landed.columns:
-        # Whether the trail names a record by number or by id differs by object; the count says afterwards if this was wrong.
-        named = named | pl.col("id").is_in(keys)
-    return set(landed.filter(named)["native_ref"])
+    id_field = _LOGGED[subject]
+    if not keys or id_field is None:
+        return keys
+    # Whether the trail names a record by number or by id differs by object; the count says afterwards if this was wrong.
+    return keys | _matching(house, subject, id_field, keys)
 
 
 def _land_tombstones(house: House, run_id: str, subject: str, gone: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,15 +44,26 @@ def marks_of(house: House) -> dict[tuple[str, str], datetime | None]:
     return {(source, subject): mark for source, subject, mark in frame.iter_rows()}
 
 
-def land(house: House, run_id: str, tally: Tally, pages: Iterable[Page], *, moves: bool) -> LandingResult:
-    """Pages to a landing file, then into `raw`; with `moves` the watermark moves in the same transaction."""
+def land(
+    house: House,
+    run_id: str,
+    tally: Tally,
+    pages: Iterable[Page],
+    *,
+    moves: bool,
+    going_on: Callable[[], None] = lambda: None,
+) -> LandingResult:
+    """Pages to a landing file, then into `raw`; with `moves` the watermark moves in the same transaction. `going_on` is asked before each
+    page and may raise to end the read."""
     with LandingWriter(
         house.warehouse.landing_folder, tally.source, tally.subject, run_id, clock=house.clock
     ) as writer:
         for page in pages:
+            going_on()
             writer.write(page.records)
             tally.read += len(page.records)
             house.progress(f"{tally.source} {tally.subject}", tally.read, tally.stated)
+        house.progress(f"{tally.source} {tally.subject}", tally.read, tally.read)
         landed = writer.finish()
     with house.warehouse.write(run_id=run_id) as session:
         watermark = (

@@ -1,4 +1,4 @@
-"""The suites as a process of their own: one request on standard input, one answer on standard output.
+"""The suites as a process of their own: a request is a line on standard input, its answer a line on standard output.
 
 Importing Great Expectations takes seconds; a night starts this process first and asks it when there is something to judge.
 """
@@ -36,14 +36,13 @@ def answered(request: str) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Import, wait for the request, answer, end. Without a request (the parent ended) nothing is done."""
+    """Import, then answer every request; ends when there are no more (the parent ended, or said so)."""
     # What a library prints must not get between the answer's lines.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     warm_up()
-    request = sys.stdin.read()
-    if request:
-        answer.write(json.dumps(answered(request)))
+    for request in sys.stdin:
+        answer.write(json.dumps(answered(request)) + "\n")
         answer.flush()
 
 

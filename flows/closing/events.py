@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,12 @@ def standing_of(house: House, entity: str, period: str) -> Standing:
 
 def append(
     house: House, session: Session, *, entity: str, period: str, kind: str, author: str, run_id: str, reason: str = "",
-    revision: int | None = None, content_sha256: str | None = None,
+    revision: int | None = None, content_sha256: str | None = None, at: datetime | None = None,
 ) -> Standing:  # fmt: skip
-    """Append one event inside an open write transaction and return the standing after it. Raises `InputError` if it may not happen now."""
+    """Append one event, which happens now or happened `at` an instant, inside an open write transaction and return the standing after it.
+    Raises `InputError` if it may not happen."""
     now = standing(events_of(session, entity, period))
-    at = house.clock()
+    at = at or house.clock()
     check_clock(now, at)
     row = {
         "entity_code": entity,

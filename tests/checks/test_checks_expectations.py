@@ -156,7 +156,15 @@ def test_the_process_begun_early_judges_the_same(
         (one["rule_code"], one["sentence"]) for one in night[0]
     ]
     assert (house.reports / "expectations" / "index.html").exists()
+    # The same process judges a further night, and is kept between two nights only where that was asked for.
+    [process] = expectations._begun
+    with expectations.kept():
+        expectations.end()
+        again = expectations.judge(house, "r2", TRADE, NOBODY)
+        assert again["sentence"].to_list() == told["sentence"].to_list()
+        assert process.poll() is None
     assert expectations._begun == []
+    assert process.poll() is not None
 
 
 @pytest.mark.parametrize("how", ["killed", "slow"])

@@ -89,13 +89,22 @@ _DIGITS_ALIKE = bytes(0x30 if 0x30 <= c <= 0x39 else 0x2D if c in b" -" else 0x7
 _CARD_RUNS = (b"0" * 13, b"0000-0000-0000", b"0000-000000-0000")
 
 
-def _may_hold_digits(text: str) -> bool:
-    """Whether a run long enough for a card number, plain or grouped, is there at all. `\\d` also means digits of other scripts: such
-    texts are looked through in full."""
+def _stretches(text: str) -> list[tuple[int, int]]:
+    """Where digits, spaces and dashes follow each other in a run long enough for a card number, plain or grouped: a number lies wholly in
+    one. `\\d` also means digits of other scripts: a text with any is one stretch as a whole."""
     if not text.isascii() and any(c.isdecimal() and not c.isascii() for c in set(text)):
-        return True
-    shapes = text.encode("utf-8", "replace").translate(_DIGITS_ALIKE)
-    return any(run in shapes for run in _CARD_RUNS)
+        return [(0, len(text))]
+    # One byte a character, so that places in the one are places in the other.
+    shapes = text.encode("latin-1", "replace").translate(_DIGITS_ALIKE)
+    found: set[tuple[int, int]] = set()
+    for run in _CARD_RUNS:
+        place = shapes.find(run)
+        while place >= 0:
+            end = shapes.find(b"x", place)
+            end = len(shapes) if end < 0 else end
+            found.add((shapes.rfind(b"x", 0, place) + 1, end))
+            place = shapes.find(run, end)
+    return sorted(found)
 
 
 def mask_pans(text: str, *, strict: bool = True) -> str:
@@ -106,18 +115,19 @@ def mask_pans(text: str, *, strict: bool = True) -> str:
     digits with a valid check digit is masked, which is right for logs.
     """
 
-    if not _may_hold_digits(text):
-        return text
-
     def replace(match: re.Match[str]) -> str:
         digits = re.sub(r"\D", "", match[0])
         if not luhn(digits) or (strict and not _issued(digits)):
             return match[0]
-        if strict and _inside_hex(text, match.start(), match.end()):
+        if strict and _inside_hex(text, begin + match.start(), begin + match.end()):
             return match[0]
         return _mask_digits(match[0])
 
-    return _PAN.sub(replace, text)
+    pieces, done = [], 0
+    for begin, end in _stretches(text):
+        pieces += [text[done:begin], _PAN.sub(replace, text[begin:end])]
+        done = end
+    return "".join([*pieces, text[done:]]) if pieces else text
 
 
 def _inside_hex(text: str, start: int, end: int) -> bool:

@@ -56,6 +56,13 @@ def chunks(
             con.execute(f"DROP TABLE IF EXISTS {picked}")
 
 
+def refs(con: Connection, table: str, *, mark: str) -> pl.DataFrame:
+    """`native_ref` of every record and `is_marked`: whether its newest version holds a text. An unknown table has no records."""
+    if not con.columns(table):
+        return pl.DataFrame(schema={"native_ref": pl.String, "is_marked": pl.Boolean})
+    return con.sql(statement("newest_refs", table=quoted_table(table)), params={"mark": mark}).pl()
+
+
 def last_landing(con: Connection, table: str) -> int:
     """Number of the newest landing in a raw table; 0 if there is none."""
     if not con.columns(table):

@@ -247,6 +247,10 @@ class Session:
         """The rows of `raw_changed` in chunks of at most `chunk_rows`, each record in exactly one of them."""
         return history.chunks(self._con, table, since=since, as_of=as_of, chunk_rows=chunk_rows)
 
+    def raw_refs(self, table: str, *, mark: str) -> pl.DataFrame:
+        """`native_ref` of every record of a raw table, and `is_marked`: whether the payload of its newest version holds this text."""
+        return history.refs(self._con, table, mark=mark)
+
     def last_landing(self, table: str) -> int:
         """Number of the newest landing in a raw table; 0 if nothing has landed."""
         return history.last_landing(self._con, table)
