@@ -26,13 +26,34 @@ _SCALED: Final = r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}$"
 _EXACT: Final = pl.Decimal(38, 6)
 
 
+def written(values: Sequence[msgspec.Raw]) -> pl.Series:
+    """The values as they stand in the payload, `null` included."""
+    if not values:
+        return pl.Series([], dtype=pl.String)
+    # One text for all of them, taken apart again by columns, costs a fraction of a text for each.
+    whole = pl.Series([b"\n".join(values)], dtype=pl.Binary).cast(pl.String)
+    found = whole.str.split("\n").explode()
+    if len(found) == len(values):
+        return found
+    # Lists and objects may hold line breaks.
+    return pl.Series(list(map(bytes, values)), dtype=pl.Binary).cast(pl.String)
+
+
 def texts(values: Sequence[msgspec.Raw]) -> pl.Series:
     """The values as written, without quotes and surrounding space; null for `null` and for empty text."""
-    written = pl.Series(list(map(bytes, values)), dtype=pl.Binary).cast(pl.String)
-    if written.str.starts_with('"').any():
-        quoted = written.str.extract(r'^"(.*)"$', 1)
-        written = quoted.fill_null(written).str.strip_chars()
-    return written.set((written == "null") | (written == ""), None)
+    return _texts(values)[0]
+
+
+def _texts(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, bool]:
+    """The same, and whether any of them is quoted."""
+    if values.count(ABSENT) == len(values):
+        return pl.Series([None] * len(values), dtype=pl.String), False
+    found = written(values)
+    is_quoted = found.str.starts_with('"').any()
+    if is_quoted:
+        quoted = found.str.extract(r'^"(.*)"$', 1)
+        found = quoted.fill_null(found).str.strip_chars()
+    return found.set((found == "null") | (found == ""), None), is_quoted
 
 
 def millionths(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, pl.Series]:
@@ -41,19 +62,29 @@ def millionths(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, pl.Series]:
     Understood: plain decimals, as numbers or as texts, and numbers with an exponent. Not understood: NaN, infinities, separators,
     currency signs, and anything of a trillion units or more. Negative zero is zero.
     """
-    text = texts(values)
-    plain = text.str.contains(_PLAIN)
-    scaled = text.str.contains(_SCALED)
-    read = text.set(~plain.fill_null(value=False), None)
+    text, is_quoted = _texts(values)
+    if text.null_count() == len(text):
+        return pl.Series([None] * len(text), dtype=pl.Int64), text
+    # The decoder has read what is not quoted, so of numbers only those with an exponent are not plain.
+    if is_quoted:
+        read = text.set(~text.str.contains(_PLAIN).fill_null(value=False), None)
+        scaled = text.str.contains(_SCALED)
+    else:
+        has_exponent = text.str.contains_any(["e", "E"])
+        any_exponent = has_exponent.any()
+        read = text.set(has_exponent.fill_null(value=False), None) if any_exponent else text
+        scaled = text.str.contains(_SCALED) if any_exponent else has_exponent
     if scaled.any():
         # Exponents are rare: encoders write them for very large or very small binary numbers only.
         at = scaled.fill_null(value=False).arg_true()
         read = read.scatter(at, [_unscaled(one) for one in text.gather(at)])
-    exact = read.cast(_EXACT, strict=False)
-    whole = (exact.to_frame("v").select(v=pl.col("v") * pl.lit(MILLIONTHS).cast(pl.Decimal(38, 0))))[
-        "v"
-    ].cast(pl.Int64, strict=False)
-    whole = whole.set((whole.abs() >= LARGEST * MILLIONTHS).fill_null(value=False), None)
+    # The physical value of a decimal of six places is its millionths.
+    whole = read.cast(_EXACT, strict=False).to_physical().cast(pl.Int64, strict=False)
+    too_large = whole.abs() >= LARGEST * MILLIONTHS
+    if too_large.any():
+        whole = whole.set(too_large.fill_null(value=False), None)
+    if whole.null_count() == text.null_count():
+        return whole, pl.Series([None] * len(text), dtype=pl.String)
     return whole, text.set(whole.is_not_null(), None)
 
 

@@ -47,20 +47,25 @@ def decoder(kind: Any) -> Callable[[Any], Any]:
 
 
 def decode(
-    payloads: Sequence[str | None], problems: Sequence[str | None], shape: type[Shape]
+    payloads: Sequence[str | None],
+    problems: Sequence[str | None],
+    shape: type[Shape],
+    *,
+    first: type[Any] | None = None,
 ) -> Decoded[Shape]:
     """Decode payloads into objects of `shape`, whose members all have defaults; `problems` are what the landing knew of (null: none).
 
-    No payload raises: one that cannot be read becomes an empty object with its troubles.
+    `first` is a shape with the same members and narrower types that is tried before. No payload raises: one that cannot be read
+    becomes an empty object with its troubles.
     """
-    read = decoder(shape)
+    read = decoder(shape if first is None else first)  # type: ignore[arg-type]
     found: Decoded[Shape] = Decoded([], {})
     # One call per payload: the decoder takes one document at a time, and a broken one must not cost its neighbours.
     for at, (payload, known) in enumerate(zip(payloads, problems, strict=True)):
         try:
             found.objects.append(read(payload))
         except _UNREADABLE:
-            whole, said = _mended((payload or "").encode("utf-8", "replace"), shape, "")
+            whole, said = _read_again(payload, shape, is_new=first is not None)
             found.objects.append(whole)
             for sentence in said[:5]:
                 found.blame(at, "payload_unreadable", sentence)
@@ -69,6 +74,16 @@ def decode(
                 at, "payload_unreadable", f"the record was not recognised when it was received ({known})"
             )
     return found
+
+
+def _read_again(payload: str | None, shape: type[Shape], *, is_new: bool) -> tuple[Shape, list[str]]:
+    """A payload that did not fit at first; `is_new` if `shape` itself has not been tried."""
+    if is_new:
+        try:
+            return decoder(shape)(payload), []
+        except _UNREADABLE:
+            pass
+    return _mended((payload or "").encode("utf-8", "replace"), shape, "")
 
 
 def _mended(payload: bytes, shape: type[Shape], path: str) -> tuple[Shape, list[str]]:

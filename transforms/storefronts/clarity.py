@@ -13,7 +13,7 @@ import polars as pl
 
 from tieout.money import known_currencies
 from transforms import json_amounts as amounts
-from transforms.json_decoding import Decoded, decode
+from transforms.json_decoding import Decoded
 from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, together
 from transforms.storefronts.clarity_orders import blame_heads, heads_of, lines_of
@@ -53,7 +53,7 @@ def _orders(
     raw: pl.DataFrame, storefront: str, run_id: str, settings: ClaritySettings, shapes: Shapes
 ) -> Staged:
     shape = shapes.shape("orders")
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), shape)
+    decoded = shapes.decode(raw, "orders")
     heads = heads_of(decoded, raw, shapes, settings)
     blame_heads(decoded, heads, shape)
     lines = lines_of(decoded, heads, shapes, settings)
@@ -102,7 +102,7 @@ def _shipments(
             series("at", owners([len(one) for one in lists]), pl.UInt32),
             series("ship", range(len(flat)), pl.UInt32),
             shapes.text("shipments", "ref", flat).fill_null("").alias("shipment_ref"),
-            instants(shapes.text("shipments", "at", flat).to_list()).alias("said_at"),
+            instants(shapes.text("shipments", "at", flat)).alias("said_at"),
             shapes.text("shipments", "carrier", flat).alias("carrier"),
             shapes.text("shipments", "number", flat).alias("number"),
         ]
@@ -145,7 +145,7 @@ def payments(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: Clari
     """`core.payments`: one row per transaction. A transaction that cannot be read whole is a pending authorization of zero with a
     problem, so that it moves no money."""
     shapes = shapes_of(settings.fields)
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), shapes.shape("payments"))
+    decoded = shapes.decode(raw, "payments")
     holders = decoded.objects
     lists = shapes.values("payments", "transactions", holders)
     flat = list(chain.from_iterable(lists))
@@ -155,7 +155,7 @@ def payments(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: Clari
         [
             series("at", owners([len(one) for one in lists]), pl.UInt32),
             *(shapes.text("transactions", name, flat) for name in ("ref", "type", "status", "reference")),
-            instants(shapes.text("transactions", "at", flat).to_list()).alias("when"),
+            instants(shapes.text("transactions", "at", flat)).alias("when"),
             value.alias("value"),
             odd.alias("odd"),
             fee.alias("fee"),
@@ -174,7 +174,7 @@ def payments(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: Clari
                     .fill_null("")
                     .str.to_uppercase()
                     .alias("currency"),
-                    instants(shapes.text("payments", "changed", holders).to_list()).alias("changed"),
+                    instants(shapes.text("payments", "changed", holders)).alias("changed"),
                     problem_texts(decoded.troubles, len(holders)).alias("trouble"),
                 ]
             ),
@@ -274,7 +274,7 @@ def returns(
     """`core.returns`: one row per returned item. An item that names its line by SKU only is given the line if the order has just one of
     that SKU; `lines` are `core.order_lines` of the storefront's orders (`order_ref`, `line_ref`, `sku`)."""
     shapes = shapes_of(settings.fields)
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), shapes.shape("returns"))
+    decoded = shapes.decode(raw, "returns")
     holders = decoded.objects
     lists = shapes.values("returns", "items", holders)
     flat = list(chain.from_iterable(lists))
@@ -287,7 +287,7 @@ def returns(
                     shapes.text("returns", "ref", holders).alias("own_ref"),
                     shapes.text("returns", "order_ref", holders),
                     shapes.text("returns", "status", holders).alias("state_code"),
-                    instants(shapes.text("returns", "changed", holders).to_list()).alias("changed"),
+                    instants(shapes.text("returns", "changed", holders)).alias("changed"),
                 ]
             ),
             raw.select("native_ref", "updated_at"),
@@ -336,7 +336,7 @@ def returns(
 def customers(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: ClaritySettings) -> Staged:
     """`core.customers`. The name for people falls back from name to company, e-mail, number and id."""
     shapes = shapes_of(settings.fields)
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), shapes.shape("customers"))
+    decoded = shapes.decode(raw, "customers")
     people = decoded.objects
     names = (
         "name", "first_name", "last_name", "company", "email", "phone", "street", "city", "state", "postal_code", "country_code",
@@ -348,7 +348,7 @@ def customers(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: Clar
                     shapes.text("customers", "ref", people).alias("customer_ref"),
                     shapes.text("customers", "number", people).alias("customer_number"),
                     *(shapes.text("customers", name, people) for name in names),
-                    instants(shapes.text("customers", "changed", people).to_list()).alias("changed"),
+                    instants(shapes.text("customers", "changed", people)).alias("changed"),
                 ]
             ),
             raw.select("updated_at", "fetched_at", "payload_sha256"),
@@ -378,7 +378,7 @@ def stock(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: ClarityS
     Whether the shop has taken its own open orders off it is not known; it is treated as a shop that has, and holds no reservations.
     """
     shapes = shapes_of(settings.fields)
-    decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), shapes.shape("inventory"))
+    decoded = shapes.decode(raw, "inventory")
     rows = decoded.objects
     count, odd = amounts.millionths(shapes.values("inventory", "quantity", rows))
     frame = pl.concat(

@@ -6,7 +6,6 @@ from decimal import Decimal, InvalidOperation
 
 import polars as pl
 
-from transforms.json_decoding import decode
 from transforms.staged import Staged
 from transforms.storefronts.catalogue import Good, Shown, is_price, tables
 from transforms.storefronts.clarity_settings import ClaritySettings
@@ -16,7 +15,7 @@ from transforms.storefronts.clarity_shapes import shapes_of
 def products(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: ClaritySettings) -> Staged:
     """`core.products`, and `core.web_prices` where the profile names a price."""
     shapes = shapes_of(settings.fields)
-    found = decode(raw["payload"].to_list(), raw["problem"].to_list(), shapes.shape("products"))
+    found = shapes.decode(raw, "products")
     names = ("sku", "ref", "name", "category", "price", "currency", "active")
     columns = [shapes.text("products", name, found.objects).to_list() for name in names]
     goods: list[Good] = []

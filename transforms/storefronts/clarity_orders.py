@@ -19,7 +19,15 @@ from transforms.json_decoding import Decoded
 from transforms.staged import PRICE, QUANTITY
 from transforms.storefronts.clarity_settings import ClaritySettings
 from transforms.storefronts.clarity_shapes import Shapes
-from transforms.storefronts.footing import LINE, NO_CURRENCY, blame_rows, instants, owners, series
+from transforms.storefronts.footing import (
+    LINE,
+    NO_CURRENCY,
+    blame_by_rules,
+    blame_rows,
+    instants,
+    owners,
+    series,
+)
 
 MONEY: Final = ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit")
 _ZERO: Final = pl.lit(0, dtype=pl.Int64)
@@ -46,9 +54,9 @@ def heads_of(
     columns += [
         shapes.text("orders", "ref", orders).alias("order_ref"),
         shapes.text("orders", "currency", orders).fill_null("").str.to_uppercase().alias("said_currency"),
-        instants(shapes.text("orders", "placed", orders).to_list()).alias("placed_at"),
-        instants(shapes.text("orders", "changed", orders).to_list()).alias("said_changed"),
-        instants(shapes.text("orders", "shipped", orders).to_list()).alias("said_shipped"),
+        instants(shapes.text("orders", "placed", orders)).alias("placed_at"),
+        instants(shapes.text("orders", "changed", orders)).alias("said_changed"),
+        instants(shapes.text("orders", "shipped", orders)).alias("said_shipped"),
     ]
     for name in MONEY:
         value, odd = amounts.millionths(shapes.values("orders", name, orders))
@@ -114,10 +122,7 @@ def blame_heads(decoded: Decoded[Any], heads: pl.DataFrame, shape: type) -> None
             pl.lit("the order date is missing or no instant"),
         ),
     ]
-    for bad, word, sentence in rules:
-        found = heads.filter(bad.fill_null(value=False))
-        if found.height:
-            blame_rows(decoded, found.select("at", code=pl.lit(word), sentence=sentence))
+    blame_by_rules(decoded, heads, rules)
 
 
 def lines_of(

@@ -1,7 +1,7 @@
 """Typed shapes of Clarity payloads, made from a profile's member names: which member stands where is data, not code.
 
 A dotted path becomes a structure within a structure, so that payloads are decoded once by a compiled decoder, and only the members the
-profile names are decoded at all. Every value stays the bytes it was written in; what it means is decided column by column.
+profile names are decoded at all. Amounts stay the bytes they were written in; what a value means is decided column by column.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 import polars as pl
 
 from transforms.json_amounts import ABSENT, texts
+from transforms.json_decoding import Decoded, decode
 
 LISTS: Final = {
     # group: {field that is a list: group of its elements}
@@ -23,6 +24,18 @@ LISTS: Final = {
     "shipments": {"items": "shipment_items"},
     "returns": {"items": "return_items"},
 }
+AMOUNTS: Final = {
+    # group: fields that are read from the bytes they were written in
+    "orders": ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit"),
+    "lines": ("quantity", "unit_price", "subtotal", "tax", "discount"),
+    "taxes": ("amount",),
+    "transactions": ("amount", "fee"),
+    "shipment_items": ("quantity",),
+    "return_items": ("quantity",),
+    "inventory": ("quantity",),
+}
+_FLAGS: Final = ("is_test", "active", "price")
+"""Fields that are read as texts and may well be something else."""
 _ITEMS: Final = {"shipment_items": "shipments", "return_items": "returns"}
 """Elements whose member names stand, with `item_` in front, in the group of what holds them."""
 
@@ -39,26 +52,40 @@ class Shapes:
             self.fields[items] = {
                 name.removeprefix("item_"): path for name, path in of.items() if name.startswith("item_")
             }
-        self._made: dict[str, type[msgspec.Struct]] = {}
+        self._made: dict[tuple[str, bool], type[msgspec.Struct]] = {}
 
-    def shape(self, group: str) -> type[msgspec.Struct]:
-        """The shape of a group's records."""
-        if group not in self._made:
+    def shape(self, group: str, *, loose: bool = True) -> type[msgspec.Struct]:
+        """The shape of a group's records. A loose one takes anything, which is slower than taking only texts and whole numbers."""
+        if (group, loose) not in self._made:
             tree: dict[str, Any] = {}
             for name, path in self.fields.get(group, {}).items():
                 if group in _ITEMS.values() and name.startswith("item_"):
                     continue
                 inner = LISTS.get(group, {}).get(name)
-                leaf = tuple[self.shape(inner), ...] | None if inner else msgspec.Raw  # type: ignore[misc]
+                leaf: Any = str | int | None
+                if inner:
+                    leaf = tuple[self.shape(inner, loose=loose), ...] | None  # type: ignore[misc]
+                elif loose or name in AMOUNTS.get(group, ()) or name in _FLAGS:
+                    leaf = msgspec.Raw
                 steps = path.split(".")
                 at = tree
                 for step in steps[:-1]:
                     below = at.setdefault(step, {})
                     # A member that is read itself and has members that are read is read as a whole.
                     at = below if isinstance(below, dict) else {}
-                at.setdefault(steps[-1], leaf)
-            self._made[group] = _struct(group, tree)
-        return self._made[group]
+                if at.setdefault(steps[-1], leaf) != leaf and leaf is msgspec.Raw:
+                    at[steps[-1]] = leaf  # one member may be read as a text and as an amount
+            self._made[group, loose] = _struct(f"{group}_{'loose' if loose else 'strict'}", tree)
+        return self._made[group, loose]
+
+    def decode(self, raw: pl.DataFrame, group: str) -> Decoded[Any]:
+        """The payloads of raw landing rows as objects of a group."""
+        return decode(
+            raw["payload"].to_list(),
+            raw["problem"].to_list(),
+            self.shape(group),
+            first=self.shape(group, loose=False),
+        )
 
     def has(self, group: str, name: str) -> bool:
         """Whether the profile names a field."""
@@ -80,13 +107,30 @@ class Shapes:
         """A field of every object as text; null where it is absent or empty, and where it is a list or an object."""
         if not self.has(group, name):
             return pl.Series(name, [None] * len(objects), dtype=pl.String)
-        found = texts(self.values(group, name, objects))
-        found = found.set(found.str.contains(r"^[\[{]").fill_null(value=False), None)
-        if found.str.contains("\\", literal=True).any():
-            # Escapes are rare in what is read here; only texts that hold one are decoded again.
-            odd = found.str.contains("\\", literal=True).fill_null(value=False).arg_true()
-            found = found.scatter(odd, [_unescaped(one) for one in found.gather(odd)])
-        return found.alias(name)
+        values = [None if one is ABSENT else one for one in self.values(group, name, objects)]
+        try:
+            found = pl.Series(name, values, dtype=pl.String)
+        except (TypeError, ValueError):
+            found = pl.Series(name, _plain(values), dtype=pl.String)
+        found = found.str.strip_chars()
+        return found.set((found == "") | (found == "null"), None)
+
+
+def _plain(values: Sequence[msgspec.Raw | str | int | None]) -> list[str | None]:
+    """Texts, and whole numbers and values as they were written as texts; none for a list or an object."""
+    raws = [one for one in values if isinstance(one, msgspec.Raw)]
+    written = iter(zip(raws, texts(raws), strict=True))
+    plain: list[str | None] = []
+    for one in values:
+        if isinstance(one, msgspec.Raw):
+            raw, text = next(written)
+            if text is None or bytes(raw)[:1] in (b"[", b"{"):
+                plain.append(None)
+            else:
+                plain.append(_unescaped(text) if "\\" in text else text)
+        else:
+            plain.append(one if one is None or isinstance(one, str) else str(one))
+    return plain
 
 
 def shapes_of(fields: Fields) -> Shapes:

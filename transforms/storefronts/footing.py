@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from transforms.instants import instant
+from transforms.instants import utc
 from transforms.json_decoding import Decoded
 from transforms.running import distinct, position
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, sentence_of
@@ -81,15 +81,18 @@ def owners(counts: Sequence[int]) -> list[int]:
     return [at for at, count in enumerate(counts) for _ in range(count)]
 
 
-def instants(values: Sequence[int | str | None]) -> pl.Series:
+def instants(values: Sequence[int | str | None] | pl.Series) -> pl.Series:
     """ISO 8601 texts with a zone, or Unix seconds (as number or text), as UTC instants; null where it is none."""
-    texts = pl.Series([str(one) if one is not None else None for one in values], dtype=pl.String).to_frame(
-        "t"
-    )
+    if not isinstance(values, pl.Series):
+        values = pl.Series([one if one is None else str(one) for one in values], dtype=pl.String)
+    found = utc(values)
+    if found.null_count() == values.null_count():
+        return found.alias("t")
     # Ten digits reach from 2001 to 2286; fewer would be some other number.
     seconds = pl.when(pl.col("t").str.contains(r"^\d{10}$")).then(pl.col("t")).cast(pl.Int64, strict=False)
     unix = pl.from_epoch(seconds, time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
-    return texts.select(pl.coalesce(instant("t"), unix).alias("t"))["t"]
+    both = pl.DataFrame([values.alias("t"), found.alias("iso")])
+    return both.select(pl.coalesce("iso", unix).alias("t"))["t"]
 
 
 def problem_texts(troubles: Mapping[int, Sequence[Any]], count: int) -> pl.Series:
@@ -104,6 +107,21 @@ def blame_rows(decoded: Decoded[Any], bad: pl.DataFrame) -> None:
     """Troubles from a frame of `at`, `code` and `sentence`; a loop over the few rows that are wrong."""
     for at, code, sentence in bad.select("at", "code", "sentence").iter_rows():
         decoded.blame(at, code, sentence)
+
+
+def blame_by_rules(
+    decoded: Decoded[Any], frame: pl.DataFrame, rules: Sequence[tuple[pl.Expr, str, pl.Expr]]
+) -> None:
+    """Troubles of the rows (by `at`) for which a rule's condition holds: its code and its sentence."""
+    holds = frame.select(
+        bad.fill_null(value=False).any().alias(str(nth)) for nth, (bad, _, _) in enumerate(rules)
+    )
+    for is_broken, (bad, code, sentence) in zip(holds.row(0), rules, strict=True):
+        if is_broken:
+            blame_rows(
+                decoded,
+                frame.filter(bad.fill_null(value=False)).select("at", code=pl.lit(code), sentence=sentence),
+            )
 
 
 def footed(

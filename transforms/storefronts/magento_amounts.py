@@ -14,6 +14,8 @@ import msgspec
 import polars as pl
 
 from tieout.money import known_currencies
+from transforms.json_amounts import written
+from transforms.storefronts.magento_payloads import NULL
 
 _PLACES: Final = 18
 _KEPT: Final = 4
@@ -23,7 +25,10 @@ _LARGEST: Final = 9 * 10**18
 
 def texts(name: str, raws: Iterable[msgspec.Raw]) -> pl.Series:
     """The text of JSON values as they stood in the payload; null for null."""
-    return pl.Series(name, list(map(bytes, raws)), dtype=pl.Binary).cast(pl.String)
+    values = raws if isinstance(raws, list) else list(raws)
+    if values.count(NULL) == len(values):
+        return pl.Series(name, ["null"], dtype=pl.String).new_from_index(0, len(values))
+    return written(values).alias(name)
 
 
 def four_places(column: str) -> pl.Expr:

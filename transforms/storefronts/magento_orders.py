@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -155,9 +156,9 @@ def _heads(
     frame = pl.DataFrame(
         [pl.Series("at", range(len(orders)), dtype=pl.UInt32)]
         + [pl.Series(name, values, dtype=pl.String) for name, values in plain.items()]
-        + [texts(name, (getattr(order, name) for order in orders)) for name in _HEAD]
-        + [texts(name, (getattr(one, name) for one in more)) for name in (*_TENDER, *_FEES, *_FEE_TAXES)]
-        + [texts("authorized", (pay.amount_authorized for pay in pays))]
+        + [texts(name, map(attrgetter(name), orders)) for name in _HEAD]
+        + [texts(name, map(attrgetter(name), more)) for name in (*_TENDER, *_FEES, *_FEE_TAXES)]
+        + [texts("authorized", map(attrgetter("amount_authorized"), pays))]
         + [
             texts("shipping_percent", (percent_of(taxes) for taxes in beside["shipping"])),
             texts("fee_percent", (percent_of(taxes) for taxes in beside["gw"])),
@@ -204,10 +205,10 @@ def _rows(orders: Sequence[Order], heads: pl.DataFrame, settings: MagentoSetting
             pl.Series("product_type", [item.product_type for item in items], dtype=pl.String),
             pl.Series("tax_code", [names_of(some) for some in taxes], dtype=pl.String),
             texts("percent", (row_percent(item, some) for item, some in zip(items, taxes, strict=True))),
-            texts("qty", (item.qty_ordered for item in items)),
-            texts("price", (item.price for item in items)),
-            texts("price_incl_tax", (item.price_incl_tax for item in items)),
-            *[texts(name, (getattr(item, name) for item in items)) for name in _ROW],
+            texts("qty", map(attrgetter("qty_ordered"), items)),
+            texts("price", map(attrgetter("price"), items)),
+            texts("price_incl_tax", map(attrgetter("price_incl_tax"), items)),
+            *[texts(name, map(attrgetter(name), items)) for name in _ROW],
         ]
     )
     frame = frame.join(heads.select("at", "currency", "digits"), on="at", how="left", maintain_order="left")

@@ -19,7 +19,15 @@ from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
 from transforms.staged import PRICE, QUANTITY
-from transforms.storefronts.footing import LINE, NO_CURRENCY, blame_rows, instants, owners, series
+from transforms.storefronts.footing import (
+    LINE,
+    NO_CURRENCY,
+    blame_by_rules,
+    blame_rows,
+    instants,
+    owners,
+    series,
+)
 from transforms.storefronts.xcart_payloads import Item, Order, Surcharge
 from transforms.storefronts.xcart_settings import XCartSettings
 
@@ -93,9 +101,13 @@ def name_of(order: Order, settings: XCartSettings) -> str | None:
         return None
     parts = []
     for name in settings.name_fields:
-        raw = address.get(name)
-        if raw is not None and bytes(raw[:1] if isinstance(raw, bytes) else bytes(raw)[:1]) == b'"':
-            parts.append(msgspec.json.decode(raw, type=str).strip())
+        raw = bytes(address.get(name, b""))
+        if raw[:1] == b'"':
+            # Only what holds an escape has to be decoded.
+            text = (
+                msgspec.json.decode(raw, type=str) if b"\\" in raw else raw[1:-1].decode("utf-8", "replace")
+            )
+            parts.append(text.strip())
     return " ".join(part for part in parts if part) or None
 
 
@@ -138,10 +150,7 @@ def blame_heads(decoded: Decoded[Order], heads: pl.DataFrame) -> None:
         ),
         (pl.col("placed_at").is_null(), "payload_unreadable", pl.lit("create_date is missing or no instant")),
     ]
-    for bad, word, sentence in rules:
-        found = heads.filter(bad.fill_null(value=False))
-        if found.height:
-            blame_rows(decoded, found.select("at", code=pl.lit(word), sentence=sentence))
+    blame_by_rules(decoded, heads, rules)
 
 
 def lines_of(
