@@ -1,4 +1,4 @@
-"""Post: drains the outbox in batches, customers before invoices before credit memos before receipts. Intent is durable before the line
+"""Post: drains the outbox in batches, whatever can go, customers before invoices before credit memos before receipts. Intent is durable before the line
 is touched; what came back is settled before the next batch; what is unknown is read back before anything is sent again.
 """
 
@@ -16,7 +16,6 @@ from flows.wiring import House
 from tieout.connectors.intacct.gateway import Intacct
 from tieout.connectors.intacct.outcomes import BatchOutcome
 from tieout.errors import ConnectorError, OutcomeUnknown, Refused, Stopped, TieoutError
-from tieout.vocabulary import DOCUMENT_KINDS
 from tieout.warehouse import outbox
 from tieout.warehouse.company_lock import company_slot
 from tieout.warehouse.outbox import Claim
@@ -64,15 +63,14 @@ def _post(house: House, run_id: str, drained: Drained, *, force: bool) -> None:
         drained.held, drained.released, told = closed_books(house, client, run_id=run_id)
         drained.problems += told
         drained.quota = within_quota(house, run_id=run_id, force=force)
-        ready = _ready(house)
-        for kind in DOCUMENT_KINDS:
-            lost, sent_again = drained.unknown, drained.absent
-            _drain(house, client, recorder, run_id, kind, drained, ready)
+        turns = Turns(house, recorder, run_id, drained)
+        while True:
+            lost, found = drained.unknown, drained.found
+            _drain(house, client, recorder, turns, drained)
             if drained.unknown > lost:
-                # What depends on these documents may only go once it is certain that they are there.
                 confirm_unknown(house, client, recorder, run_id, drained)
-                ready = _ready(house) if drained.absent > sent_again else ready
-            if drained.halted or drained.waiting_reason:
+            # What depends on documents that are certain now may follow; what is not there waits for the next run.
+            if drained.halted or drained.waiting_reason or drained.found == found:
                 break
     except Refused as fault:
         house.halt("intacct", fault, run_id=run_id)
@@ -82,14 +80,6 @@ def _post(house: House, run_id: str, drained: Drained, *, force: bool) -> None:
     finally:
         recorder.close()
         client.close()
-
-
-def _ready(house: House) -> set[tuple[str, str]]:
-    """Kinds and entities that have planned documents at all: asking for each of the others would open the warehouse for nothing."""
-    with house.warehouse.read() as session:
-        planned = session.fetch("ops.outbox", where={"state_code": "planned"}, columns=["document_id"])
-        found = session.fetch("out.documents", where=planned, columns=["kind_code", "entity_code"])
-    return set(found.unique().iter_rows())
 
 
 def gate(house: House) -> None:
@@ -110,34 +100,21 @@ def gate(house: House) -> None:
         raise Stopped(f"The gate is shut and nothing was posted: {reasons}{more}.")
 
 
-def _drain(
-    house: House,
-    client: Intacct,
-    recorder: Recorder,
-    run_id: str,
-    kind: str,
-    drained: Drained,
-    ready: set[tuple[str, str]],
-) -> None:
-    for entity in sorted(code for one, code in ready if one == kind):
-        turns = Turns(house, recorder, run_id, kind, entity, drained)
-        claims, unanswered = turns.first(), 0
-        while claims:
-            answers, halted, unanswered = _sent(house, client, recorder, claims, entity, unanswered)
-            claims = turns.next(answers, is_last=halted is not None)
-            if isinstance(halted, Refused):
-                raise halted
-            if isinstance(halted, NotBegun):
-                drained.waiting_reason = str(halted)
-            elif halted is not None:
-                drained.halted, drained.exit_code = str(halted), halted.exit_code
-                return
-        if drained.waiting_reason:
-            return
+def _drain(house: House, client: Intacct, recorder: Recorder, turns: Turns, drained: Drained) -> None:
+    claims, unanswered = turns.first(), 0
+    while claims:
+        answers, halted, unanswered = _sent(house, client, recorder, claims, unanswered)
+        claims = turns.next(answers, is_last=halted is not None)
+        if isinstance(halted, Refused):
+            raise halted
+        if isinstance(halted, NotBegun):
+            drained.waiting_reason = str(halted)
+        elif halted is not None:
+            drained.halted, drained.exit_code = str(halted), halted.exit_code
 
 
 def _sent(
-    house: House, client: Intacct, recorder: Recorder, claims: list[Claim], entity: str, unanswered: int
+    house: House, client: Intacct, recorder: Recorder, claims: list[Claim], unanswered: int
 ) -> tuple[list[Answer], TieoutError | None, int]:
     """Send claimed batches one by one. Once something stops the posting, the rest is not begun and says so."""
     answers: list[Answer] = []
@@ -150,7 +127,7 @@ def _sent(
             answers.append((claim, NotBegun(f"not sent: {halted}")))
             continue
         recorder.batch_id = claim.batch_id
-        outcome = _send(house, client, claim, entity)
+        outcome = _send(house, client, claim)
         recorder.batch_id = None
         answers.append((claim, outcome))
         halted, unanswered = _halted(outcome, unanswered)
@@ -166,14 +143,14 @@ def _halted(outcome: BatchOutcome | TieoutError, unanswered: int) -> tuple[Tieou
     return outcome, unanswered
 
 
-def _send(house: House, client: Intacct, claim: Claim, entity: str) -> BatchOutcome | TieoutError:
+def _send(house: House, client: Intacct, claim: Claim) -> BatchOutcome | TieoutError:
     """Send one batch. Anything but a batch outcome is an error that says whether it may have been done."""
     batch = build(claim, ledger_digits=house.ledger.ledger_digits)
     styles = {CLASSES[kind]: style for kind, style in house.ledger.styles.items()}
-    if claim.documents["kind_code"][0] == "application":
+    if claim.kind == "application":
         # Only the generic function carries credits.
         styles[CLASSES["application"]] = "generic"
-    session_entity = entity if entity and house.ledger.entity_sessions else None
+    session_entity = claim.entity if claim.entity and house.ledger.entity_sessions else None
     try:
         return client.post(batch, entity=session_entity, styles=styles)
     except TieoutError as fault:

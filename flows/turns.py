@@ -14,12 +14,13 @@ from flows.wiring import House
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, NotSent, RefusedByIntacct, Unknown
 from tieout.errors import OutcomeUnknown, TieoutError
+from tieout.vocabulary import DOCUMENT_KINDS
 from tieout.warehouse import alerts, outbox
 from tieout.warehouse.outbox import Claim, Ready, Result, Settled
 from tieout.warehouse.session import Session
 
 LEASE_MARGIN_SECONDS = 60
-BATCHES = 4
+BATCHES = 8
 """Batches claimed and settled together. Each is still a request of its own; of a run that dies, so many batches are looked up again."""
 
 
@@ -57,17 +58,15 @@ Answer = tuple[Claim, BatchOutcome | TieoutError]
 
 
 class Turns:
-    """The turns of one kind and entity."""
+    """The turns of one run, over all kinds and entities: whatever can go goes, in the order of kinds, and what it lets go follows."""
 
-    def __init__(
-        self, house: House, recorder: Recorder, run_id: str, kind: str, entity: str, drained: Drained
-    ) -> None:
-        self._house, self._recorder, self._run_id = house, recorder, run_id
-        self._kind, self._entity, self._drained = kind, entity, drained
+    def __init__(self, house: House, recorder: Recorder, run_id: str, drained: Drained) -> None:
+        self._house, self._recorder, self._run_id, self._drained = house, recorder, run_id, drained
         self._ready: Ready | None = None
 
     def first(self) -> list[Claim]:
-        """Claim the first batches; none if none can go."""
+        """Claim the first batches, of what is ready now; none if none can go."""
+        self._ready = None
         with self._house.warehouse.write(run_id=self._run_id) as session:
             waits, claims = self._claimed(session)
         self._drained.waiting_reason = waits or self._drained.waiting_reason
@@ -81,11 +80,17 @@ class Turns:
             settled = outbox.settle_batches(session, results, now=house.clock(), run_id=run_id)
             self._recorder.flush(session)
             told = _alerts(session, answers, settled, house, run_id)
+            if settled.accepted and self._ready is not None:
+                # What waited for these may go now.
+                self._ready.is_whole = False
             waits, claims = (None, []) if is_last else self._claimed(session)
         # Counted only once it is committed.
         drained.waiting_reason = waits or drained.waiting_reason
         drained.batches += sum(not isinstance(outcome, NotBegun) for _, outcome in answers)
-        drained.accepted[self._kind] = drained.accepted.get(self._kind, 0) + settled.accepted
+        for sent, _ in answers:
+            mine = len(settled.accepted_ids.intersection(sent.documents["document_id"]))
+            drained.accepted[sent.kind] = drained.accepted.get(sent.kind, 0) + mine
+            house.progress(f"posting {sent.kind.replace('_', ' ')}s", drained.accepted[sent.kind], None)
         drained.refused += settled.refused
         drained.dead += settled.dead
         drained.unknown += settled.unknown
@@ -95,7 +100,6 @@ class Turns:
             f"An answer for document {identity} came when it was {state} already; look at it with `tieout outbox show {identity}`."
             for identity, state in settled.stale
         ]
-        house.progress(f"posting {self._kind.replace('_', ' ')}s", drained.accepted[self._kind], None)
         return claims
 
     def _claimed(self, session: Session) -> tuple[str | None, list[Claim]]:
@@ -107,11 +111,8 @@ class Turns:
             return waits, []
         size = house.ledger.batch_size
         while True:
-            is_fresh = self._ready is None or not self._ready.left
-            if self._ready is None or is_fresh:
-                self._ready = outbox.ready(
-                    session, kind=self._kind, entity=self._entity, limit=size * outbox.AHEAD
-                )
+            if self._ready is None or not (self._ready.left or self._ready.is_whole):
+                self._ready = outbox.ready(session, kinds=DOCUMENT_KINDS, limit=size * outbox.AHEAD)
             claims = outbox.claim_batches(
                 session,
                 self._ready,
@@ -122,7 +123,7 @@ class Turns:
                 now=house.clock(),
                 run_id=self._run_id,
             )
-            if claims or is_fresh:
+            if claims or (not self._ready.left and self._ready.is_whole):
                 return None, claims
 
 

@@ -19,7 +19,7 @@ from flows.post import post
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, Outcome, RefusedByIntacct
 from tieout.errors import OutcomeUnknown
-from tieout.warehouse import moves
+from tieout.warehouse import claiming, moves, settling
 from tieout.warehouse.store import Warehouse
 
 REFUSED = "NO-BAD"
@@ -119,13 +119,21 @@ def run(folder: Path, minutes: int, kind: str, count: int, tally: Path | None = 
     """One posting run in this process, which dies at the `count`-th passage of `kind` (never, for a kind of '')."""
     moments = Moments(kind, count, tally)
     house = house_of(folder, minutes)
-    real_move, real_write, real_post = moves._write, house.warehouse.write, house.company.post
+    real_move, real_stride = moves._write, moves.stride
+    real_write, real_post = house.warehouse.write, house.company.post
 
     def move(session: Any, rows: pl.DataFrame, trail: pl.DataFrame, **more: Any) -> None:
         real_move(session, rows, trail, **more)
         moments.passed("after a move")
 
+    def stride(*given: Any, **more: Any) -> frozenset[str]:
+        moved = real_stride(*given, **more)
+        if moved:
+            moments.passed("after a move")
+        return moved
+
     moves._write = move
+    claiming.stride = settling.stride = stride
 
     @contextmanager
     def write(*, run_id: str) -> Any:

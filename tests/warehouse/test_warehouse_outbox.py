@@ -497,7 +497,7 @@ def test_moves_of_a_warehouse_that_did_not_count_them_go_on_where_they_were(desk
 
 def test_what_was_ready_and_was_held_or_edited_since_is_not_claimed(desk: Desk) -> None:
     desk.plan([desk.papers.document(one) for one in ("D1", "D2", "D3")])
-    found = outbox.ready(desk.session, kind="invoice", entity="US", limit=99)
+    found = outbox.ready(desk.session, kinds=["invoice"], limit=99)
     outbox.hold(desk.session, ["D1"], reason="r", actor="Ada", **desk.tell())
     desk.plan([desk.papers.document("D2", total_minor=7)], [desk.papers.line("D2", amount_minor=7)])
     claims = outbox.claim_batches(
@@ -514,7 +514,7 @@ def test_what_was_ready_and_was_held_or_edited_since_is_not_claimed(desk: Desk) 
 
 def test_several_batches_are_claimed_and_settled_in_one_step_each(desk: Desk) -> None:
     desk.plan([desk.papers.document(f"D{n}") for n in range(1, 6)])
-    found = outbox.ready(desk.session, kind="invoice", entity="US", limit=99)
+    found = outbox.ready(desk.session, kinds=["invoice"], limit=99)
     claims = outbox.claim_batches(
         desk.session, found, limit=2, batches=2, lease_seconds=60, namespace="t1", **desk.tell()
     )

@@ -1,4 +1,5 @@
-"""The only legal moves of a document in the outbox, and how they are made: `move` for frames of any size, `Walk` for the batch at hand.
+"""The only legal moves of a document in the outbox, and how they are made: `move` for frames of any size, `Walk` for documents that each go
+a way of their own, `stride` for many that take one and the same step.
 
     planned ──> held, sending, cancelled           held ──> planned, cancelled
     sending ──> accepted, refused, unknown         unknown ──> accepted, planned (proved absent), held
@@ -83,7 +84,7 @@ def present(session: Session, document_ids: Iterable[str]) -> dict[str, dict[str
     """Outbox rows of these documents by id, as a `Walk` takes them; documents that are not there are left out."""
     wanted = pl.DataFrame({"document_id": list(document_ids)}, schema={"document_id": pl.String})
     rows = session.query("outbox_rows", frames={"tieout_wanted": wanted})
-    return {row["document_id"]: row for row in _numbered(session, rows).iter_rows(named=True)}
+    return {row["document_id"]: row for row in numbered(session, rows).iter_rows(named=True)}
 
 
 class Walk:
@@ -128,6 +129,41 @@ class Walk:
         self._rows, self._moves = {}, []
 
 
+def stride(
+    session: Session,
+    sql_name: str,
+    frame: pl.DataFrame,
+    *,
+    from_state: str,
+    to_state: str,
+    now: datetime,
+    run_id: str,
+    actor: str,
+    **params: Any,
+) -> frozenset[str]:
+    """One step of many documents by one stored UPDATE, which moves those of the frame that still stand in `from_state`; returns which moved.
+
+    The statement returns document_id, moves_no, batch_id and reason of what it changed. Raises `WarehouseError`, and nothing may be
+    committed, if the step is not legal, or if a document is there twice.
+    """
+    if frame.is_empty():
+        return frozenset()
+    if not is_legal(from_state, to_state):
+        raise _illegal(str(frame["document_id"][0]), from_state, to_state)
+    rows = session.change_told(sql_name, frame, now=now, run_id=run_id, **params)
+    moved = frozenset(row[0] for row in rows)
+    if len(moved) != len(rows):
+        raise WarehouseError(f"{sql_name} found a document twice in the outbox; nothing was written.")
+    if rows:
+        moves = [
+            (one, no, from_state, to_state, why, actor, batch, now, run_id) for one, no, batch, why in rows
+        ]
+        session.change(
+            "outbox_moves_append", pl.DataFrame(moves, schema=MOVES_SCHEMA, orient="row"), rows=len(moves)
+        )
+    return moved
+
+
 def move(
     session: Session,
     rows: pl.DataFrame,
@@ -153,27 +189,27 @@ def move(
             )["document_id"][0]
             raise _illegal(culprit, before, after)
     instant = pl.lit(now, dtype=_INSTANT)
-    numbered = _numbered(session, rows)
-    outbox = numbered.with_columns(**(changes or {})).with_columns(
+    known = numbered(session, rows)
+    outbox = known.with_columns(**(changes or {})).with_columns(
         state_code=pl.col("to_state"),
         reason=pl.col("why"),
         changed_at=instant,
         run_id=pl.lit(run_id),
         moves_no=pl.col("moves_no") + 1,
     )
-    moved = numbered.select(
+    moved = known.select(
         "document_id", "to_state", move_no=pl.col("moves_no") + 1, from_state="state_code", reason="why"
     ).with_columns(batch_id=outbox["batch_id"], actor=pl.lit(actor), at=instant, run_id=pl.lit(run_id))
     _write(
         session,
         outbox.select([pl.col(name).cast(dtype) for name, dtype in OUTBOX_SCHEMA.items()]),
         moved.select([pl.col(name).cast(dtype) for name, dtype in MOVES_SCHEMA.items()]),
-        new=numbered["state_code"].null_count(),
+        new=known["state_code"].null_count(),
     )
     return rows.height
 
 
-def _numbered(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
+def numbered(session: Session, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows that know how many moves they have made; those of a warehouse from before that was kept are counted."""
     kept = pl.col("moves_no") if "moves_no" in rows.columns else pl.lit(None, dtype=pl.Int64)
     known = rows.with_columns(moves_no=pl.when(pl.col("state_code").is_null()).then(0).otherwise(kept))

@@ -71,6 +71,17 @@ def run_over(con: Connection, text: str, frame: pl.DataFrame) -> int:
         con.unregister(INCOMING)
 
 
+def rows_over(
+    con: Connection, text: str, frame: pl.DataFrame, params: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Run one statement that writes and returns rows, over a frame it may name."""
+    con.register(INCOMING, frame)
+    try:
+        return con.execute(text, params)
+    finally:
+        con.unregister(INCOMING)
+
+
 def _merge(
     con: Connection,
     table: str,

@@ -168,6 +168,11 @@ class Session:
                 )
             return changed
 
+    def change_told(self, sql_name: str, frame: pl.DataFrame, **params: Any) -> list[tuple[Any, ...]]:
+        """Like `change`, for a statement with parameters that returns what it changed: those rows."""
+        with self._whole():
+            return publishing.rows_over(self._con, statement(sql_name), frame, params)
+
     def delete(self, table: str, *, scope: Mapping[str, Any] | pl.DataFrame) -> int:
         """Delete the rows of a scope and return how many there were; raw, decisions and the outbox's moves are append-only."""
         if table.startswith("raw.") or table in ("ops.outbox_moves", "ops.decisions"):

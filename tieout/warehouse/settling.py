@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from tieout.errors import WarehouseError
-from tieout.warehouse.moves import Walk, move, present
+from tieout.warehouse.moves import Walk, move, present, stride
 from tieout.warehouse.session import Session
 
 _INSTANT = pl.Datetime("us", "UTC")
@@ -20,6 +20,13 @@ LAST_FAILURE: Final = 3
 
 CLOSED_PERIOD: Final = "closed_period"
 """Error kind of a document whose accounting date lies in closed books: it is held until finance decides, or reopens them."""
+
+_ACCEPTED: Final = {
+    "document_id": pl.String(),
+    "batch_id": pl.String(),
+    "intacct_key": pl.String(),
+    "reason": pl.String(),
+}
 
 Outcome = Literal["accepted", "refused", "unknown", "not_done"]
 
@@ -53,7 +60,8 @@ class ReadBack:
 
 @dataclass(frozen=True)
 class Settled:
-    """How many documents went where; `stale` are results that came after their document had moved on, with the state found."""
+    """How many documents went where; `stale` are results that came after their document had moved on, with the state found, and
+    `accepted_ids` the documents that were accepted now."""
 
     accepted: int = 0
     refused: int = 0
@@ -62,6 +70,7 @@ class Settled:
     held: int = 0
     planned: int = 0
     stale: tuple[tuple[str, str], ...] = field(default=())
+    accepted_ids: frozenset[str] = field(default=frozenset())
 
 
 def settle(
@@ -91,11 +100,32 @@ def settle_batches(
     actor: str = "tieout",
 ) -> Settled:
     """Record what came back for several batches, each with its results, as `settle` does for one. No document may be in two of them."""
-    rows = present(session, _ids([one for _, results in answers for one in results]))
+    ids = _ids([one for _, results in answers for one in results])
+    plain = [
+        (one.document_id, batch_id, one.intacct_key, one.reason)
+        for batch_id, results in answers
+        for one in results
+        if one.outcome == "accepted" and one.intacct_key
+    ]
+    # Nearly all documents of nearly every night go this way; what does not is looked at one by one.
+    through = stride(
+        session,
+        "outbox_accept",
+        pl.DataFrame(plain, schema=_ACCEPTED, orient="row"),
+        from_state="sending",
+        to_state="accepted",
+        now=now,
+        run_id=run_id,
+        actor=actor,
+    )
+    ended: Counter[str] = Counter({"accepted": len(through)} if through else {})
+    rows = present(session, [one for one in ids if one not in through]) if len(through) < len(ids) else {}
     walk = Walk(session, now=now, run_id=run_id, actor=actor)
-    ended: Counter[str] = Counter()
     stale: list[tuple[str, str]] = []
+    accepted = set(through)
     for batch_id, one in ((batch_id, one) for batch_id, results in answers for one in results):
+        if one.document_id in through:
+            continue
         row = rows.get(one.document_id)
         if row is None:
             raise WarehouseError(
@@ -105,10 +135,18 @@ def settle_batches(
         after = _settled(walk, row, one, batch_id)
         if after is not None:
             ended.update([after] if after != before else [])
+            accepted.update([one.document_id] if after == "accepted" else [])
         elif not (before == "accepted" and row["intacct_key"] == one.intacct_key):
             stale.append((one.document_id, before))
     walk.store()
-    return Settled(**ended, stale=tuple(sorted(stale)))
+    return _told(ended, stale, accepted)
+
+
+def _told(
+    ended: Mapping[str, int], stale: Sequence[tuple[str, str]], accepted: Iterable[str] = ()
+) -> Settled:
+    counts: dict[str, Any] = dict(ended)
+    return Settled(**counts, stale=tuple(sorted(stale)), accepted_ids=frozenset(accepted))
 
 
 def _settled(walk: Walk, row: dict[str, Any], one: Result, batch_id: str) -> str | None:
@@ -188,7 +226,7 @@ def resolve(
             walk.step(row, "planned" if one.outcome == "absent" else "held", one.reason, lease_until_at=None)
         ended[row["state_code"]] += 1
     walk.store()
-    return Settled(**ended, stale=tuple(sorted(stale)))
+    return _told(ended, stale)
 
 
 def expire_leases(session: Session, *, now: datetime, run_id: str, actor: str = "tieout") -> int:

@@ -1,9 +1,10 @@
--- Planned documents of one kind and entity that depend on nothing which Intacct has not accepted.
+-- Planned documents that depend on nothing which Intacct has not accepted, in the order they go: by kind, entity, date and number.
 WITH ready AS (
-    SELECT d.document_id, d.kind_code, d.customer_id, d.document_on, d.order_number
+    SELECT d.document_id, d.kind_code, d.entity_code, d.customer_id, d.document_on, d.order_number, o.state_code, o.attempts_no, o.moves_no
     FROM ops.outbox AS o
     JOIN out.documents AS d ON d.document_id = o.document_id
-    WHERE o.state_code = 'planned' AND d.kind_code = $kind AND d.entity_code = $entity
+    WHERE o.state_code = 'planned' AND list_contains($kinds::VARCHAR[], d.kind_code)
+        AND ($entity::VARCHAR IS NULL OR d.entity_code = $entity)
 ),
 waits_for_document AS (
     SELECT DISTINCT l.document_id
@@ -19,10 +20,10 @@ customers AS (
     WHERE d.kind_code = 'customer'
     GROUP BY d.customer_id
 )
-SELECT r.document_id
+SELECT r.document_id, r.state_code, r.attempts_no, r.moves_no
 FROM ready AS r
 LEFT JOIN customers AS c ON c.customer_id = r.customer_id AND r.kind_code <> 'customer'
 WHERE r.document_id NOT IN (SELECT document_id FROM waits_for_document)
     AND NOT (coalesce(c.is_coming, false) AND NOT coalesce(c.is_there, false))
-ORDER BY r.document_on NULLS FIRST, r.order_number NULLS FIRST, r.document_id
+ORDER BY list_position($kinds::VARCHAR[], r.kind_code), r.entity_code, r.document_on NULLS FIRST, r.order_number NULLS FIRST, r.document_id
 LIMIT $limit::BIGINT
