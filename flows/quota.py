@@ -75,8 +75,5 @@ def keep(house: House, session: Session, found: Forecast, *, run_id: str) -> Non
         "at": house.clock(),
         "run_id": run_id,
     }
-    table = ALL["ops.quota_forecast"]
-    frame = pl.DataFrame([row], schema=table.polars_schema)
-    session.publish(
-        table.name, table.checked(frame, at="of the quota"), key=table.key, mode="merge", ignore=()
-    )
+    frame = pl.DataFrame([row], schema=ALL["ops.quota_forecast"].polars_schema)
+    session.change("quota_forecast_keep", frame, rows=1)

@@ -39,6 +39,7 @@ from flows.post import post  # noqa: E402
 from tieout.connectors.http import Http  # noqa: E402
 from tieout.errors import TieoutError  # noqa: E402
 from tieout.warehouse import outbox  # noqa: E402
+from tieout.warehouse.store import Warehouse  # noqa: E402
 from transforms.posting_content import rehashed  # noqa: E402
 
 ORDERS = 30
@@ -254,6 +255,7 @@ class Stage:
         )
         night.steps(house, *night.TO_POST)
         later_documents(house)
+        self.mappings = house.mappings
         self.owed = night.outbox_of(house).height
 
     def play(self, schedule: Schedule, *, sigkill: bool = False) -> tuple[list[str], Counter[str]]:
@@ -266,6 +268,8 @@ class Stage:
         config.write_text(text, encoding="utf-8")
         clock = night.NightClock(self.world.addresses["now"])
         house = night.house_at(config, clock)
+        # Its tables are those of the planned house: to look at each of them again for every schedule would prove nothing.
+        house.__dict__.update(warehouse=Warehouse(folder / "state", lock_seconds=60), mappings=self.mappings)
         try:
             with nullcontext() if sigkill else kept_open(house):
                 for cycle, faults in enumerate(schedule.faults):
