@@ -31,23 +31,25 @@ _LEDGER = (("ar_invoices", "invoice"), ("ar_adjustments", "adjustment"))
 
 @dataclass(frozen=True)
 class Homes:
-    """`of`: the home of every row of an input, in the order of its rows. `customers`: (i, home): rows of `customer_ids` and whose they are."""
+    """`of`: the home of every row of an input, in the order of its rows. `customers`: (i, home): rows of `customer_ids` and whose they are.
+    `labels`: (home, label) of homes that are tied to others, as `of` has them already."""
 
     of: Mapping[str, pl.Series]
     customers: pl.DataFrame
+    labels: pl.DataFrame
 
 
 def homes_of(inputs: Inputs, policy: Policy) -> Homes:
     """The home of every row; rows that nothing can be told of (a line of an unknown document) have one of their own."""
-    own, theirs = (_numbered(inputs, name) for name in ("orders", "owed"))
-    # An order that is owed for but missing among the orders gets a row of its own when they are matched.
-    every = pl.concat([own, theirs.join(own, on="k", how="anti").unique()]).drop_nulls("k")
+    own = inputs.lazily("orders").select(k=identity_hash(), home=own_hash()).collect(engine="streaming")
+    owing = inputs.lazily("owed").select(k=identity_hash()).collect(engine="streaming")
+    every = pl.concat([own, _lost(inputs, own, owing)]).drop_nulls("k")
     known, twice = _first(every, "k")
-    found = {"orders": own["home"], "owed": _looked_up(theirs.select("k"), known)}
+    found = {"orders": own["home"], "owed": _looked_up(owing, known)}
     for name in ("excluded", "waiting", "order_lines", "crosswalk"):
         if getattr(inputs, name) is not None:
             found[name] = _looked_up(
-                inputs.lazily(name).select(k=_identity()).collect(engine="streaming"), known
+                inputs.lazily(name).select(k=identity_hash()).collect(engine="streaming"), known
             )
 
     named, documents, edges = _documents(inputs, policy, known, every.select("home").unique())
@@ -64,30 +66,44 @@ def homes_of(inputs: Inputs, policy: Policy) -> Homes:
     edges += _by_hand(inputs, found, named, receipts)
     labels = _labels(edges)
     joined = {name: _relabelled(column, labels) for name, column in found.items()}
-    return Homes(joined, _customers(inputs, joined["orders"]))
+    return Homes(joined, _customers(inputs, joined["orders"]), labels)
 
 
 # --- hashes -----------------------------------------------------------------------------------------------------
-def _identity() -> pl.Expr:
+def identity_hash() -> pl.Expr:
     """An order's identity as one number; null without an order id."""
     both = pl.col("storefront").hash(1) ^ pl.col("order_ref").hash(2)
     return pl.when(pl.col("order_ref").is_not_null()).then(both)
 
 
-def _plain(text: pl.Expr) -> pl.Expr:
+def plain_hash(text: pl.Expr) -> pl.Expr:
     """A text as it is compared; equal for texts that are equal as they stand or normalised; null for null."""
     return pl.when(text.is_not_null()).then(pl.coalesce(normalised(text), text).hash(3))
 
 
-def _named(kind: str, ref: str) -> pl.Expr:
+def name_hash(kind: str, ref: str) -> pl.Expr:
     """A ledger row by its kind and its key or number."""
     word = pl.lit(pl.Series([kind]).hash(5).item(), dtype=HOME)
     return pl.when(pl.col(ref).is_not_null()).then(pl.col(ref).hash(4) ^ word)
 
 
-def _line_of() -> pl.Expr:
-    """The document a line is of, as `_named` names it."""
+def line_hash() -> pl.Expr:
+    """The document a line is of, as `name_hash` names it."""
     return pl.col("document_ref").hash(4) ^ pl.col("document_kind").hash(5)
+
+
+def ledger_hash() -> pl.Expr:
+    """The ledger row that a decision names, as `name_hash` names it."""
+    kind, ref = (pl.col("ledger_ref").str.splitn(":", 2).struct.field(f"field_{at}") for at in (0, 1))
+    return ref.hash(4) ^ kind.hash(5)
+
+
+def names_by_hand() -> dict[str, dict[str, pl.Expr]]:
+    """By tie-out and input: the group that a decision names a row by."""
+    text = pl.concat_str("storefront", pl.lit(":"), "order_ref")
+    payment = pl.concat_str("storefront", pl.lit(":"), "payment_ref", pl.lit(":"), "transaction_ref")
+    tender = pl.concat_str("storefront", pl.lit(":"), "order_ref", pl.lit(":"), "event_ref")
+    return {"orders": {"orders": text, "owed": text}, "payments": {"payments": payment, "owed": tender}}
 
 
 def _looked_up(rows: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
@@ -106,11 +122,24 @@ def _first(rows: pl.DataFrame, key: str) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 # --- orders and documents ---------------------------------------------------------------------------------------
-def _numbered(inputs: Inputs, name: str) -> pl.DataFrame:
-    """(k, home) of orders, or of events with their order's number: the number's home, or the identity where there is no number."""
+def own_hash() -> pl.Expr:
+    """The home of an order by itself: that of its number, or its identity where it has no number."""
     number = pl.col("order_number")
-    home = pl.when(number.is_not_null() & (number != "")).then(_plain(number)).otherwise(_identity())
-    return inputs.lazily(name).select(k=_identity(), home=home).collect(engine="streaming")
+    return pl.when(number.is_not_null() & (number != "")).then(plain_hash(number)).otherwise(identity_hash())
+
+
+def _lost(inputs: Inputs, own: pl.DataFrame, owing: pl.DataFrame) -> pl.DataFrame:
+    """(k, home) of orders that are owed for but missing among the orders: they get a row, and of their numbers the first (see `universe`)."""
+    lost = owing.join(own.select("k"), on="k", how="anti").unique()
+    if lost.is_empty():
+        return own.clear()
+    rows = inputs.lazily("owed").select("storefront", "order_ref", "order_number", k=identity_hash())
+    numbered = (
+        rows.join(lost.lazy(), on="k", how="semi")
+        .group_by("k", "storefront", "order_ref")
+        .agg(pl.col("order_number").min())
+    )
+    return numbered.select("k", home=own_hash()).collect()
 
 
 def _documents(
@@ -127,8 +156,8 @@ def _documents(
         rows = (
             inputs.lazily(table)
             .select(
-                "reference", name=_named(kind, f"{kind}_ref"), by_number=_named(kind, number), said=_plain(pl.col("reference")),
-                bare=_plain(bare_number(number, prefixes)),
+                "reference", name=name_hash(kind, f"{kind}_ref"), by_number=name_hash(kind, number), said=plain_hash(pl.col("reference")),
+                bare=plain_hash(bare_number(number, prefixes)),
             )
             .collect(engine="streaming")
             .with_row_index("i")
@@ -146,7 +175,7 @@ def _documents(
         edges.append(tied)
     every, twice = _first(pl.concat(named), "name")
     if inputs.ar_lines is not None:
-        lines = inputs.lazily("ar_lines").select(k=_line_of()).collect(engine="streaming")
+        lines = inputs.lazily("ar_lines").select(k=line_hash()).collect(engine="streaming")
         found["ar_lines"] = _looked_up(lines, every.rename({"name": "k"}))
     return every, found, [*edges, twice]
 
@@ -175,7 +204,7 @@ def _confirmed(inputs: Inputs, known: pl.DataFrame, kind: str, words: Sequence[s
     rows = (
         inputs.lazily("crosswalk")
         .filter(pl.col("kind_code").is_in(list(words)))
-        .select(name=_named(kind, "intacct_key"), k=_identity())
+        .select(name=name_hash(kind, "intacct_key"), k=identity_hash())
         .collect()
     )
     return rows.drop_nulls().join(known, on="k").select("name", "home").unique()
@@ -192,7 +221,7 @@ def _lined(
     lines = (
         inputs.ar_lines.lazy()
         .filter(pl.col("amount_minor") != 0)
-        .select("memo", name=_line_of())
+        .select("memo", name=line_hash())
         .join(left.lazy(), on="name")
         .select("i", "memo")
         .collect(engine="streaming")
@@ -228,16 +257,16 @@ def _payments(inputs: Inputs, known: pl.DataFrame) -> tuple[pl.DataFrame, dict[s
     named = inputs.lazily("order_payments").select("storefront", "order_ref", pk=payment).collect()
     # A payment that several orders name is put to the first of them by id, as the matching does it.
     first = named.group_by("pk").agg(pl.col("storefront").first(), pl.col("order_ref").min())
-    first = first.select("pk", k=_identity())
+    first = first.select("pk", k=identity_hash())
     first = first.select("pk", named=_looked_up(first.select("k"), known))
     if inputs.order_payments is not None:
         rows = named.select("pk").join(first, on="pk", how="left", maintain_order="left")
         found["order_payments"] = rows.select(home=pl.coalesce("named", "pk").fill_null(0)).to_series()
-    refs = {name: _plain(pl.col(name)) for name in _REFS}
+    refs = {name: plain_hash(pl.col(name)) for name in _REFS}
     own = payment ^ pl.col("transaction_ref").hash(7)
     moved = (
         inputs.lazily("payments")
-        .select(k=_identity(), pk=payment, own=own, **refs)
+        .select(k=identity_hash(), pk=payment, own=own, **refs)
         .collect(engine="streaming")
     )
     # One that says itself whose it is is that order's, known or not.
@@ -252,7 +281,7 @@ def _payments(inputs: Inputs, known: pl.DataFrame) -> tuple[pl.DataFrame, dict[s
         inputs.lazily("owed")
         .filter((pl.col("event_code") == "receipt") & pl.col("payment_ref").is_null())
         .select(
-            k=_identity(), gateway_ref=refs["gateway_ref"], transaction_ref=_plain(pl.col("event_ref")), payment_ref=_plain(pl.col("order_ref")),
+            k=identity_hash(), gateway_ref=refs["gateway_ref"], transaction_ref=plain_hash(pl.col("event_ref")), payment_ref=plain_hash(pl.col("order_ref")),
         )
         .collect(engine="streaming")
     )  # fmt: skip
@@ -267,7 +296,7 @@ def _receipts(
     said = pl.when(pl.col("reference").str.strip_chars() != "").then(pl.col("reference"))
     rows = (
         inputs.lazily("ar_receipts")
-        .select(name=_named("receipt", "receipt_ref"), said=_plain(said))
+        .select(name=name_hash("receipt", "receipt_ref"), said=plain_hash(said))
         .collect(engine="streaming")
         .with_row_index("i")
     )
@@ -288,7 +317,7 @@ def _applications(
     ends = {"invoice": "invoice_ref", "adjustment": "adjustment_ref", "receipt": "receipt_ref"}
     rows = (
         inputs.lazily("ar_applications")
-        .select(**{kind: _named(kind, ref) for kind, ref in ends.items()})
+        .select(**{kind: name_hash(kind, ref) for kind, ref in ends.items()})
         .collect(engine="streaming")
     )
     for kind in ends:
@@ -304,21 +333,14 @@ def _by_hand(
     inputs: Inputs, found: Mapping[str, pl.Series], documents: pl.DataFrame, receipts: pl.DataFrame
 ) -> list[pl.DataFrame]:
     """What people matched or took apart: the order's or payment's home and the ledger row's are one."""
-    text = pl.concat_str("storefront", pl.lit(":"), "order_ref")
-    payment = pl.concat_str("storefront", pl.lit(":"), "payment_ref", pl.lit(":"), "transaction_ref")
-    tender = pl.concat_str("storefront", pl.lit(":"), "order_ref", pl.lit(":"), "event_ref")
-    sides = (
-        ("orders", {"orders": text, "owed": text}, documents),
-        ("payments", {"payments": payment, "owed": tender}, receipts),
-    )
     edges = []
-    for tie_out, names, ledger in sides:
+    for tie_out, names in names_by_hand().items():
+        ledger = documents if tie_out == "orders" else receipts
         decisions = standing(inputs, tie_out)
         said = pl.concat(pairs(decisions, kind) for kind in ("match", "unmatch"))
         if said.is_empty():
             continue
-        kind, ref = (pl.col("ledger_ref").str.splitn(":", 2).struct.field(f"field_{at}") for at in (0, 1))
-        said = said.with_columns(name=ref.hash(4) ^ kind.hash(5))
+        said = said.with_columns(name=ledger_hash())
         groups = [
             inputs.lazily(table).select(group_ref=name).collect().with_columns(home=found[table])
             for table, name in names.items()

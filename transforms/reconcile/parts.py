@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import polars as pl
 
-from transforms.reconcile.homes import homes_of
+from transforms.reconcile.homes import Homes, homes_of
 from transforms.reconcile.intake import Frame, Inputs, Part, read_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.universe import prefixes_of
@@ -27,14 +27,19 @@ def parts_of(inputs: Inputs, policy: Policy) -> int:
     return max(1, min(wanted, rows // max(policy.bucket_least, 1)))
 
 
-def parted(inputs: Inputs, policy: Policy) -> Iterator[Inputs]:
-    """The inputs part by part. Rows that can meet in any pass of the matching are in the same part; a part may be without rows."""
+def parted(inputs: Inputs, policy: Policy, homes: Homes | None = None) -> Iterator[Inputs]:
+    """The inputs part by part. Rows that can meet in any pass of the matching are in the same part; a part may be without rows.
+
+    Where the `homes` of all rows are known and given, rows carry theirs in a column `home`.
+    """
     count = parts_of(inputs, policy)
-    if count == 1:
+    if count == 1 and homes is None:
         yield inputs
         return
-    cut = _cut(inputs, policy, count)
+    cut = _cut(inputs, policy, count, homes)
     frames = {name: read_of(getattr(inputs, name), name).collect() for name in cut.places}
+    if homes is not None:
+        frames = {name: frame.with_columns(homes.of[name].alias("home")) for name, frame in frames.items()}
     for at in range(count):
         yield cut.part(at, {name: frame.filter(cut.places[name] == at) for name, frame in frames.items()})
 
@@ -86,11 +91,11 @@ class _Cut:
         if self.customers is not None:
             rows = self.whose.filter(pl.col("part") == at)["i"].sort()
             whole["customer_ids"] = self.customers[rows]
-        return Part(**whole, prefixes=self.prefixes)
+        return Part(**{**whole, "prefixes": self.prefixes})
 
 
-def _cut(inputs: Inputs, policy: Policy, count: int) -> _Cut:
-    homes = homes_of(inputs, policy)
+def _cut(inputs: Inputs, policy: Policy, count: int, homes: Homes | None = None) -> _Cut:
+    homes = homes_of(inputs, policy) if homes is None else homes
     place = (pl.col("home") % count).cast(pl.UInt16)
     places = {name: column.to_frame("home").select(place).to_series() for name, column in homes.of.items()}
     customers = None

@@ -28,8 +28,9 @@ from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid, match_receipts, paid_of, payment_names_only
 from transforms.reconcile.result import Result, Summary, absorbed_of, out_of_scope, out_of_scope_of
 from transforms.reconcile.streams import Collected, InMemory, InMind, Shelf, Sink, Source
-from transforms.reconcile.suspects import LEDGER, MONEY, near, repeats_of, suspects
+from transforms.reconcile.suspects import near, papers_of, repeats_of, suspects
 from transforms.reconcile.tally import Tally, added
+from transforms.reconcile.universe import places_of
 from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
 
 
@@ -140,10 +141,33 @@ def rows_of(pairs: Pairs, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
     return orders, payment_rows(pairs.inputs, pairs.matched, pairs.paid, policy)
 
 
+@dataclass(frozen=True)
+class Looked:
+    """Parts that were judged by themselves: what each gave to the tally, and whether rows of it wait for the others."""
+
+    tallies: Sequence[Tally]
+    waiting: Sequence[bool]
+
+    @property
+    def repeats(self) -> Sequence[pl.DataFrame]:
+        """Probable double postings inside an order, part by part."""
+        return [one.repeats for one in self.tallies]
+
+
 def counted(
     parts: Iterable[Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
 ) -> tuple[Tally, Across, pl.DataFrame]:
     """Judge the parts and hand their rows on: what they come to, what was seen across them, and documents like a stray (see `suspects.near`)."""
+    looked = looked_at(parts, decisions, policy, sink, shelf)
+    whole = added(looked.tallies)
+    view = across.seen(whole.frames, across.said_by_hand(decisions), policy)
+    return finished(looked, view, policy, sink, shelf), view, alike(looked, whole.strays, shelf)
+
+
+def looked_at(
+    parts: Iterable[Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
+) -> Looked:
+    """Judge each part by itself; rows that are final go to the sink, the others to the shelf."""
     said = across.said_by_hand(decisions)
     tallies, waiting = [], []
     for number, part in enumerate(parts):
@@ -151,19 +175,27 @@ def counted(
         tallies.append(tally)
         waiting.append(waits)
         del part  # the next one is made before the name is given to it
-    whole = added(tallies)
-    view = across.seen(whole.frames, said, policy)
-    late, like = [], []
-    for number, waits in enumerate(waiting):
-        if waits:
-            late.append(_last(number, policy, view, sink, shelf))
-        if whole.strays.height or not number:
-            papers = shelf.take("documents", number), shelf.take("receipts", number)
-            like.append(near(*papers, whole.strays, tallies[number].repeats))
+    return Looked(tallies, waiting)
+
+
+def finished(looked: Looked, view: Across, policy: Policy, sink: Sink, shelf: Shelf) -> Tally:
+    """Judge the rows that waited, in the light of all parts, hand them on, and add up what all rows came to."""
+    whole = added(looked.tallies)
+    late = [_last(number, policy, view, sink, shelf) for number, waits in enumerate(looked.waiting) if waits]
     steps, totals = (
         pl.concat([getattr(whole, name), *(one[name] for one in late)]) for name in ("steps", "totals")
     )
-    return added([replace(whole, steps=steps, totals=totals)]), view, pl.concat(like)
+    return added([replace(whole, steps=steps, totals=totals)])
+
+
+def alike(looked: Looked, strays: pl.DataFrame, shelf: Shelf) -> pl.DataFrame:
+    """Documents and receipts of the parts that are like a stray of any part."""
+    found = []
+    for number, repeats in enumerate(looked.repeats):
+        if strays.height or not number:
+            papers = shelf.take("documents", number), shelf.take("receipts", number)
+            found.append(near(*papers, strays, repeats))
+    return pl.concat(found)
 
 
 def _first(
@@ -184,12 +216,13 @@ def _first(
         outside=out_of_scope_of(matched, paid),
         days=days,
         strays=strays,
+        places=places_of(part.inputs),
         items=items,
         repeats=repeats,
         **across.leftovers_of(orders, payments, matched, part.inputs),
     )
-    shelf.put("documents", number, matched.documents.select(LEDGER))
-    shelf.put("receipts", number, paid.receipts.select(MONEY))
+    for name, frame in papers_of(part.inputs, matched, paid).items():
+        shelf.put(name, number, frame)
     for name, frame in late.items():
         shelf.put(name, number, frame)
     sink.rows(done[0].select(ORDER_COLUMNS), done[1])

@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from transforms.reconcile.intake import Frame, Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
@@ -50,6 +51,27 @@ MONEY = ("receipt_ref", "reference", "received_on", *_KEPT)
 """The columns of documents and receipts that the search reads."""
 
 
+def papers_of(inputs: Inputs, matched: Matched, paid: Paid) -> dict[str, pl.DataFrame]:
+    """Documents and receipts of a part as `near` reads them, with the homes of their rows where the inputs have them."""
+    papers = {
+        "documents": matched.documents.select("d", *LEDGER),
+        "receipts": paid.receipts.select("r", *MONEY),
+    }
+    sources = {"documents": ("ar_invoices", "ar_adjustments"), "receipts": ("ar_receipts",)}
+    for name, key in (("documents", "d"), ("receipts", "r")):
+        homes = [home for table in sources[name] if (home := _homes(getattr(inputs, table))) is not None]
+        if homes:
+            # Documents and receipts are numbered in the order of their rows.
+            papers[name] = papers[name].with_columns(home=pl.concat(homes).gather(papers[name][key]))
+    return {"documents": papers["documents"].drop("d"), "receipts": papers["receipts"].drop("r")}
+
+
+def _homes(frame: Frame | None) -> pl.Series | None:
+    if frame is None or "home" not in frame.collect_schema():
+        return None
+    return frame.lazy().select("home").collect().to_series()
+
+
 def repeats_of(
     orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -72,9 +94,7 @@ def repeats_of(
     return _by_reference(_documents(*over), surplus), pl.concat(strays)
 
 
-def near(
-    documents: pl.DataFrame, receipts: pl.DataFrame, strays: pl.DataFrame, repeats: pl.DataFrame
-) -> pl.DataFrame:
+def near(documents: Frame, receipts: Frame, strays: pl.DataFrame, repeats: pl.DataFrame) -> pl.DataFrame:
     """Of a part: documents (columns LEDGER) and receipts (MONEY) that are like some stray of any part and repeat nothing inside an order."""
     like = []
     for side, frame in (("orders", documents), ("payments", receipts)):

@@ -22,6 +22,7 @@ SUMMED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "outside": (("row_count", "amount_minor"), "row_count"),
     "days": (("behind",), "behind"),
     "strays": (("behind",), "behind"),
+    "places": (("behind",), "behind"),
 }
 """Frames of sums: the columns that are summed, and the one that counts the rows behind; the others are the key."""
 
@@ -31,7 +32,7 @@ class Tally:
     """Sums and leftovers of some parts.
 
     Sums: `steps` of the waterfall, both `sums` of every proof, `totals` by outcome, what is `outside` the scope, how many items each of
-    the `days` has, `strays` (blocks of documents without an order and receipts without a payment). Rows: what tolerance `accepted`;
+    the `days` has, `strays` (blocks of documents without an order and receipts without a payment), `places` (stores with numbered orders). Rows: what tolerance `accepted`;
     `orders_open` and `documents_open`, for which a counterpart may be proposed, and those that would be open without tolerance
     (`orders_strict`, `documents_strict`); open `items`; `repeats` (probable double postings inside one order).
     """
@@ -42,6 +43,7 @@ class Tally:
     outside: pl.DataFrame
     days: pl.DataFrame
     strays: pl.DataFrame
+    places: pl.DataFrame
     accepted: pl.DataFrame
     orders_open: pl.DataFrame
     documents_open: pl.DataFrame
@@ -75,7 +77,7 @@ def less(whole: Tally, gone: Tally) -> Tally:
             minus = other.with_columns(-pl.col(SUMMED[name][0]))
             made[name] = _summed(name, pl.concat([rows, minus]))
         else:
-            made[name] = _without(rows, other)
+            made[name] = without(rows, other)
     return Tally(**made)
 
 
@@ -86,7 +88,8 @@ def _summed(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     return summed.filter(pl.col(count) != 0).select(rows.columns)
 
 
-def _without(rows: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+def without(rows: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """Rows without others, told apart by what the columns of `rows` say; of equal ones as many go as are given."""
     if gone.is_empty():
         return rows
     key = rows.columns

@@ -45,6 +45,11 @@ def prefixes_of(inputs: Inputs) -> list[str]:
     """The invoice prefixes of the stores that have numbered orders, sorted; of the whole, where the inputs are a part of one."""
     if isinstance(inputs, Part):
         return list(inputs.prefixes)
+    return prefixes_at(places_of(inputs), inputs)
+
+
+def places_of(inputs: Inputs) -> pl.DataFrame:
+    """(storefront, store_ref, behind): the stores that have numbered orders, and how many orders and events are behind that."""
     number = pl.col("order_number")
     places = pl.concat(
         inputs.lazily(name)
@@ -52,7 +57,13 @@ def prefixes_of(inputs: Inputs) -> list[str]:
         .select("storefront", pl.col("store_ref").fill_null(""))
         for name in ("orders", "owed")
     )
-    occurring = places.unique().collect(engine="streaming")
+    counted = places.group_by("storefront", "store_ref").agg(behind=pl.len().cast(pl.Int64))
+    return counted.collect(engine="streaming")
+
+
+def prefixes_at(places: pl.DataFrame, inputs: Inputs) -> list[str]:
+    """The invoice prefixes of stores (storefront, store_ref), sorted."""
+    occurring = places.select("storefront", "store_ref")
     stores = resolved_stores(inputs, occurring).join(occurring, on=["storefront", "store_ref"], how="semi")
     return sorted(stores.get_column("invoice_prefix").fill_null("").unique().to_list())
 
