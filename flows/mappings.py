@@ -10,7 +10,7 @@ import polars as pl
 
 from checks.contracts import ALL, Table
 from tieout.errors import SettingsError, Stopped
-from tieout.vocabulary import ORDER_STATUSES, PAYMENT_STATES, RETURN_STATES
+from tieout.vocabulary import ORDER_STATUSES, PAYMENT_STATES, RETURN_STATES, SHIPMENT_STATES
 
 NAMES = (
     "stores",
@@ -45,7 +45,12 @@ OPTIONAL = (
     "clearing",
 )
 _DEFAULTS = {"buffers": {"class_ref": "*"}, "statuses": {"subject": "order", "mode": "map"}}
-_STATUS_WORDS = {"order": ORDER_STATUSES, "payment": PAYMENT_STATES, "return": RETURN_STATES}
+_STATUS_WORDS = {
+    "order": ORDER_STATUSES,
+    "payment": PAYMENT_STATES,
+    "shipment": SHIPMENT_STATES,
+    "return": RETURN_STATES,
+}
 """Columns that came later than the files they stand in, with what their absence means."""
 _NUMBERS: dict[str, dict[str, tuple[int, int | None, bool]]] = {
     # column: (least, most, whether the least itself is allowed)

@@ -15,8 +15,9 @@ from transforms.accounts import most_specific
 if TYPE_CHECKING:
     from flows.wiring import House
 
-IGNORED = {"payment": "failure", "return": "refused"}
-"""What a word that is ignored on purpose comes to: such a payment moves no money, such a return brings nothing back."""
+IGNORED = {"payment": "failure", "shipment": "expected", "return": "refused"}
+"""What a word that is ignored on purpose comes to: such a payment moves no money, such a shipment has not left, such a
+return brings nothing back."""
 
 
 def _rows(house: House) -> pl.DataFrame:

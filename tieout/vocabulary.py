@@ -11,8 +11,10 @@ from typing import Final
 # --- the shop's trade -------------------------------------------------------------------------------------------
 ORDER_STATUSES: Final = ("open", "processing", "complete", "cancelled", "held")
 LINE_KINDS: Final = ("item", "shipping", "fee", "discount", "gift_card", "rounding")
-STATUS_SUBJECTS: Final = ("order", "payment", "return")
+STATUS_SUBJECTS: Final = ("order", "payment", "shipment", "return")
 """What a storefront's status words are said of."""
+SHIPMENT_STATES: Final = ("expected", "shipped", "cancelled")
+"""Only what was `shipped` has left the house: it dates a sale, the other two do not."""
 RETURN_STATES: Final = ("expected", "received", "refused")
 """`refused`: nothing comes back, so a refund beside it is one without a return."""
 RETURN_WORDS: Final = MappingProxyType(

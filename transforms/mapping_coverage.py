@@ -113,18 +113,34 @@ def used_codes(
     }  # fmt: skip
 
 
+def status_word() -> pl.Expr:
+    """The status word that a record's `problem` says nobody knows; null for none."""
+    return pl.col("problem").str.extract(r"status '([^']*)' " + NO_MEANING, 1)
+
+
 def _statuses(tables: Mapping[str, pl.DataFrame], orders: pl.DataFrame) -> pl.DataFrame:
-    """Status words that no kind of storefront knows by itself: of orders held for them, and of returns."""
+    """Status words that no kind of storefront knows by itself: of orders held for them, of payments and of returns."""
     held = tables["core.orders"].filter(~pl.col("is_test")).with_columns(
-        subject=pl.lit("order"), status=pl.col("problem").str.extract(r"status '([^']*)' " + NO_MEANING, 1)
+        subject=pl.when(pl.col("problem").str.contains("shipment status '", literal=True)).then(pl.lit("shipment")).otherwise(pl.lit("order")),
+        status=status_word(),
     )  # fmt: skip
+    named = tables["core.order_payments"].select("storefront", "payment_ref", named_ref="order_ref")
+    moved = (
+        tables["core.payments"]
+        .with_columns(status=status_word())
+        .filter(pl.col("status").is_not_null())
+        .select("storefront", "payment_ref", "order_ref", "status")
+        .join(named, on=["storefront", "payment_ref"], how="left")
+        .select("storefront", "status", order_ref=pl.coalesce("order_ref", "named_ref"))
+    )
+    paid = orders.join(moved.unique(), on=_ORDER).with_columns(subject=pl.lit("payment"))
     back = tables["core.returns"].filter(~pl.col("state_code").is_in(list(RETURN_WORDS)))
     returned = orders.join(back.select(*_ORDER, status="state_code").unique(), on=_ORDER).with_columns(
         subject=pl.lit("return")
     )
     columns = ["storefront", "subject", "status", "order_ref", "currency", "total_minor"]
     return pl.concat(
-        [part.filter(pl.col("status").is_not_null()).select(columns) for part in (held, returned)]
+        [part.filter(pl.col("status").is_not_null()).select(columns) for part in (held, paid, returned)]
     )
 
 

@@ -153,21 +153,27 @@ TENDERS = Table(
 STATUSES = Table(
     "mappings.statuses",
     ("storefront", "subject", "status"),
-    "What the storefront's own status words mean, of orders, payments and returns.",
+    "What the storefront's own status words mean, of orders, payments, shipments and returns.",
     (
         _STOREFRONT,
-        Column("subject", TEXT, "order (also when empty), payment or return.", words=STATUS_SUBJECTS),
-        Column("status", TEXT, "Their word; of X-Cart the pair of payment and shipping status, such as P/S."),
+        Column(
+            "subject", TEXT, "order (also when empty), payment, shipment or return.", words=STATUS_SUBJECTS
+        ),
+        Column(
+            "status",
+            TEXT,
+            "Their word; of an X-Cart order the pair of payment and shipping status, such as P/S, of its shipment the shipping status.",
+        ),
         Column(
             "mode",
             TEXT,
-            "`map` (also when empty), or `ignore`: such a payment moves no money, such a return brings nothing back.",
+            "`map` (also when empty), or `ignore`: such a payment moves no money, such a shipment has not left, such a return brings nothing back.",
             words=("map", "ignore"),
         ),
         Column(
             "status_code",
             TEXT,
-            "Ours: open, processing, complete, cancelled, held of an order; success, pending, failure of a payment; expected, received, refused of a return.",
+            "Ours: open, processing, complete, cancelled, held of an order; success, pending, failure of a payment; expected, shipped, cancelled of a shipment; expected, received, refused of a return.",
             null=True,
         ),
         _NOTE,

@@ -136,18 +136,30 @@ def _word() -> pl.Expr:
     "Every status of an order has a meaning.", code="status_unmapped", severity="hold", reads=("core.orders",)
 )
 def status_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
-    """Orders whose status word is unknown to their kind of storefront and to statuses.csv."""
+    """Orders whose own status word, or that of a shipment of theirs, is unknown to their kind of storefront and to statuses.csv."""
     offending = (
         tables["core.orders"]
         .filter(pl.col("problem").str.starts_with("status_unknown:"))
-        .with_columns(status=_word().fill_null(""))
+        .with_columns(
+            status=_word().fill_null(""),
+            of_shipment=pl.col("problem").str.contains("shipment status '", literal=True),
+        )
     )
     return _findings(
         offending,
         "status",
-        pl.format(
-            "Order {}: status '{}' has no meaning; add to statuses.csv: {},order,{},map,<open, processing, complete, cancelled or held>,",
-            _named(), "status", _cell("storefront"), _cell("status"),
+        pl.when("of_shipment")
+        .then(
+            pl.format(
+                "Order {}: a shipment has the status '{}', which has no meaning; add to statuses.csv: {},shipment,{},map,<expected, shipped or cancelled>,",
+                _named(), "status", _cell("storefront"), _cell("status"),
+            )
+        )
+        .otherwise(
+            pl.format(
+                "Order {}: status '{}' has no meaning; add to statuses.csv: {},order,{},map,<open, processing, complete, cancelled or held>,",
+                _named(), "status", _cell("storefront"), _cell("status"),
+            )
         ),
     )  # fmt: skip
 

@@ -73,6 +73,7 @@ class ClarityKind(Kind):
             statuses=words_of(house, name, "order", profile.words.status),
             transaction_types=profile.words.transaction_types,
             transaction_states=words_of(house, name, "payment", profile.words.transaction_states),
+            shipment_states=words_of(house, name, "shipment", profile.words.shipment_states),
             store=front.store,
             tax_included=front.tax_included,
             gift_card_prefixes=front.gift_card_prefixes,

@@ -71,12 +71,13 @@ class XCartKind(Kind):
         """Orders are staged with all their versions, which show what a shrunk one was sold for."""
         from transforms.storefronts import xcart, xcart_catalogue
         from transforms.storefronts.catalogue import beside
-        from transforms.storefronts.xcart_settings import STATUSES
+        from transforms.storefronts.xcart_settings import SHIPMENTS, STATUSES
 
         policy = xcart.XCartSettings(
             store=front.store,
             stores=front.stores,
             statuses={**words_of(house, name, "order", STATUSES), **front.statuses},
+            shipments=words_of(house, name, "shipment", SHIPMENTS),
             tax_key=front.tax_key,
             untaxed=front.untaxed,
             shared_tax=front.shared_tax,

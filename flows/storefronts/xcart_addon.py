@@ -60,11 +60,12 @@ class XCartAddonKind(Kind):
         """Orders are staged with all their versions, which show what a shrunk one was sold for."""
         from transforms.storefronts import xcart_addon, xcart_catalogue
         from transforms.storefronts.catalogue import beside
-        from transforms.storefronts.xcart_settings import STATUSES
+        from transforms.storefronts.xcart_settings import SHIPMENTS, STATUSES
 
         policy = xcart_addon.XCartSettings(
             store=front.store,
             statuses={**words_of(house, name, "order", STATUSES), **front.statuses},
+            shipments=words_of(house, name, "shipment", SHIPMENTS),
             untaxed=front.untaxed,
             gift_card_prefixes=front.gift_card_prefixes,
             test_emails=front.test_emails,

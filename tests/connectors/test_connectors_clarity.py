@@ -46,7 +46,11 @@ POLICY = RetryPolicy(attempts=3, base_seconds=0.001, cap_seconds=0.01)
 NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 SEED = clarity_profile.load("seed")
 READ = staging.ClaritySettings(
-    SEED.fields, SEED.words.status, SEED.words.transaction_types, SEED.words.transaction_states
+    SEED.fields,
+    SEED.words.status,
+    SEED.words.transaction_types,
+    SEED.words.transaction_states,
+    SEED.words.shipment_states,
 )
 SEED_TEXT = (
     clarity_profile.files("tieout.connectors.storefronts.clarity_profiles") / "seed.toml"

@@ -174,7 +174,7 @@ def test_transactions_are_payments() -> None:
         (
             move(status="maybe"),
             "USD",
-            "payload_unreadable: the transaction's status 'maybe' is none that is known",
+            "status_unknown: the payment status 'maybe' has no meaning here",
         ),
         (
             move(amount="1.234"),

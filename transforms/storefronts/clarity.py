@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from tieout.money import known_currencies
+from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
 from transforms.running import distinct
@@ -21,6 +22,7 @@ from transforms.storefronts.clarity_settings import ClaritySettings
 from transforms.storefronts.clarity_shapes import Shapes, shapes_of
 from transforms.storefronts.footing import (
     NO_CURRENCY,
+    blame_rows,
     footed,
     instants,
     order_problems,
@@ -57,7 +59,7 @@ def _orders(
     heads = heads_of(decoded, raw, shapes, settings)
     blame_heads(decoded, heads, shape)
     lines = lines_of(decoded, heads, shapes, settings)
-    shipments = _shipments(decoded, heads, shapes, storefront, run_id)
+    shipments = _shipments(decoded, heads, shapes, settings, storefront, run_id)
     first = shipments.group_by("order_ref").agg(first_at=pl.col("shipped_at").min())
     heads = heads.join(first, on="order_ref", how="left", maintain_order="left").with_columns(
         problem_texts(decoded.troubles, raw.height),
@@ -91,9 +93,17 @@ def _orders(
 
 
 def _shipments(
-    decoded: Decoded[Any], heads: pl.DataFrame, shapes: Shapes, storefront: str, run_id: str
+    decoded: Decoded[Any],
+    heads: pl.DataFrame,
+    shapes: Shapes,
+    settings: ClaritySettings,
+    storefront: str,
+    run_id: str,
 ) -> pl.DataFrame:
-    """One row per shipment and line; of a shipment that names no lines one row without, which only dates its order."""
+    """One row per shipment and line; of a shipment that names no lines one row without, which only dates its order.
+
+    A shipment whose status says that it has not left, or will not, is none; one without a status has left.
+    """
     lists = shapes.values("orders", "shipments", decoded.objects)
     flat = list(chain.from_iterable(lists))
     items = shapes.values("shipments", "items", flat)
@@ -101,13 +111,21 @@ def _shipments(
         [
             series("at", owners([len(one) for one in lists]), pl.UInt32),
             series("ship", range(len(flat)), pl.UInt32),
+            shapes.text("shipments", "status", flat),
             shapes.text("shipments", "ref", flat).fill_null("").alias("shipment_ref"),
             instants(shapes.text("shipments", "at", flat)).alias("said_at"),
             shapes.text("shipments", "carrier", flat).alias("carrier"),
             shapes.text("shipments", "number", flat).alias("number"),
         ]
     )
-    ships = ships.with_columns(shipment_ref=distinct(ships, "shipment_ref", "at"))
+    ships = ships.with_columns(
+        shipment_ref=distinct(ships, "shipment_ref", "at"), state=_words("status", settings.shipment_states)
+    )
+    unknown = ships.filter(pl.col("status").is_not_null() & pl.col("state").is_null())
+    if unknown.height:
+        said = pl.format("the shipment status '{}' {}", pl.col("status").str.slice(0, 40), pl.lit(NO_MEANING))
+        blame_rows(decoded, unknown.select("at", code=pl.lit("status_unknown"), sentence=said))
+    ships = ships.filter(pl.col("status").is_null() | (pl.col("state") == "shipped"))
     inside = list(chain.from_iterable(items))
     count, _ = amounts.millionths(shapes.values("shipment_items", "quantity", inside))
     rows = (
@@ -249,10 +267,12 @@ def _payment_problem() -> pl.Expr:
                 pl.col("type").fill_null(""),
             )
         ),
+        pl.when(pl.col("status").is_null()).then(pl.lit("payload_unreadable: the transaction has no status")),
         pl.when(pl.col("state").is_null()).then(
             pl.format(
-                "payload_unreadable: the transaction's status '{}' is none that is known",
-                pl.col("status").fill_null(""),
+                "status_unknown: the payment status '{}' {}",
+                pl.col("status").str.slice(0, 40),
+                pl.lit(NO_MEANING),
             )
         ),
         pl.when(pl.col("digits").is_null()).then(

@@ -11,7 +11,7 @@ class ClaritySettings:
     """Names, words and policies.
 
     - `fields`: per group of records, our name of a field and the dotted path of the member that holds it.
-    - `statuses`, `transaction_types`, `transaction_states`: their words in ours; a word that is missing holds the record.
+    - `statuses`, `transaction_types`, `transaction_states`, `shipment_states`: their words in ours; a word that is missing holds the record.
     - `store`: the `store_ref` of orders that name none.
     - `tax_included`: whether row amounts hold their tax.
     - `gift_card_prefixes`: a SKU that starts so is a gift card sold, a liability.
@@ -21,6 +21,7 @@ class ClaritySettings:
     statuses: Mapping[str, str] = field(default_factory=dict)
     transaction_types: Mapping[str, str] = field(default_factory=dict)
     transaction_states: Mapping[str, str] = field(default_factory=dict)
+    shipment_states: Mapping[str, str] = field(default_factory=dict)
     store: str = ""
     tax_included: bool = False
     gift_card_prefixes: tuple[str, ...] = ("GIFT-",)

@@ -65,7 +65,8 @@ def heads_of(orders: Sequence[Order], raw: pl.DataFrame, settings: XCartSettings
             series("is_test", [(one or "").endswith(settings.test_emails) for one in emails], pl.Boolean),
             series("status", [settings.status(p, s) for p, s in zip(codes, shipping, strict=True)]),
             series("pair", [f"{p}/{s}" for p, s in zip(codes, shipping, strict=True)]),
-            series("is_shipped", [one in settings.shipped for one in shipping], pl.Boolean),
+            series("is_shipped", [settings.is_shipped(one) for one in shipping], pl.Boolean),
+            series("shipping_word", [None if one in settings.shipments else one for one in shipping]),
             series("said_currency", currencies),
             series("digits", [digits.get(one) for one in currencies], pl.Int64),
             total.alias("total"),
@@ -147,6 +148,14 @@ def blame_heads(decoded: Decoded[Order], heads: pl.DataFrame) -> None:
             pl.col("status").is_null(),
             "status_unknown",
             pl.format("the status '{}' {}", "pair", pl.lit(NO_MEANING)),
+        ),
+        (
+            # A letter that is new in both ways is told once, as the pair.
+            pl.col("shipping_word").is_not_null() & pl.col("status").is_not_null(),
+            "status_unknown",
+            pl.format(
+                "the shipment status '{}' {}", pl.col("shipping_word").str.slice(0, 40), pl.lit(NO_MEANING)
+            ),
         ),
         (pl.col("placed_at").is_null(), "payload_unreadable", pl.lit("create_date is missing or no instant")),
     ]

@@ -24,6 +24,21 @@ STATUSES: Final = MappingProxyType(
 """The usual meaning of the usual statuses. A declined payment ends an order as a cancelled one does, until it is paid after all."""
 
 
+SHIPMENTS: Final = MappingProxyType(
+    {
+        "N": "expected",
+        "P": "expected",
+        "NBA": "expected",
+        "WFA": "expected",
+        "S": "shipped",
+        "D": "shipped",
+        "R": "shipped",
+        "WND": "cancelled",
+    }
+)
+"""What the usual shipping statuses say of an order's shipment: what was returned had left before."""
+
+
 @dataclass(frozen=True)
 class XCartSettings:
     """Policies for reading orders.
@@ -34,7 +49,8 @@ class XCartSettings:
       in proportion to what they come to. The order's tax is the same either way.
     - `statuses`: pairs of payment and shipping status (`P/S`), with `*` for any, in our words. The exact pair counts before one that
       leaves the shipping status open, and that before one that leaves the payment status open. A pair without a word holds the order.
-    - `shipped`: shipping statuses that say the goods have left.
+    - `shipments`: shipping statuses in our words of shipments; only `shipped` says that the goods have left. One without a word holds
+      the order.
     - `tax_key`: which member names a tax: `name` or `code`.
     - `untaxed`: what an order gets whose included tax cannot be given to its rows: `hold` (a problem, so it is held) or `accept`
       (a line of its own carries it).
@@ -48,12 +64,16 @@ class XCartSettings:
     stores: Mapping[str, str] = field(default_factory=dict)
     shared_tax: str = "hold"
     statuses: Mapping[str, str] = field(default_factory=lambda: STATUSES)
-    shipped: tuple[str, ...] = ("S", "D", "R")
+    shipments: Mapping[str, str] = field(default_factory=lambda: SHIPMENTS)
     tax_key: str = "name"
     untaxed: str = "hold"
     gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
     test_emails: tuple[str, ...] = ("@example.test",)
     name_fields: tuple[str, ...] = ("firstname", "lastname")
+
+    def is_shipped(self, shipping: str | None) -> bool:
+        """Whether a shipping status says that the goods have left."""
+        return shipping is not None and self.shipments.get(shipping) == "shipped"
 
     def status(self, payment: str | None, shipping: str | None) -> str | None:
         """Our word for a pair of statuses, or None."""

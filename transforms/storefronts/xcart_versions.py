@@ -126,7 +126,7 @@ def as_sold(
                 series(
                     "is_shipped",
                     [
-                        one.shipping_status is not None and one.shipping_status.code in settings.shipped
+                        one.shipping_status is not None and settings.is_shipped(one.shipping_status.code)
                         for one in olds.objects
                     ],
                     pl.Boolean,

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tieout.errors import SettingsError
-from tieout.vocabulary import ORDER_STATUSES, PAYMENT_KINDS, PAYMENT_STATES
+from tieout.vocabulary import ORDER_STATUSES, PAYMENT_KINDS, PAYMENT_STATES, SHIPMENT_STATES
 
 SUBJECTS: Final = ("orders", "payments", "returns", "customers", "inventory", "products")
 
@@ -31,7 +31,7 @@ FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "lines": (("ref", "sku", "quantity"), ("name", "category", "unit_price", "subtotal", "tax", "tax_code", "discount")),
     "taxes": (("code", "amount"), ()),
-    "shipments": (("ref", "at"), ("carrier", "number", "items", "item_line", "item_quantity")),
+    "shipments": (("ref", "at"), ("status", "carrier", "number", "items", "item_line", "item_quantity")),
     "payments": (("ref", "order_ref", "changed", "currency", "transactions"), ("method",)),
     "transactions": (("ref", "type", "status", "amount"), ("at", "reference", "fee")),
     "returns": (("ref", "order_ref", "changed", "items"), ("status", "item_sku", "item_line", "item_quantity")),
@@ -104,6 +104,7 @@ class Words(_Part):
     status: Mapping[str, str]
     transaction_types: Mapping[str, str] = {}
     transaction_states: Mapping[str, str] = {}
+    shipment_states: Mapping[str, str] = {}
 
     @model_validator(mode="after")
     def _known(self) -> Words:
@@ -111,6 +112,7 @@ class Words(_Part):
             "status": ORDER_STATUSES,
             "transaction_types": PAYMENT_KINDS,
             "transaction_states": PAYMENT_STATES,
+            "shipment_states": SHIPMENT_STATES,
         }
         wrong = [
             f"{name}.{theirs} = '{ours}' (one of {', '.join(known)})"

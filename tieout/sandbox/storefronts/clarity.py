@@ -285,6 +285,7 @@ class Clarity:
     def _shipment(order: Order, n: int) -> dict[str, Any]:
         return {
             "shipmentId": f"{order.number}-{n + 1}",
+            "status": "delivered" if order.index % 3 else "in_transit",
             "shippedAt": iso(order.line.ships[n]),
             "carrier": "Example Parcel",
             "trackingNumber": f"1Z{order.id[:8].upper()}{n}",
