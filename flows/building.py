@@ -138,7 +138,60 @@ def _paper(row: dict[str, Any], lines: list[dict[str, Any]], digits: int, sign: 
     }
 
 
+def definition_of(row: dict[str, Any]) -> str | None:
+    """The transaction definition of a planned sales document; None for an invoice that is posted to AR itself."""
+    return json.loads(row["details"]).get("definition") if row["details"] else None
+
+
+def _sales_document(
+    row: dict[str, Any], lines: list[dict[str, Any]], digits: int, definition: str
+) -> sage.Document:
+    """A sale through order entry: items with quantity and price, the rest as subtotals."""
+    currency = row["currency"]
+    return sage.SalesDocument(
+        definition=definition,
+        number=row["number"],
+        customer_id=row["customer_id"],
+        ordered_on=row["document_on"],
+        posted_on=row["document_on"],
+        due_on=row["due_on"],
+        reference=row["reference"],
+        message=row["description"],
+        currency=currency,
+        rate_type="",
+        lines=tuple(
+            sage.SalesLine(
+                item=line["item_ref"],
+                quantity=line["quantity"],
+                price=line["unit_price"],
+                warehouse=line["warehouse_code"],
+                location=line["location_code"],
+                department=line["department_code"],
+                memo=line["memo"],
+                class_=line["class_code"],
+                project=line["project_code"],
+                custom=_custom(line),
+            )
+            for line in lines
+            if line["quantity"] is not None
+        ),
+        subtotals=tuple(
+            sage.Subtotal(
+                name=line["subtotal_name"],
+                total=ledger_amount(line["amount_minor"], currency, digits),
+                location=line["location_code"],
+                department=line["department_code"],
+            )
+            for line in lines
+            if line["quantity"] is None
+        ),
+    )
+
+
 def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    definition = definition_of(row)
+    if definition is not None:
+        return _sales_document(row, lines, digits, definition)
     return sage.Invoice(invoiced_on=row["document_on"], due_on=row["due_on"], **_paper(row, lines, digits, 1))
 
 

@@ -12,6 +12,7 @@ from flows.status_words import returns_that_count
 from transforms import intacct, mapping
 from transforms.accounts import most_specific
 from transforms.customers import guests_by_email
+from transforms.order_entry import OrderEntry
 from transforms.postings import NO_CHANGES, Existing, Mappings, PostingPolicy
 from transforms.recognition import Owed, RecognitionPolicy, owed
 
@@ -117,6 +118,7 @@ def posting_policy(house: House) -> PostingPolicy:
         change_after_posting=ledger.change_after_posting,
         summary_orders=ledger.summary_orders,
         match_customers_by=ledger.match_customers_by,
+        order_entry=OrderEntry(**house.settings.order_entry.model_dump()),
     )
 
 

@@ -203,7 +203,7 @@ def _xml(house: House, made: Plan) -> list[str]:
     from lxml import etree
 
     from flows.building import STYLED, build
-    from tieout.connectors.intacct.envelopes import function
+    from tieout.connectors.intacct.envelopes import function, style_of
     from tieout.warehouse.outbox import Claim
 
     namespace = house.settings.installation.namespace
@@ -217,8 +217,9 @@ def _xml(house: House, made: Plan) -> list[str]:
     claim = Claim("dry-run", documents, lines)
     told = []
     for control_id, document in build(claim, ledger_digits=house.ledger.ledger_digits):
-        kind = STYLED[type(document)]
-        style = house.ledger.styles.get(kind, "generic" if kind == "receipt" else "legacy")  # type: ignore[call-overload]
+        kind = STYLED.get(type(document), "invoice")
+        chosen = house.ledger.styles.get(kind, "generic" if kind == "receipt" else "legacy")  # type: ignore[call-overload]
+        style = style_of(document, {type(document): chosen})
         node = function(document, control_id=control_id, style=style)
         told.append(etree.tostring(node, pretty_print=True, encoding="unicode").rstrip())
     return told

@@ -11,6 +11,7 @@ from flows.describing import recall
 from flows.exchange import Recorder
 from flows.holding_back import closed_books, maintenance_reason, nightly_window, within_quota
 from flows.reading_back import confirm_unknown
+from flows.sales_documents import follow_edited, with_invoices
 from flows.turns import Answer, Drained, NotBegun, Turns
 from flows.wiring import House
 from tieout.connectors.intacct.gateway import Intacct
@@ -62,6 +63,7 @@ def _post(house: House, run_id: str, drained: Drained, *, force: bool) -> None:
         confirm_unknown(house, client, recorder, run_id, drained)
         drained.held, drained.released, told = closed_books(house, client, run_id=run_id)
         drained.problems += told
+        drained.problems += follow_edited(house, client, run_id=run_id)
         drained.quota = within_quota(house, run_id=run_id, force=force)
         turns = Turns(house, recorder, run_id, drained)
         while True:
@@ -152,6 +154,7 @@ def _send(house: House, client: Intacct, claim: Claim) -> BatchOutcome | TieoutE
         styles[CLASSES["application"]] = "generic"
     session_entity = claim.entity if claim.entity and house.ledger.entity_sessions else None
     try:
-        return client.post(batch, entity=session_entity, styles=styles)
+        outcome = client.post(batch, entity=session_entity, styles=styles)
+        return with_invoices(client, claim, outcome, entity=session_entity)
     except TieoutError as fault:
         return fault

@@ -12,6 +12,7 @@ import polars as pl
 
 from flows.building import customer_name, ledger_amount, reversed_record
 from flows.exchange import Recorder
+from flows.sales_documents import definition, invoices_of
 from flows.wiring import House
 from tieout.connectors.intacct.field_lengths import LENGTHS
 from tieout.connectors.intacct.gateway import Intacct
@@ -61,7 +62,11 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
             key=pl.when(pl.col("kind_code") == "reversal")
             .then(pl.col("reference").str.extract(r":(.+)$"))
             .otherwise("number"),
+            definition=definition(),
         )
+        sold = keyed.filter(pl.col("definition").is_not_null())
+        keyed = keyed.filter(pl.col("definition").is_null())
+        looked += _sold(house, client, sold, taken["ARINVOICE"])
         for (kind, of), block in keyed.group_by("kind_code", "of"):
             name, key, proof = NATURAL_KEYS[str(kind)]
             searched = _TAKEN_BACK.get(str(of), name)
@@ -70,11 +75,7 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
                 named=True
             ):  # a few documents after a fault, each with its own verdict
                 verdict = _verdict(house, document, rows.get(document["key"], []), taken[searched])
-                too_soon = document["changed_at"] > house.clock() - timedelta(
-                    seconds=house.ledger.visibility_seconds
-                )
-                # Rows become visible late: what cannot be seen yet is not proved absent, it stays unknown until the next cycle.
-                if verdict.outcome != "absent" or not too_soon:
+                if verdict.outcome != "absent" or not _too_soon(house, document):
                     looked.append(verdict)
     finally:
         recorder.purpose = "post"
@@ -83,6 +84,38 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
         recorder.flush(session)
     drained.found += settled.accepted
     drained.absent += settled.planned
+
+
+def _too_soon(house: House, document: dict[str, Any]) -> bool:
+    """Rows become visible late: what cannot be seen yet is not proved absent, it stays unknown until the next cycle."""
+    return bool(document["changed_at"] > house.clock() - timedelta(seconds=house.ledger.visibility_seconds))
+
+
+def _sold(house: House, client: Intacct, documents: pl.DataFrame, taken: set[str]) -> list[ReadBack]:
+    """Verdicts on sales documents: found by definition and number, and proved by the AR invoice made of them."""
+    if documents.is_empty():
+        return []
+    documents = documents.with_columns(name=pl.format("{}-{}", "definition", "number"))
+    there = invoices_of(client, documents["name"].to_list())
+    keys = [key for key in there.values() if key]
+    proof = NATURAL_KEYS["invoice"][2]
+    rows = client.find("ARINVOICE", "RECORDNO", keys, fields=proof) if keys else {}
+    looked = []
+    for document in documents.iter_rows(named=True):  # a few documents after a fault
+        name = document["name"]
+        key = there.get(name)
+        if key or name not in there:
+            verdict = _verdict(house, document, rows.get(key or "", []), taken)
+        else:
+            verdict = ReadBack(
+                document["document_id"],
+                "unclear",
+                reason=f"sales document '{name}' is in Intacct without an AR invoice; use a transaction definition that posts to AR, or release it there",
+            )
+        # An invoice may show later than its document.
+        if verdict.outcome == "found" or not _too_soon(house, document):
+            looked.append(verdict)
+    return looked
 
 
 def _taken(accepted: pl.DataFrame) -> defaultdict[str, set[str]]:

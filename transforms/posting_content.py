@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from transforms.identity import content_hashes, joined_rows
-from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA, SPARSE
+from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA, SOLD, SPARSE
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _PLACE: Final = {
@@ -64,19 +64,26 @@ def finished(
 
 def rehashed(documents: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The documents with `content_sha256` over all of them and their lines that would be sent."""
-    sent = [name for name in LINES_SCHEMA if name not in ("document_id", *SPARSE)]
-    sparse = joined_rows(["line_no", *SPARSE]).alias("sparse_text")
-    filled = pl.any_horizontal(pl.col(name).is_not_null().any() for name in SPARSE).alias("is_filled")
+    sent = [name for name in LINES_SCHEMA if name not in ("document_id", *SPARSE, *SOLD)]
+    sets = {"sparse": SPARSE, "sold": SOLD}
     texts = (
         lines.sort("document_id", "line_no")
         .group_by("document_id", maintain_order=True)
-        .agg(joined_rows(sent), sparse, filled)
-        .with_columns(
-            lines_text=pl.when("is_filled")
-            .then(pl.concat_str("lines_text", "sparse_text", separator="\x1d"))
-            .otherwise("lines_text")
+        .agg(
+            joined_rows(sent),
+            *(joined_rows(["line_no", *names]).alias(f"{name}_text") for name, names in sets.items()),
+            *(
+                pl.any_horizontal(pl.col(one).is_not_null().any() for one in names).alias(f"{name}_filled")
+                for name, names in sets.items()
+            ),
         )
-        .drop("sparse_text", "is_filled")
+        .with_columns(pl.when(f"{name}_filled").then(f"{name}_text").alias(f"{name}_text") for name in sets)
+        .select(
+            "document_id",
+            lines_text=pl.concat_str(
+                "lines_text", *(f"{name}_text" for name in sets), separator="\x1d", ignore_nulls=True
+            ),
+        )
     )
     both = documents.join(texts, on="document_id", how="left", maintain_order="left")
     hashed = [

@@ -31,7 +31,7 @@ def document_lines(
 
     Goods and gift cards go to the account of their item's group, tax to that of its code, a refund that nothing explains to the
     account of `allowance`; the mapping row that fits best wins. Tax is one line per code and document. Lines sum to
-    `planned_minor` of their event.
+    `planned_minor` of their event. Sales of stores that post through order entry name their items whatever `item_dimension` says.
     """
     event = ["storefront", "order_ref", "event_code", "event_ref"]
     rows = owed_lines.join(
@@ -44,6 +44,10 @@ def document_lines(
             "department_code",
             "step",
             "planned_minor",
+            is_sold=pl.lit(value=item_dimension)
+            | ((pl.col("posting_code") == "order_entry") & (pl.col("event_code") == "sale")).fill_null(
+                value=False
+            ),
         ),
         on=event,
     )
@@ -71,12 +75,13 @@ def document_lines(
         .alias("memo"),
         "location_code",
         "department_code",
-        (pl.col("item_ref") if item_dimension else pl.lit(None, dtype=pl.String)).alias("item_ref"),
+        pl.when("is_sold").then("item_ref").alias("item_ref"),
         "class_code",
         "project_code",
         "custom_fields",
         "tax_detail_code",
         "tax_solution",
+        "quantity",
     ), unmapped
 
 
@@ -165,6 +170,7 @@ def _tax_summed(rows: pl.DataFrame) -> pl.DataFrame:
                 "department_code",
                 "step",
                 "planned_minor",
+                "is_sold",
             ).first(),
         )
         .filter(pl.col("amount_minor") != 0)

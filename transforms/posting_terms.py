@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 import polars as pl
 
 from transforms.customers import MatchRule
+from transforms.order_entry import OrderEntry
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
 DOCUMENTS_SCHEMA: Final[dict[str, pl.DataType]] = {
@@ -53,10 +54,16 @@ LINES_SCHEMA: Final[dict[str, pl.DataType]] = {
     "tax_solution": pl.String(),
     "applies_to_id": pl.String(),
     "applies_to_ref": pl.String(),
+    "quantity": pl.Decimal(18, 4),
+    "unit_price": pl.Decimal(28, 12),
+    "warehouse_code": pl.String(),
+    "subtotal_name": pl.String(),
 }
 SPARSE: Final = ("project_code", "custom_fields", "tax_detail_code", "tax_solution")
 """Columns of lines that count in a document's hash only where one of them is filled: most documents have none, and documents planned before
 the columns existed keep their hash."""
+SOLD: Final = ("quantity", "unit_price", "warehouse_code", "subtotal_name")
+"""Columns of lines that only sales documents of order entry have; they too count in a document's hash only where one is filled."""
 DIMENSIONS_SCHEMA: Final = dict.fromkeys(
     ("storefront", "attribute", "value", "dimension", "code"), pl.String()
 )
@@ -146,6 +153,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "payout_other_currency": "The payout was made in another currency than the money moved in; post it by hand at the bank's rate.",
     "payout_does_not_add_up": "The lines of the payout do not add up to what the provider says it came to; ask for a corrected report.",
     "payout_line_unknown": "A line of the payout belongs to no payment the shop knows, so its entity is unknown; find the payment.",
+    "order_entry_undefined": "The store posts through order entry and no transaction definition is named; name it in [order_entry].",
+    "order_entry_unmapped": "A part of the sale is neither an item nor a subtotal of order entry; map its SKU in items.csv, or name the component in [order_entry].",
+    "order_entry_price": "Quantity times price does not come to what a line was sold for; raise price_decimals in [order_entry] if Intacct keeps more, or post it by hand.",
     "exceeds_due": "The receipt is more than what is open on the order's invoices; it waits for the next invoice or a decision.",
 }  # fmt: skip
 """Every reason for not planning, with the sentence people read."""
@@ -163,6 +173,7 @@ class PostingPolicy:
     `customer_prefix` (`customer_prefixes` per storefront); numbers it does not fit are taken whole.
     What changed after it was posted is posted as a `difference`, or told and left to a person (`hold`). A summary answers at most
     `summary_orders` events.
+    `order_entry`: how sales of stores that post through order entry are made.
     `match_customers_by`: by what a customer of the ledger is looked up before one is created, the first that finds anybody decides.
     """
 
@@ -186,6 +197,7 @@ class PostingPolicy:
     description: str = "Web order "
     change_after_posting: Literal["difference", "hold"] = "difference"
     summary_orders: int = 500
+    order_entry: OrderEntry = field(default_factory=OrderEntry)
 
 
 class Mappings(NamedTuple):

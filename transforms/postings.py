@@ -15,6 +15,7 @@ from transforms.accounts import most_specific
 from transforms.applications import apply_receipts, tendered
 from transforms.credited import with_credits_settled
 from transforms.identity import fitted, minted
+from transforms.order_entry import details_of, sales_lines
 from transforms.posting_content import finished, parts_by_order
 from transforms.posting_customers import customer_documents, with_customer_ids
 from transforms.posting_lines import document_lines, untaxable
@@ -95,6 +96,8 @@ def plan(
     events = _with_reason(events, unmapped)
     lines = difference_lines(lines, papers, existing, summary_documents(existing))
     events = _with_reason(events, untaxable(lines))
+    lines, unsold = sales_lines(lines, papers, policy.order_entry)
+    events = _with_reason(events, unsold)
     singly = events.filter(~pl.col("is_summary"))
     invoices = singly.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
     money = singly.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())
@@ -375,6 +378,7 @@ def _documents(drafts: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
         pl.col("planned_minor").alias("total_minor"),
         "account_ref", "method",
         (pl.lit(policy.description) + pl.coalesce("order_number", "order_ref")).alias("description"),
+        details=details_of(policy.order_entry),
     )  # fmt: skip
 
 

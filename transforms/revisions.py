@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from transforms.identity import minted
+from transforms.order_entry import as_invoiced
 from transforms.posting_terms import Existing, PostingPolicy
 from transforms.running import position
 
@@ -195,7 +196,7 @@ def difference_lines(
         .filter(pl.col("is_of_many").is_null() | (pl.col("memo") == pl.col("text")))
         .drop("document_id", "text", "is_of_many")
         .join(further.select("document_id", *_EVENT), on=_EVENT)
-        .with_columns(pl.col("amount_minor").neg(), line_no=pl.col("line_no") + _LAST_LINE_NO)
+        .with_columns(pl.col("amount_minor").neg(), as_invoiced(), line_no=pl.col("line_no") + _LAST_LINE_NO)
     )
     now = lines.join(further, on="document_id", how="semi")
     columns = ["document_id", "line_no", *_LINE, "amount_minor", "memo"]
@@ -209,4 +210,6 @@ def difference_lines(
         .with_columns(line_no=position("document_id"))
     )
     others = lines.join(further, on="document_id", how="anti")
-    return pl.concat([others, rest.select(others.columns)], how="vertical_relaxed")
+    return pl.concat(
+        [others, rest.select(name for name in others.columns if name in rest.columns)], how="diagonal_relaxed"
+    )

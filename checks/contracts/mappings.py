@@ -39,9 +39,9 @@ STORES = Table(
         Column(
             "posting_code",
             TEXT,
-            "`order` (also when empty): one document per order and event; `summary`: one per store, day, currency and tender.",
+            "`order` (also when empty): one document per order and event; `summary`: one per store, day, currency and tender; `order_entry`: like `order`, with sales as documents of order entry.",
             null=True,
-            words=("order", "summary"),
+            words=("order", "summary", "order_entry"),
         ),
         _NOTE,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.contracts.table import DAY, FLAG, INSTANT, MINOR, QUANTITY, TEXT, WHOLE, Column, Table
+from checks.contracts.table import DAY, FLAG, INSTANT, MINOR, PRICE, QUANTITY, TEXT, WHOLE, Column, Table
 from tieout.vocabulary import COMPONENTS, DOCUMENT_KINDS, OWED_EVENTS
 
 DOCUMENTS = Table(
@@ -57,7 +57,12 @@ DOCUMENTS = Table(
         Column("account_ref", TEXT, "Financial entity of a receipt; journal of a journal entry.", null=True),
         Column("method", TEXT, "Payment method of a receipt.", null=True),
         Column("description", TEXT, "For people.", null=True),
-        Column("details", TEXT, "JSON of the customer's name and address; null for other kinds.", null=True),
+        Column(
+            "details",
+            TEXT,
+            "JSON: name and address of a customer, the transaction definition of a sales document; null otherwise.",
+            null=True,
+        ),
         Column(
             "content_sha256",
             TEXT,
@@ -112,6 +117,15 @@ DOCUMENT_LINES = Table(
             "applies_to_ref",
             TEXT,
             "For an application: RECORDNO, if the invoice was not posted by us.",
+            null=True,
+        ),
+        Column("quantity", QUANTITY, "How many, for an item of a sales document.", null=True),
+        Column("unit_price", PRICE, "Price of one, for an item of a sales document.", null=True),
+        Column("warehouse_code", TEXT, "WAREHOUSEID, for an item of a sales document.", null=True),
+        Column(
+            "subtotal_name",
+            TEXT,
+            "Subtotal of the transaction definition, for a line of a sales document that is no item.",
             null=True,
         ),
     ),

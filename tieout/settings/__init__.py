@@ -27,6 +27,7 @@ from pydantic import (
 from tieout.errors import SettingsError
 from tieout.settings.calendars import Calendar
 from tieout.settings.journals import Journals
+from tieout.settings.order_entry import OrderEntry
 from tieout.settings.price_lists import PriceLists
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
@@ -153,6 +154,7 @@ class Settings(Section):
     storefronts: Mapping[Name, Storefront] = {}
     reconciliation: Reconciliation = Reconciliation()
     journals: Journals = Journals()
+    order_entry: OrderEntry = OrderEntry()
     stock: Stock = Stock()
     shipping: Shipping = Shipping()
     price_lists: PriceLists = PriceLists()

@@ -5,7 +5,8 @@ a way of their own, `stride` for many that take one and the same step.
     sending ──> accepted, refused, unknown         unknown ──> accepted, planned (proved absent), held
     refused ──> planned, held, dead                dead ──> planned (by a person), cancelled
 
-accepted and cancelled are final. A document whose content is replaced stays where it is (or goes from refused to planned) and the
+accepted and cancelled are final; an accepted document whose record Intacct made anew under another key stays accepted, and the new key is a
+move of its own. A document whose content is replaced stays where it is (or goes from refused to planned) and the
 replacement is a move of its own, from a state to itself.
 """
 
@@ -71,10 +72,18 @@ MOVES_SCHEMA: Final[Mapping[str, pl.DataType]] = {
 }
 
 
-def is_legal(from_state: str | None, to_state: str, *, replaces_content: bool = False) -> bool:
+def is_legal(
+    from_state: str | None,
+    to_state: str,
+    *,
+    replaces_content: bool = False,
+    follows_record: bool = False,
+) -> bool:
     """Whether a move is one of the legal ones; `from_state` None is the first move of a document."""
     if from_state is None:
         return to_state in FIRST
+    if follows_record:
+        return from_state == to_state == "accepted"
     if replaces_content and from_state == to_state:
         return from_state in CONTENT_MAY_CHANGE
     return to_state in LEGAL.get(from_state, frozenset())
@@ -173,6 +182,7 @@ def move(
     actor: str,
     changes: Mapping[str, pl.Expr] | None = None,
     replaces_content: bool = False,
+    follows_record: bool = False,
 ) -> int:
     """Move documents: `rows` are their present outbox rows plus `to_state` and `why`; returns how many moved.
 
@@ -182,7 +192,7 @@ def move(
     if rows.is_empty():
         return 0
     for before, after in rows.select("state_code", "to_state").unique().iter_rows():
-        if not is_legal(before, after, replaces_content=replaces_content):
+        if not is_legal(before, after, replaces_content=replaces_content, follows_record=follows_record):
             culprit = rows.filter(
                 pl.col("state_code").eq_missing(pl.lit(before, dtype=pl.String))
                 & (pl.col("to_state") == after)

@@ -229,6 +229,33 @@ def resolve(
     return _told(ended, stale)
 
 
+def follow(
+    session: Session,
+    keys: Mapping[str, str],
+    *,
+    reason: str,
+    now: datetime,
+    run_id: str,
+    actor: str = "tieout",
+) -> int:
+    """Give accepted documents the key of the record that stands for them now; returns how many. What is not accepted is left alone."""
+    rows = session.fetch("ops.outbox", where={"document_id": list(keys), "state_code": "accepted"})
+    moved = rows.with_columns(
+        to_state=pl.lit("accepted"),
+        why=pl.format("{} ({} before)", pl.lit(reason), pl.col("intacct_key").fill_null("no key")),
+        new_key=pl.col("document_id").replace_strict(dict(keys), return_dtype=pl.String),
+    )
+    return move(
+        session,
+        moved,
+        now=now,
+        run_id=run_id,
+        actor=actor,
+        changes={"intacct_key": pl.col("new_key")},
+        follows_record=True,
+    )
+
+
 def expire_leases(session: Session, *, now: datetime, run_id: str, actor: str = "tieout") -> int:
     """Documents whose sender did not come back in time become unknown; returns how many."""
     rows = session.fetch("ops.outbox", where={"state_code": "sending"}).filter(
