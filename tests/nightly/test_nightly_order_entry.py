@@ -1,0 +1,68 @@
+"""A shop that posts through order entry: Intacct makes the AR invoices, receipts and the reconciliation follow them, also after an edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import night
+import polars as pl
+import pytest
+
+SECTION = """
+[order_entry]
+definition = "Sales Invoice"
+subtotals = { shipping = "Freight", tax = "Sales Tax", discount = "Discount", fees = "Fees", rounding = "Rounding" }
+warehouses = { 100 = "wh-east", 200 = "wh-berlin" }
+"""
+
+
+@pytest.mark.timeout(600)
+def test_sales_documents_are_booked_once_paid_reconciled_and_followed_when_edited(tmp_path: Path) -> None:
+    with night.world_of(tmp_path / "world", orders=40) as world:
+        config = night.lay_out(tmp_path / "house", world.addresses)
+        config.write_text(config.read_text(encoding="utf-8") + SECTION, encoding="utf-8")
+        clock = night.NightClock(world.addresses["now"])
+        house = night.house_at(config, clock)
+        path = house.settings.path(house.settings.installation.mappings) / "stores.csv"
+        pl.read_csv(path, infer_schema=False).with_columns(posting_code=pl.lit("order_entry")).write_csv(path)
+
+        world.fault("intacct", "cut_after", match="<create_sotransaction", times=1)
+        done = night.steps(house, *night.TO_POST, "post")["post"]
+        assert world.unstruck() == []
+        assert done["found"] > 0, "an answer was lost, and the documents were found by definition and number"
+        assert (done["halted"], night.waiting(house), night.unlike_the_books(house, world)) == (None, [], [])
+        assert done["accepted"]["receipt"] > 0, "receipts pay the invoices Intacct made"
+        books = world.ledger()
+        mine = night.outbox_of(house).filter(kind_code="invoice")
+        made = {str(one["recordno"]): one for one in books["invoices"] if one["modulekey"] == "8.SO"}
+        assert set(mine["intacct_key"]) == set(made)
+
+        night.steps(house, "extract", "stage", "check", "reconcile")
+        assert night.unlike_the_key(house, world) == {}
+
+        # A person edits a sales document that nothing pays yet: its invoice stands under another record number afterwards.
+        open_one = next(key for key, one in made.items() if one["trx_total"] == one["trx_due"])
+        number = mine.filter(intacct_key=open_one)["number"][0]
+        world.tell(
+            "POST",
+            "/tamper",
+            {
+                "app": "intacct",
+                "op": "edit",
+                "object": "SODOCUMENT",
+                "recordno": f"Sales Invoice-{number}",
+                "fields": {"MESSAGE": "By hand"},
+            },
+        )
+        clock.ahead(hours=26)
+        again = night.steps(house, *night.TO_POST, "post")["post"]
+        assert (again["accepted"].get("invoice", 0), again["problems"]) == (0, [])
+        followed = night.outbox_of(house).filter(number=number, kind_code="invoice")["intacct_key"][0]
+        assert followed != open_one
+        assert night.unlike_the_books(house, world) == []
+        night.steps(house, "extract", "stage", "check", "reconcile")
+        assert night.unlike_the_key(house, world) == {}
+        with house.warehouse.read() as session:
+            last = session.fetch("ops.outbox_moves", where={"document_id": mine.filter(number=number)["document_id"].to_list()}).sort("move_no")  # fmt: skip
+        assert last.select("from_state", "to_state").row(-1) == ("accepted", "accepted")
+        assert open_one in last["reason"][-1]
