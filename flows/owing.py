@@ -108,7 +108,7 @@ def changes(house: House, orders: pl.DataFrame) -> pl.DataFrame:
 
 def posting_policy(house: House) -> PostingPolicy:
     """How documents are made, from the [intacct] section."""
-    ledger = house.ledger
+    ledger, sold = house.ledger, house.settings.order_entry
     return PostingPolicy(
         namespace=house.settings.installation.namespace,
         posting_starts_on=ledger.posting_starts_on,
@@ -118,7 +118,13 @@ def posting_policy(house: House) -> PostingPolicy:
         change_after_posting=ledger.change_after_posting,
         summary_orders=ledger.summary_orders,
         match_customers_by=ledger.match_customers_by,
-        order_entry=OrderEntry(**house.settings.order_entry.model_dump()),
+        order_entry=OrderEntry(
+            definition=sold.definition,
+            items={str(part): item for part, item in sold.items.items()},
+            subtotals={str(part): name for part, name in sold.subtotals.items()},
+            warehouses=dict(sold.warehouses),
+            price_decimals=sold.price_decimals,
+        ),
     )
 
 
