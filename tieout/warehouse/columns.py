@@ -25,6 +25,9 @@ _PLAIN: Final = {
     pl.Binary: "BLOB",
 }
 _MONEY: Final = ("_minor", "_amount")
+_LONG_TEXTS: Final = {"payload": "zstd"}
+"""How DuckDB is told to compress columns of long texts. Left to choose, it takes several times as long over a payload and makes it several
+times as large (measured with `tests/bench/run.py`)."""
 
 
 def stored_type(table: str, column: str, dtype: pl.DataType) -> str:
@@ -60,7 +63,9 @@ def ensure_table(con: Connection, table: str, schema: Mapping[str, pl.DataType])
     wanted = {column: stored_type(table, column, dtype) for column, dtype in schema.items()}
     present = con.columns(table)
     if not present:
-        columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in wanted.items())
+        columns = ", ".join(
+            f"{quoted(column)} {kind}{_compressed(column)}" for column, kind in wanted.items()
+        )
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.partition('.')[0])}")
         con.define(table, f"CREATE TABLE {quoted_table(table)} ({columns})")
         return
@@ -75,3 +80,7 @@ def ensure_table(con: Connection, table: str, schema: Mapping[str, pl.DataType])
                 table=table,
                 column=column,
             )
+
+
+def _compressed(column: str) -> str:
+    return f" USING COMPRESSION {_LONG_TEXTS[column]}" if column in _LONG_TEXTS else ""
