@@ -10,13 +10,13 @@ from typing import Final
 
 import polars as pl
 
+from flows.plain_comparing import Compared
 from flows.plain_stage import PROBLEMS, Tables
 from flows.plain_text import Text
 from tieout import __version__
 from tieout.money import show
 from tieout.reports.data import FAMILY_TITLES, ReportData, meaning, words
 from tieout.reports.folder import write_report
-from transforms.reconcile import PaidResult, Result
 
 LISTED: Final = 10
 """Problems and notes printed; all of them are in the report."""
@@ -29,7 +29,7 @@ _NO_LEDGER: Final = {"orders": ("orders", "payments")}
 
 
 def report_data(
-    result: Result | PaidResult,
+    result: Compared,
     proved: pl.DataFrame,
     *,
     texts: Mapping[str, Text],
@@ -39,7 +39,7 @@ def report_data(
     parameters: Sequence[tuple[str, str]],
 ) -> ReportData:
     """Report data of a reconciliation of files: the comparison, the held rows, and every file with its rows and hash."""
-    codes = pl.concat([result.orders["entity_code"], result.payments["entity_code"]]).unique().sort()
+    codes = result.totals["entity_code"].unique().sort()
     tallies = {tally.subject: tally for tally in tables.tallies}
     sources: list[tuple[str, ...]] = []
     for subject, text in texts.items():
@@ -67,8 +67,8 @@ def report_data(
         period=period or "all dates",
         entities=codes.to_list(),
         as_of=as_of,
-        orders=result.orders,
-        payments=result.payments,
+        orders=result.rows.orders,
+        payments=result.rows.payments,
         waterfall=result.waterfall,
         ageing=result.ageing,
         proofs=proved,

@@ -92,6 +92,11 @@ class Tables:
         path = self.folder / f"{table}-{number:05d}.parquet"
         return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=self.schema(table))
 
+    def scan_slice(self, table: str, number: int) -> pl.LazyFrame:
+        """The rows of one slice, not read yet."""
+        path = self.folder / f"{table}-{number:05d}.parquet"
+        return pl.scan_parquet(path) if path.exists() else pl.LazyFrame(schema=self.schema(table))
+
     def schema(self, table: str) -> dict[str, pl.DataType]:
         """The columns of a table as its contract has them."""
         return ALL[table].polars_schema

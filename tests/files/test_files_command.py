@@ -15,17 +15,19 @@ INVOICES = "invoice_number,reference,invoiced_on,currency,total\nI1,A,2026-09-01
 
 BROKEN = """
 import sys
-from flows import cli, plain_files
+from dataclasses import replace
+from flows import cli, plain_comparing
 
-sound = plain_files.proofs
+sound = plain_comparing.reconcile_streamed
 
 
-def off_by_one(result):
+def off_by_one(*given):
     import polars as pl
-    return sound(result).with_columns(difference_minor=pl.lit(1, dtype=pl.Int64))
+    told = sound(*given)
+    return replace(told, footing=told.footing.with_columns(difference_minor=pl.lit(1, dtype=pl.Int64)))
 
 
-plain_files.proofs = off_by_one
+plain_comparing.reconcile_streamed = off_by_one
 sys.argv = ["tieout", *sys.argv[1:]]
 cli.main()
 """

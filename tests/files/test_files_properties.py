@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows import plain_stage, plain_text
+from flows import plain_files, plain_stage, plain_text
+from tieout.connectors.storefronts.files import Files
 from tieout.errors import InputError
 
 CALM = settings(
@@ -137,8 +139,10 @@ def files_of(count: int) -> dict[str, str]:
 
 
 def sliced(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Small slices while staging, and as many parts in the comparison as there may be."""
     for module in (plain_text, plain_stage):
         monkeypatch.setattr(module, "SLICE_ROWS", rows)
+    monkeypatch.setattr(plain_files, "PART_ROWS", 1)
 
 
 @pytest.mark.parametrize("rows", [3, 11])
@@ -204,6 +208,26 @@ def test_rows_that_belong_together_meet_whatever_the_slices(
         left, right = (getattr(one.data, name).lazy().collect() for one in (whole, again))
         assert left.equals(right), name
     assert again.result.content_sha256 == whole.result.content_sha256
+
+
+@pytest.mark.parametrize("rows", [100, 2])
+def test_receipts_that_name_no_invoice_are_on_account_if_any_of_the_file_names_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    sliced(monkeypatch, rows)
+    given = {}
+    for name, text in files_of(9).items():
+        given[name] = tmp_path / f"{name}.csv"
+        given[name].write_text(text)
+    given["receipts"].write_text(
+        "receipt_ref,invoice_number,received_on,currency,amount\n"
+        + "".join(f"R{n},{'I1' if n == 1 else ' '},2026-09-29,USD,1.00\n" for n in range(1, 9))
+    )
+    (tmp_path / "work").mkdir()
+    with Files(given, work_dir=tmp_path / "copies") as files:
+        texts = {name: plain_text.open_text(files, name) for name in ("orders", "lines", "receipts")}
+        tables = plain_stage.stage_files(texts, tmp_path / "work", progress=lambda *_: None)
+    assert tables.scan("core.ar_receipts").collect()["unapplied_minor"].sum() == 700
 
 
 def test_a_large_file_that_is_written_otherwise_is_given_up_at_its_first_slice(

@@ -12,7 +12,7 @@ import polars as pl
 Rows = pl.DataFrame | pl.LazyFrame
 """A frame, or a lazy scan of Parquet files in any order."""
 
-BATCH_ROWS: Final = 250_000
+BATCH_ROWS: Final = 100_000
 """Rows held at a time while a scan is read."""
 _GROUP_ROWS: Final = 100_000
 _SAMPLES: Final = 64

@@ -1,13 +1,13 @@
 """The reconciliation: matching, comparing, judging, bridging and ageing, as pure functions over frames.
 
 `reconcile` compares storefront and ledger, `reconcile_paid` orders and payments where there is no ledger;
-`reconcile_streamed` compares more trade than memory holds, part by part (see `streams` for what it reads from and hands its rows to).
+`reconcile_streamed` and `reconcile_paid_streamed` compare more trade than memory holds, part by part (see `streams` for what it reads from and hands its rows to).
 """
 
 from __future__ import annotations
 
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.paid import reconcile_paid
+from transforms.reconcile.paid import PaidPart, PaidSummary, reconcile_paid, reconcile_paid_streamed
 from transforms.reconcile.policy import Allowance, Period, Policy, Scope, Tolerance
 from transforms.reconcile.reconciliation import (
     Paired,
@@ -23,7 +23,9 @@ from transforms.reconcile.result import PaidResult, Result, Summary, proofs
 __all__ = [
     "Allowance",
     "Inputs",
+    "PaidPart",
     "PaidResult",
+    "PaidSummary",
     "Paired",
     "Period",
     "Policy",
@@ -37,6 +39,7 @@ __all__ = [
     "proofs",
     "reconcile",
     "reconcile_paid",
+    "reconcile_paid_streamed",
     "reconcile_streamed",
     "standing",
 ]

@@ -16,6 +16,9 @@ matched                 everything else that agrees
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import polars as pl
 
 from tieout.vocabulary import MONEY_MOVES, OUTCOMES
@@ -28,8 +31,29 @@ from transforms.reconcile.payments import COLUMNS as PAYMENT_COLUMNS
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import over_budget, tolerated
 from transforms.reconcile.result import MATCH_COLUMNS, PaidResult, absorbed_of
+from transforms.reconcile.streams import Collected, Sink
 from transforms.reconcile.waterfall import waterfall_paid
 from transforms.reconcile.wording import family, money, primary
+
+
+@dataclass(frozen=True)
+class PaidPart:
+    """What a comparison of orders with payments reads of some orders, all rows of each; see `reconcile_paid`."""
+
+    orders: Frame
+    lines: Frame | None
+    payments: Frame | None
+    order_payments: Frame | None = None
+
+
+@dataclass(frozen=True)
+class PaidSummary:
+    """What a comparison of orders with payments comes to beside its rows: `waterfall`, `totals`, `absorbed` and `footing` as in `Summary`."""
+
+    waterfall: pl.DataFrame
+    totals: pl.DataFrame
+    absorbed: pl.DataFrame
+    footing: pl.DataFrame
 
 
 def reconcile_paid(
@@ -45,7 +69,82 @@ def reconcile_paid(
     `orders` as core.orders, `lines` as core.order_lines (None: not given, so nothing is without lines), `payments` as
     core.payments, `order_payments` as core.order_payments. In the rows, `expected` is what is due and `actual` the money kept.
     """
-    base = taken(orders, "orders").with_columns(
+    part = PaidPart(orders, lines, payments, order_payments)
+    kept = Collected()
+    told = reconcile_paid_streamed([part], policy, kept)
+    return PaidResult(
+        orders=kept.orders[0],
+        payments=kept.payments[0],
+        waterfall=told.waterfall,
+        ageing=_empty(AGEING_COLUMNS),
+        totals=told.totals,
+        absorbed=told.absorbed,
+        footing=told.footing,
+        matches=_matches(*_sides(part, policy)),
+    )
+
+
+def reconcile_paid_streamed(parts: Sequence[PaidPart], policy: Policy, sink: Sink) -> PaidSummary:
+    """`reconcile_paid` part by part: rows go to the sink as soon as they are finished, and only sums are kept.
+
+    All rows of an order, its lines and payments are in one part. Where a tolerance has a cap the parts are read twice, because what all of
+    them accept decides whether any of it is accepted.
+    """
+    refused: list[str] = []
+    if policy.tolerance.cap_minor is not None:
+        accepted = [
+            rows.filter(pl.col("outcome_code") == "within_tolerance").select("currency", "delta_minor")
+            for rows in (_judged(*_sides(part, policy), part, policy) for part in parts)
+        ]
+        refused = over_budget(pl.concat(accepted), policy.tolerance) if accepted else []
+    sums: dict[str, list[pl.DataFrame]] = {
+        name: [] for name in ("base", "moved", "shown", "totals", "bridge", "accepted")
+    }
+    nothing = _empty(PAYMENT_COLUMNS)
+    for part in parts:
+        base, moved = _sides(part, policy)
+        rows = _settled(_judged(base, moved, part, policy), refused)
+        shown = _worded(rows, policy)
+        sink.rows(shown, nothing)
+        cancelled = rows.select("group_ref", "currency", "is_cancelled", "is_test")
+        bridge = waterfall_paid(shown.join(cancelled, on=["group_ref", "currency"], how="left"), policy)
+        sums["base"].append(base.group_by("currency").agg(pl.col("total_minor").sum()))
+        sums["moved"].append(moved.group_by("currency", "on", "entity").agg(pl.col("paid").sum()))
+        sums["shown"].append(shown.group_by("entity_code", "currency").agg(pl.col(_SUMMED).sum()))
+        sums["totals"].append(totals_of(shown, nothing))
+        sums["bridge"].append(bridge)
+        sums["accepted"].append(shown.filter(pl.col("outcome_code") == "within_tolerance").select(pl.lit("orders").alias("tie_out"), "entity_code", "currency", "delta_minor"))  # fmt: skip
+    whole = {name: pl.concat(some) for name, some in sums.items()}
+    totals = totalled([whole["totals"]])
+    bridge = _added(whole["bridge"])
+    return PaidSummary(
+        waterfall=bridge,
+        totals=totals,
+        absorbed=absorbed_of(whole["accepted"]),
+        footing=footing_paid(whole["base"], whole["moved"], whole["shown"], totals, bridge, policy),
+    )
+
+
+_SUMMED = (
+    "gross_minor", "expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor",
+)  # fmt: skip
+
+
+def _added(bridges: pl.DataFrame) -> pl.DataFrame:
+    """The bridges of all parts in one, in the order of a bridge."""
+    sums = ("row_count", "amount_minor")
+    key = [name for name in bridges.columns if name not in sums]
+    return (
+        bridges.group_by(key)
+        .agg(pl.col(sums).sum())
+        .select(bridges.columns)
+        .sort("tie_out", "entity_code", "store_ref", "currency", "step_no")
+    )
+
+
+def _sides(part: PaidPart, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The orders of a part, and the money that moved, each with the order it is for."""
+    base = taken(part.orders, "orders").with_columns(
         pl.col("store_ref", "currency").fill_null(""),
         pl.col("total_minor").fill_null(0),
         pl.col("is_test").fill_null(False),
@@ -56,12 +155,12 @@ def reconcile_paid(
         due_minor=pl.coalesce("due_minor", "total_minor"), placed_on=policy.local_day("placed_at", "entity")
     )
     named = (
-        taken(order_payments, "order_payments")
+        taken(part.order_payments, "order_payments")
         .group_by("storefront", "payment_ref")
         .agg(named_ref=pl.col("order_ref").min())
     )
     moved = (
-        taken(payments, "payments")
+        taken(part.payments, "payments")
         .filter((pl.col("state_code") == "success") & pl.col("kind_code").is_in(MONEY_MOVES))
         .join(named, on=["storefront", "payment_ref"], how="left")
         .with_columns(
@@ -93,37 +192,19 @@ def reconcile_paid(
             ),
         )
     )
-    rows = _rows(base, moved, taken(lines, "order_lines") if lines is not None else None, policy)
-    refused = over_budget(rows, policy.tolerance)
+    return base, moved
+
+
+def _judged(base: pl.DataFrame, moved: pl.DataFrame, part: PaidPart, policy: Policy) -> pl.DataFrame:
+    """Every order and every payment without one, with both sides and the outcome as tolerance allows it."""
+    lines = taken(part.lines, "order_lines") if part.lines is not None else None
+    return _rows(base, moved, lines, policy)
+
+
+def _settled(rows: pl.DataFrame, refused: list[str]) -> pl.DataFrame:
     over = pl.col("currency").is_in(refused) & (pl.col("outcome_code") == "within_tolerance")
-    rows = rows.with_columns(
-        outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code")
-    ).with_columns(family_code=family())
-    shown = _worded(rows, policy)
-    nothing = _empty(PAYMENT_COLUMNS)
-    totals = totalled([totals_of(shown, nothing)])
-    bridge = waterfall_paid(
-        shown.join(
-            rows.select("group_ref", "currency", "is_cancelled", "is_test"),
-            on=["group_ref", "currency"],
-            how="left",
-        ),
-        policy,
-    )
-    return PaidResult(
-        orders=shown,
-        payments=nothing,
-        waterfall=bridge,
-        ageing=_empty(AGEING_COLUMNS),
-        totals=totals,
-        absorbed=absorbed_of(
-            shown.filter(pl.col("outcome_code") == "within_tolerance").select(
-                pl.lit("orders").alias("tie_out"), "entity_code", "currency", "delta_minor"
-            )
-        ),
-        footing=footing_paid(base, moved, shown, totals, bridge, policy),
-        matches=_matches(base, moved),
-    )
+    rows = rows.with_columns(outcome_code=pl.when(over).then("strict_code").otherwise("outcome_code"))
+    return rows.with_columns(family_code=family())
 
 
 def _rows(
