@@ -115,7 +115,9 @@ def _lines_of(lines: list[dict[str, Any]], currency: str, digits: int, sign: int
 
 
 def _custom(line: dict[str, Any]) -> dict[str, str]:
-    given = json.loads(line["custom_fields"] or "{}")
+    if not line["custom_fields"]:
+        return {}
+    given = json.loads(line["custom_fields"])
     return {name: value for name, value in given.items() if value is not None}
 
 

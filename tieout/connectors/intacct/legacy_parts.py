@@ -37,6 +37,19 @@ def currency(parent: Element, doc: Any, *, base: bool = True) -> None:
         put(parent, "exchratetype", doc.rate_type or "")
 
 
+_REST = (
+    "projectid",
+    "customerid",
+    "vendorid",
+    "employeeid",
+    "itemid",
+    "classid",
+    "contractid",
+    "warehouseid",
+)
+_NONE_OF_REST = (None,) * len(_REST)
+
+
 def ar_line(parent: Element, line: Line, sign: int) -> None:
     """One lineitem; `sign` -1 turns the amounts of a credit memo round."""
     node = _sub(parent, "lineitem")
@@ -51,14 +64,20 @@ def ar_line(parent: Element, line: Line, sign: int) -> None:
     put_some(node, "departmentid", line.department)
     if line.custom:
         custom(node, line.custom)
-    put_some(node, "projectid", line.project)
-    put_some(node, "customerid", line.customer)
-    put_some(node, "vendorid", line.vendor)
-    put_some(node, "employeeid", line.employee)
-    put_some(node, "itemid", line.item)
-    put_some(node, "classid", line.class_)
-    put_some(node, "contractid", line.contract)
-    put_some(node, "warehouseid", line.warehouse)
+    # Most lines have none of these: one comparison passes them by.
+    rest = (
+        line.project,
+        line.customer,
+        line.vendor,
+        line.employee,
+        line.item,
+        line.class_,
+        line.contract,
+        line.warehouse,
+    )
+    if rest != _NONE_OF_REST:
+        for tag, text in zip(_REST, rest, strict=True):
+            put_some(node, tag, text)
     if line.tax_entries:
         entries = _sub(node, "taxentries")
         for entry in line.tax_entries:

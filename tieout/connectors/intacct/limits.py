@@ -55,6 +55,10 @@ METHODS = frozenset(
 """Payment methods of the two families ("Sage Intacct Web Services documentation, AR payments"; DTD 2.1)."""
 
 
+_WHERE = "\x00"
+"""Stands for the place in a sentence until it is known; no text of ours and no name of a field has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Field lengths by `Class.field`; credit and debit memos share `Memo`, customer updates use `Customer`.
@@ -65,6 +69,9 @@ class Limits:
     lengths: Mapping[str, int] = field(default_factory=lambda: LENGTHS)
     location_required: bool = False
     entity_of: Mapping[str, str] = field(default_factory=dict)
+    _fields: dict[type, tuple[tuple[str, int | None], ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def learned(self, object_name: str, max_lengths: Mapping[str, int]) -> Limits:
         """These limits with the lengths that the company reports for one object (`inspect` with detail, `maxLength`)."""
@@ -78,7 +85,9 @@ class Limits:
         `style` adds what only the legacy or only the generic function cannot carry.
         """
         found: list[str] = []
-        self._texts(document, _label(document), found)
+        self._texts(document, found)
+        if found:
+            found = [problem.replace(_WHERE, _label(document)) for problem in found]
         found += _RULES.get(type(document), _nothing)(document)
         if isinstance(document, Invoice | CreditMemo | DebitMemo):
             found += _ledger_lines(document, self.location_required)
@@ -88,15 +97,27 @@ class Limits:
             found += _receipt_style(document, style)
         return found
 
-    def _texts(self, value: Any, where: str, found: list[str]) -> None:
-        """Adds what is wrong with any text, amount or custom field of a document, its lines and parts included."""
-        kind = _kind(value)
+    def _longest(self, of: type) -> tuple[tuple[str, int | None], ...]:
+        """Fields of a kind of document or part, each with the longest text it takes."""
+        known = self._fields.get(of)
+        if known is None:
+            kind = _KINDS.get(of) or of.__name__
+            known = tuple((name, self.lengths.get(f"{kind}.{name}")) for name in of.__struct_fields__)  # type: ignore[attr-defined]
+            self._fields[of] = known
+        return known
+
+    def _texts(self, value: Any, found: list[str], where: str = _WHERE) -> None:
+        """Adds what is wrong with any text, amount or custom field of a document, its lines and parts included.
+
+        Where it stands is worked out only for what is wrong: nearly nothing ever is.
+        """
         # Most fields of most documents are empty: they are passed by before anything else is asked of them.
-        for name, item in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True):
+        for (name, most), item in zip(
+            self._longest(type(value)), msgspec.structs.astuple(value), strict=True
+        ):
             if item is None:
                 continue
             if isinstance(item, str):
-                most = self.lengths.get(f"{kind}.{name}")
                 if most is not None and len(item) > most:
                     found.append(f"{where}: {_words(name)} has {len(item)} characters, Intacct takes {most}.")
                 if not item.isprintable() and _XML_ILLEGAL.search(item):
@@ -108,11 +129,15 @@ class Limits:
             elif isinstance(item, tuple):
                 for number, part in enumerate(item, 1):
                     if isinstance(part, msgspec.Struct):
-                        self._texts(part, f"{where}, {_words(name)[:-1]} {number}", found)
+                        before = len(found)
+                        self._texts(part, found)
+                        if len(found) > before:
+                            place = f"{where}, {_words(name)[:-1]} {number}"
+                            found[before:] = [one.replace(_WHERE, place) for one in found[before:]]
             elif isinstance(item, float):
                 found.append(f"{where}: {_words(name)} is a binary float; money is a decimal.")
             elif isinstance(item, msgspec.Struct):
-                self._texts(item, where, found)
+                self._texts(item, found, where)
             elif name == "custom" and item:
                 found += _custom(item, where)
 
@@ -131,10 +156,6 @@ _KINDS: Mapping[type, str] = {
     SalesChange: "SalesDocument",
     SalesLineChange: "SalesLine",
 }
-
-
-def _kind(value: Any) -> str:
-    return _KINDS.get(type(value)) or type(value).__name__
 
 
 def _label(document: Any) -> str:
