@@ -9,6 +9,7 @@ document accepted or visibly waiting with a reason. Exit code 1 and the numbers 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,14 @@ from tieout.warehouse.store import Warehouse  # noqa: E402
 from transforms.posting_content import rehashed  # noqa: E402
 
 ORDERS = 30
-WRITES = ("<create_customer", "<create_invoice", "<create_aradjustment", "<ARPYMT>", "<create_gltransaction")
+WRITES = (
+    "<create_customer",
+    "<create_invoice",
+    "<create_aradjustment",
+    "<ARPYMT>",
+    "<create_gltransaction",
+    "<create_sotransaction",
+)
 READS = "<query>"
 # kind, further keys, whether it concerns writes, reads or both
 FAULTS: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
@@ -98,7 +107,7 @@ def twin(house: night.House) -> night.House:
 
 def later_documents(house: night.House) -> None:
     """Put what a second night would plan beside the first one's documents: of two orders without a payment the difference after a change,
-    a credit memo, its application to the first invoice and the journal entry of a refund."""
+    a sale through order entry, a credit memo, its application to the first invoice and the journal entry of a refund."""
     with house.warehouse.read() as session:
         known = session.fetch("out.documents")
         lines = session.fetch("out.document_lines")
@@ -127,6 +136,20 @@ def later_documents(house: night.House) -> None:
             return str(made["document_id"])
 
         one("invoice", 700, name=f"{number}-R2")
+        # Sold through order entry: two of an item of 4.50, and freight; accepted only once the AR invoice made of it is known.
+        sold = {
+            "location_code": location,
+            "item_ref": "MUG-1",
+            "quantity": Decimal(2),
+            "unit_price": Decimal("4.5"),
+        }
+        selling = one(
+            "invoice", 1000, name=f"{number}-S", details=json.dumps({"definition": "Sales Invoice"})
+        )
+        drawn[-1].update(
+            sold, amount_minor=900, warehouse_code="wh-east" if entity == "E100" else "wh-berlin"
+        )
+        drawn.append({"document_id": selling, "line_no": 2, "account_code": "4100", "component_code": "shipping", "amount_minor": 100, "location_code": location, "subtotal_name": "Freight"})  # fmt: skip
         memo = one("credit_memo", -1000, due_on=None)
         setting = one("application", 0, name=f"{number}-A", due_on=None, method="EFT", account_ref="CLR-CARD-US" if entity == "E100" else "CLR-CARD-EU")  # fmt: skip
         drawn.extend(
