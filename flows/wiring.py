@@ -54,6 +54,12 @@ def _no_progress(_label: str, _done: int, _total: int | None) -> None:
     return None
 
 
+def _as_promised(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a table as they are read, held against its contract."""
+    table = ALL.get(name)
+    return rows if table is None else table.as_promised(rows, at="when it was read")
+
+
 @dataclass
 class House:
     """Everything a stage needs: settings, the warehouse, couriers, mappings, a clock and a way to say how it goes."""
@@ -74,6 +80,7 @@ class House:
             self.settings.path(self.settings.installation.state),
             lock_seconds=self.settings.installation.lock_seconds,
             memory_limit=self.settings.installation.memory_limit,
+            judge=_as_promised,
         )
         tables = {table.name: table.empty() for table in self.tables()}
         found.ensure(tables)

@@ -104,6 +104,59 @@ class Table:
             ) from None
         return whole
 
+    def as_promised(self, frame: pl.DataFrame, *, at: str) -> pl.DataFrame:
+        """Rows read back from the table, if they keep the contract; some of its columns are enough.
+
+        One look at all columns together asks the questions of the pandera schema; only where an answer is no does pandera say which. Columns
+        that the contract does not know (an older version's) are left alone. Raises `Stopped` like `checked`.
+        """
+        read = [column for column in self.columns if column.name in frame.columns]
+        if self._kept(frame, read):
+            return frame
+        import pandera.errors
+
+        names = {column.name for column in read}
+        schema = self.pandera.select_columns([column.name for column in read])
+        schema.unique = list(self.key) if set(self.key) <= names and self.key else None
+        try:
+            schema.validate(frame.select([column.name for column in read]), lazy=True)
+        except pandera.errors.SchemaErrors as broken:
+            raise Stopped(
+                f"{self.name} broke its contract {at}: {_reasons(broken, frame)}. Nothing was done with it; {self._remedy}.",
+                table=self.name,
+            ) from None
+        return frame
+
+    @property
+    def _remedy(self) -> str:
+        if self.name.startswith("core."):
+            return "rebuild it from what was landed with `tieout run stage --full`"
+        if self.name.startswith("recon."):
+            return "work it out anew with `tieout run reconcile`"
+        return "somebody else wrote to the warehouse, or it is damaged: restore its last copy"
+
+    def _kept(self, frame: pl.DataFrame, read: Sequence[Column]) -> bool:
+        if any(frame.schema[column.name] != column.dtype for column in read):
+            return False
+        asked = [one.all() for column in read for one in _questions(column)]
+        if self.key and all(name in frame.columns for name in self.key):
+            asked.append(pl.struct(self.key).is_unique().all())
+        return not asked or all(frame.select(pl.all_horizontal(asked).alias("kept"))["kept"].to_list())
+
+
+def _questions(column: Column) -> list[pl.Expr]:
+    """Yes for every row that keeps what the column promises; null, which is neither, for a row without a value."""
+    value, found = pl.col(column.name), []
+    if not column.null:
+        found.append(value.is_not_null())
+    if column.words is not None:
+        found.append(value.is_in(list(column.words)))
+    if column.least is not None:
+        found.append(value >= column.least)
+    if column.longest is not None:
+        found.append(value.str.len_chars() <= column.longest)
+    return found
+
 
 def _checks(column: Column) -> list[Any]:
     import pandera.polars as pa

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +23,21 @@ WANTED = "tieout_wanted"
 _HUGE = "HUGEINT"
 
 
+Judge = Callable[[str, pl.DataFrame], pl.DataFrame]
+"""Looks at rows of a table, or at some of its columns, and gives them back, or raises."""
+
+
+def _no_judge(_table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows
+
+
 class Session:
     """One open transaction. Made by `Warehouse.write` and `Warehouse.read`; useless after their block ends."""
 
-    def __init__(self, con: Connection, *, run_id: str) -> None:
+    def __init__(self, con: Connection, *, run_id: str, judge: Judge = _no_judge) -> None:
         self._con = con
         self.run_id = run_id
+        self._judge = judge
         self.failure: BaseException | None = None
         """The first write of this session that failed; such a session is never committed, even if its caller carries on."""
 
@@ -59,8 +68,13 @@ class Session:
         """Rows of a table or view, in no particular order, in the types they are stored in.
 
         `where` maps columns to a value, a list of values, or None (is null); or is a frame of keys, whose columns must all match.
-        Raises `WarehouseError` if the table or a column does not exist.
+        Raises `WarehouseError` if the table or a column does not exist, and whatever the warehouse's judge raises of the rows.
         """
+        return self._judge(table, self._fetched(table, where, columns))
+
+    def _fetched(
+        self, table: str, where: Mapping[str, Any] | pl.DataFrame | None, columns: Sequence[str] | None
+    ) -> pl.DataFrame:
         present = self._con.columns(table)
         if not present:
             raise WarehouseError(

@@ -20,7 +20,7 @@ from tieout.warehouse.faults import explained
 from tieout.warehouse.ingesting import OWN_TABLES
 from tieout.warehouse.instances import CATALOG, attached
 from tieout.warehouse.locking import AdvisoryLock
-from tieout.warehouse.session import Session
+from tieout.warehouse.session import Judge, Session
 from tieout.warehouse.statements import literal, quoted
 
 _CONFIG = {
@@ -42,17 +42,26 @@ class Warehouse:
     folder        made if it does not exist
     lock_seconds  how long to wait for another run before `Busy`
     memory_limit  of DuckDB, such as "2GB"; None leaves its own default. What does not fit is spilled below the folder.
+    judge         looks at the rows of every `fetch`; by default nobody does
 
     Raises `WarehouseError` if the folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path, *, lock_seconds: float = 60, memory_limit: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lock_seconds: float = 60,
+        memory_limit: str | None = None,
+        judge: Judge | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.path = self.folder / "warehouse.duckdb"
         self.landing_folder = self.folder / "landing"
         self.archive_folder = self.folder / "archive"
         self.snapshot_path = self.folder / "snapshot.duckdb"
         self._memory_limit = memory_limit
+        self._judged: dict[str, Judge] = {"judge": judge} if judge is not None else {}
         with explained(self.folder):
             for place in (self.folder, self.landing_folder, self.archive_folder):
                 place.mkdir(parents=True, exist_ok=True)
@@ -111,7 +120,7 @@ class Warehouse:
         with explained(self.path), self._opened(run_id=run_id, read_only=False) as con:
             con.execute("BEGIN TRANSACTION")
             try:
-                session = Session(Connection(con), run_id=run_id)
+                session = Session(Connection(con), run_id=run_id, **self._judged)
                 yield session
                 if session.failure is not None:
                     raise WarehouseError(
@@ -129,7 +138,7 @@ class Warehouse:
         with explained(self.path), self._opened(run_id=run_id, read_only=True) as con:
             con.execute("BEGIN TRANSACTION")
             try:
-                yield Session(Connection(con), run_id=run_id)
+                yield Session(Connection(con), run_id=run_id, **self._judged)
             finally:
                 with suppress(
                     duckdb.Error
