@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.demo import starter_folder
+from flows.starter import starter_folder
 from flows.wiring import House
 from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.intacct.company import Company
