@@ -39,6 +39,14 @@ def builder() -> ModuleType:
 BUILD = builder()
 
 
+def part(name: str) -> ModuleType:
+    """A file beside the builder, which it has made importable."""
+    return importlib.import_module(name)
+
+
+SETTINGS = part("settings_page")
+
+
 def text_of(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
@@ -53,7 +61,11 @@ def test_a_generated_page_is_what_would_be_written_now(name: str) -> None:
 
 
 def test_nothing_generated_is_left_out_of_the_comparison() -> None:
-    stamped = {path.name for path in DOCS.glob("*.md") if BUILD.NOTICE in path.read_text(encoding="utf-8")}
+    stamped = {
+        path.name
+        for path in DOCS.glob("*.md")
+        if part("markdown_parts").NOTICE in path.read_text(encoding="utf-8")
+    }
     assert stamped == {
         "tables.md",
         "rules.md",
@@ -73,7 +85,7 @@ def test_exit_codes_are_those_of_the_errors() -> None:
 def sections(model: Any) -> list[Any]:
     found = [model]
     for info in model.model_fields.values():
-        inner = BUILD._models(info.annotation)
+        inner = SETTINGS.models_in(info.annotation)
         found += [one for kind in (inner[1] if inner else ()) for one in sections(kind)]
     return found
 
@@ -82,8 +94,8 @@ def test_every_setting_is_listed_with_its_default() -> None:
     page = text_of("configuration.md")
     for section in sections(settings.Settings)[1:]:
         for name, info in section.model_fields.items():
-            if BUILD._models(info.annotation) is None:
-                default = BUILD.default_words(info).replace("|", "\\|")
+            if SETTINGS.models_in(info.annotation) is None:
+                default = SETTINGS.default_words(info).replace("|", "\\|")
                 assert re.search(rf"^\| `{name}` \| .* \| {re.escape(default)} \| ", page, re.MULTILINE), (
                     f"{section.__name__}.{name}"
                 )
@@ -109,7 +121,7 @@ def test_a_setting_is_used_or_said_not_to_be() -> None:
 
 
 def test_a_drawing_is_printed_aligned() -> None:
-    assert BUILD._drawing("a | bb\nccc | d") == "  a   | bb\n  ccc | d"
+    assert part("rules_page").drawing("a | bb\nccc | d") == "  a   | bb\n  ccc | d"
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
