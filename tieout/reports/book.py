@@ -51,10 +51,11 @@ class Book:
                 "border": 1,
                 "text_wrap": True,
                 "valign": "top",
+                "indent": 1,
             }
         )
-        self.text = add({"valign": "top"})
-        self.wrap = add({"text_wrap": True, "valign": "top"})
+        self.text = add({"valign": "top", "indent": 1})
+        self.wrap = add({"text_wrap": True, "valign": "top", "indent": 1})
         self.note = add({"italic": True, "font_color": "#555555", "valign": "top"})
         self.bold = add({"bold": True})
         self.day = add({"num_format": "yyyy-mm-dd", "valign": "top"})
@@ -87,8 +88,9 @@ class Book:
         return sheet
 
     def heads(self, sheet: Any, row: int, names: Sequence[str]) -> None:
-        """A row of column headings, tall enough for two lines."""
+        """A row of column headings, tall enough for two lines; the last one of a sheet stands on top of every printed page."""
         sheet.set_row(row, 32)
+        sheet.repeat_rows(row)
         for at, name in enumerate(names):
             sheet.write_string(row, at, name, self.head)
 

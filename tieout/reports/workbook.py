@@ -37,8 +37,9 @@ _DETAIL: Final = (
     ("period_delta_minor", "Of which outcome", 14),
     ("secondary_codes", "Also", 18),
     ("proposal", "Possible counterpart", 28),
-    ("evidence", "Why", 80),
+    ("evidence", "Why", 60),
 )
+_WRAPPED: Final = ("documents", "proposal", "evidence")
 
 
 def write_workbook(path: Path, data: ReportData, *, list_limit: int = LIST_LIMIT) -> None:
@@ -73,13 +74,13 @@ def fill(book: Book, list_limit: int) -> Any:
 def _lead(book: Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, int]]) -> None:
     data = book.data
     verdict = "TIES: no errors, nothing ambiguous" if data.ties else "DOES NOT TIE: see Errors and Ambiguous"
-    sheet.write_string(3, 0, verdict, book.good if data.ties else book.bad)
+    sheet.merge_range(3, 0, 3, 4, verdict, book.good if data.ties else book.bad)
     footing = (
         "FOOTS: every proof is 0"
         if data.foots
         else "DOES NOT FOOT: see the proofs below, do not rely on this book"
     )
-    sheet.write_string(4, 0, footing, book.good if data.foots else book.bad)
+    sheet.merge_range(4, 0, 4, 4, footing, book.good if data.foots else book.bad)
     heads = ["Tie-out", "Entity", "Currency", "Rows", "Storefront", "Intacct", "Difference"]
     families = [family for family in FAMILIES if family != "matched"]
     heads += [f"of which {FAMILY_TITLES[family].lower()}" for family in families] + ["Unexplained"]
@@ -130,7 +131,7 @@ def _lead(book: Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, i
     book.heads(sheet, row + 1, ["Proof", "Entity", "Currency", "", "Left", "Right", "Difference"])
     for at, proof in enumerate(data.proofs.iter_rows(named=True), start=row + 2):
         currency = proof["currency"]
-        sheet.write_string(at, 0, proof["name"], book.text)
+        sheet.write_string(at, 0, words(proof["name"]), book.text)
         sheet.write_string(at, 1, proof["entity_code"], book.text)
         sheet.write_string(at, 2, currency, book.text)
         if proof["name"].startswith(COUNTED):
@@ -140,7 +141,7 @@ def _lead(book: Book, sheet: Any, spots: dict[tuple[str, str, str], tuple[int, i
             continue
         book.amount(sheet, at, 4, proof["left_minor"], currency)
         book.amount(sheet, at, 5, proof["right_minor"], currency)
-        book.formula(sheet, at, 6, f"=E{at + 1}-F{at + 1}", proof["difference_minor"], currency, total=True)
+        book.formula(sheet, at, 6, f"=E{at + 1}-F{at + 1}", proof["difference_minor"], currency)
     sheet.set_column(0, 0, 46)
     sheet.set_column(1, 3, 10)
     sheet.set_column(4, 13, 16)
@@ -177,7 +178,7 @@ def _tie_out(
         first, _last = spots.get(key, (row + 1, row + 1))
         spots[key] = (first, row + 1)
         family, code, currency = one["family_code"], one["outcome_code"], one["currency"]
-        for col, text in enumerate([*key, family, code]):
+        for col, text in enumerate([*key, family, words(code)]):
             sheet.write_string(row, col, text, book.text)
         sheet.write_number(row, 5, one["row_count"], book.count)
         start, end = places[family]
@@ -207,14 +208,14 @@ def _tie_out(
                 formula += f"+({shown_decimal(int(missing[source].item()), currency)})"
             book.formula(sheet, row, col, formula, one[source], currency)
         about, step = meaning(code)
-        sheet.write_string(row, 11, about, book.text)
-        sheet.write_string(row, 12, step, book.text)
+        sheet.write_string(row, 11, about, book.wrap)
+        sheet.write_string(row, 12, step, book.wrap)
         row += 1
     sheet.set_column(0, 3, 11)
     sheet.set_column(4, 4, 26)
     sheet.set_column(5, 5, 9)
     sheet.set_column(6, 10, 17)
-    sheet.set_column(11, 12, 80)
+    sheet.set_column(11, 12, 60)
     sheet.freeze_panes(4, 5)
     if row > 4:
         sheet.autofilter(3, 0, row - 1, 12)
@@ -281,7 +282,7 @@ def _ageing(book: Book) -> None:
         mine = ageing.filter(pl.col("entity_code") == entity, pl.col("currency") == currency)
         for col, bucket in enumerate(buckets, start=2):
             minor = int(mine.filter(pl.col("bucket_code") == bucket)["open_minor"].sum())
-            formula = f'=SUMIFS($I${first + 2}:$I${last + 1},$A${first + 2}:$A${last + 1},$A{row + 1},$B${first + 2}:$B${last + 1},$B{row + 1},$H${first + 2}:$H${last + 1},"{bucket}")'
+            formula = f'=SUMIFS($I${first + 2}:$I${last + 1},$A${first + 2}:$A${last + 1},$A{row + 1},$B${first + 2}:$B${last + 1},$B{row + 1},$H${first + 2}:$H${last + 1},"{words(bucket)}")'
             rest = hidden.filter(
                 pl.col("entity_code") == entity,
                 pl.col("currency") == currency,
@@ -300,7 +301,7 @@ def _ageing(book: Book) -> None:
     )
     for row, one in enumerate(shown.iter_rows(named=True), start=first + 1):
         for col, name in ((0, "entity_code"), (1, "currency"), (2, "document_kind"), (7, "bucket_code")):
-            sheet.write_string(row, col, words(one[name]) if col == 2 else one[name], book.text)
+            sheet.write_string(row, col, words(one[name]) if col in (2, 7) else one[name], book.text)
         sheet.write_string(row, 3, one["document_number"] or one["document_ref"], book.text)
         sheet.write_string(row, 4, one["customer_id"] or "", book.text)
         sheet.write_datetime(row, 5, one["document_on"], book.day)
@@ -342,8 +343,10 @@ def _family(book: Book, family: str, limit: int) -> tuple[tuple[int, int], pl.Da
                 book.amount(sheet, row, col, value, one["currency"])
             elif name == "on":
                 sheet.write_datetime(row, col, value, book.day)
+            elif name in ("outcome_code", "secondary_codes"):
+                sheet.write_string(row, col, words(value), book.text)
             else:
-                sheet.write_string(row, col, value, book.text)
+                sheet.write_string(row, col, value, book.wrap if name in _WRAPPED else book.text)
     for col, (_name, _title, width) in enumerate(_DETAIL):
         sheet.set_column(col, col, width)
     sheet.freeze_panes(4, 5)

@@ -113,21 +113,21 @@ def write_close_workbook(
 def _cover(book: Book, sheet: Any, report: CloseReport) -> None:
     facts, data = report.facts, report.data
     label, mood = STANDING[facts["standing"]]
-    sheet.write_string(3, 0, label, book.good if mood == "good" else book.bad)
-    sheet.write_string(
-        4,
-        0,
-        "TIES: no errors, nothing ambiguous" if data.ties else "DOES NOT TIE: see Errors and Ambiguous",
-        book.good if data.ties else book.bad,
-    )
-    sheet.write_string(
-        5,
-        0,
-        "FOOTS: every proof is 0" if data.foots else "DOES NOT FOOT: do not rely on this book",
-        book.good if data.foots else book.bad,
-    )
     tied, tone = verdict(report)
-    sheet.write_string(6, 0, tied, {"good": book.good, "bad": book.bad}.get(tone, book.bold))
+    said = [
+        (label, mood),
+        (
+            "TIES: no errors, nothing ambiguous" if data.ties else "DOES NOT TIE: see Errors and Ambiguous",
+            "good" if data.ties else "bad",
+        ),
+        (
+            "FOOTS: every proof is 0" if data.foots else "DOES NOT FOOT: do not rely on this book",
+            "good" if data.foots else "bad",
+        ),
+        (tied, tone),
+    ]
+    for row, (text, how) in enumerate(said, start=3):
+        sheet.merge_range(row, 0, row, 3, text, {"good": book.good, "bad": book.bad}.get(how, book.bold))
     chain = facts["chain"]
     cutoffs = [(name, value) for name, value in facts["parameters"] if name.startswith("Cut-off basis")]
     rows = [
