@@ -24,8 +24,8 @@ def accounts(house: House) -> tuple[str, ...]:
     return house.ledger.control_accounts
 
 
-def tied(house: House, result: Result, policy: Policy) -> Control:
-    """The third tie-out over what is in the warehouse; without control accounts it has no rows. Raises `DoesNotFoot`."""
+def tied(house: House, in_scope: pl.DataFrame, policy: Policy) -> Control:
+    """The third tie-out over what is in the warehouse; without control accounts it has no rows. `in_scope`: see `in_scope_of`. Raises `DoesNotFoot`."""
     from flows.reconcile import proved_table
 
     chosen = accounts(house)
@@ -37,7 +37,7 @@ def tied(house: House, result: Result, policy: Policy) -> Control:
             receipts=_of(session, "core.ar_receipts", chosen),
             lines=_of(session, "core.ar_lines", chosen),
             accounts=chosen,
-            in_scope=_in_scope(result),
+            in_scope=in_scope,
             is_whole=house.settings.intacct is not None and not house.ledger.control_accounts,
         )
     found = tie_control(books, policy)
@@ -70,7 +70,8 @@ def _of(session: Session, table: str, chosen: tuple[str, ...]) -> pl.DataFrame:
     return session.fetch(table) if chosen else ALL[table].empty()
 
 
-def _in_scope(result: Result) -> pl.DataFrame:
+def in_scope_of(result: Result) -> pl.DataFrame:
+    """(document_kind, document_ref) of the ledger's rows that belong to the shops."""
     return pl.concat(
         [
             result.matched.documents.filter("in_scope").select(document_kind="kind", document_ref="ref"),

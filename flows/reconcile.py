@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import ledger_tie_out, noticing, owing, settling
+from flows import changed_trade, ledger_tie_out, noticing, owing, settling
 from flows.closing.periods import calendar_of, period_named
 from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
@@ -57,38 +57,57 @@ _WAITING = {
     "reason": pl.String,
 }
 TABLES = {
-    "recon.orders": "orders",
-    "recon.payments": "payments",
-    "recon.matches": "matches",
     "recon.waterfall": "waterfall",
     "recon.ageing": "ageing",
     "recon.suspects": "suspects",
     "recon.tolerated": "tolerated",
 }
+"""Tables that are published whole whatever was compared, and the attribute of a result each is."""
+ROWS = {"recon.orders": "orders", "recon.payments": "payments", "recon.matches": "matches"}
 
 
-def reconcile(house: House, *, run_id: str, period: str | None = None) -> dict[str, Any]:
+def reconcile(house: House, *, run_id: str, period: str | None = None, full: bool = False) -> dict[str, Any]:
     """Reconcile what is in the warehouse and publish `recon`. `period` is a month; without it all trade is one period.
 
-    Raises `DoesNotFoot` naming the proof that failed; then nothing is published.
+    Of all trade only what changed since the last reconciliation is compared, and what is tied to it; everything with `full`, and where
+    policies, decisions or stores changed. The tables hold the same either way. Raises `DoesNotFoot` naming the proof that failed; then nothing is published.
     """
-    result, found = compared(house, period)
-    control = ledger_tie_out.tied(house, result, policy(house, period))
+    trade = None
+    if period is None:
+        with house.warehouse.read() as session:
+            mark = data_mark(session)
+            inputs = read_inputs(house, session)
+            trade = changed_trade.compared(
+                house, session, inputs, policy(house, None), run_id=run_id, full=full
+            )
+        result, in_scope = trade.result, trade.in_scope
+        found = proved(result)
+        remember(house, ("result", mark, None), (result, found))
+    else:
+        result, found = compared(house, period)
+        in_scope = ledger_tie_out.in_scope_of(result)
+    control = ledger_tie_out.tied(house, in_scope, policy(house, period))
     settled = settling.settled(house)
     with house.warehouse.write(run_id=run_id) as session:
         ledger_tie_out.publish(session, control)
         settling.publish(session, settled)
-        for name, attribute in TABLES.items():
+        if trade is not None:
+            changed_trade.publish(session, trade)
+        for name, attribute in {**TABLES, **({} if trade is not None else ROWS)}.items():
             table = ALL[name]
             frame = table.checked(table.shaped(getattr(result, attribute)), at="when reconciling")
             session.publish(name, frame, key=table.key, mode="replace")
         noticed = noticing.publish(house, session, result, is_whole=period is None)
+        changed_trade.record(session, run_id, period, result, trade)
+    if trade is not None and trade.laid is not None:
+        changed_trade.keeping_of(house).settle(trade.laid)
     families = pl.concat([frame.group_by("family_code").len() for frame in (result.orders, result.payments)])
     counts = dict(families.group_by("family_code").agg(pl.col("len").sum()).sort("family_code").iter_rows())
     return {
         "period": period or "all",
         "orders": result.orders.height,
         "payments": result.payments.height,
+        **({} if trade is None else {"looked_at": trade.looked_at, "full": trade.again is None}),
         **counts,
         **noticed,
         **ledger_tie_out.figures(control),
@@ -113,10 +132,7 @@ def compared(house: House, period: str | None) -> tuple[Result, pl.DataFrame]:
 def pairs_now(house: House) -> tuple[tuple[Any, ...], Paired]:
     """Both sides as they are now, paired once for the same data; with a mark that changes when the data do."""
     with house.warehouse.read() as session:
-        states = session.fetch("ops.runs", where={"state_code": "done"}, columns=["run_id", "stage"])
-        moved = states.filter(~pl.col("stage").is_in(CHANGES_NOTHING))
-        newest = moved["run_id"].max() if moved.height else None
-        mark = (newest, session.count("ops.outbox_moves"), session.count("ops.decisions"))
+        mark = data_mark(session)
         kept = house.comparisons.get(("pairs", mark, None))
         if kept is not None:
             return mark, kept
@@ -125,6 +141,14 @@ def pairs_now(house: House) -> tuple[tuple[Any, ...], Paired]:
     house.comparisons.clear()
     house.comparisons["pairs", mark, None] = pairs
     return mark, pairs
+
+
+def data_mark(session: Session) -> tuple[Any, ...]:
+    """What changes when the data do."""
+    states = session.fetch("ops.runs", where={"state_code": "done"}, columns=["run_id", "stage"])
+    moved = states.filter(~pl.col("stage").is_in(CHANGES_NOTHING))
+    newest = moved["run_id"].max() if moved.height else None
+    return newest, session.count("ops.outbox_moves"), session.count("ops.decisions")
 
 
 def remember(house: House, key: tuple[str, tuple[Any, ...], str | None], value: Any) -> None:

@@ -125,9 +125,9 @@ def writeback(config: str = "tieout.toml") -> dict[str, Any]:
 
 
 @flow(name="reconcile")
-def reconcile(config: str = "tieout.toml", period: str | None = None) -> dict[str, Any]:
+def reconcile(config: str = "tieout.toml", period: str | None = None, full: bool = False) -> dict[str, Any]:
     """Compare both sides and prove the footing."""
-    return _one("reconcile", config, period=period)
+    return _one("reconcile", config, period=period, full=full)
 
 
 @flow(name="report")

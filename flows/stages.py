@@ -16,7 +16,7 @@ _TAKES = {
     "extract": {"sources", "window", "full"},
     "stage": {"full"},
     "plan": {"dry_run"},
-    "reconcile": {"period"},
+    "reconcile": {"period", "full"},
     "report": {"period"},
     "post": {"force"},
     "nightly": {"period", "force"},

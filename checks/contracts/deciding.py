@@ -189,4 +189,26 @@ LINGERING = Table(
     ),
 )
 
-TABLES = (DECISIONS, DRAFTS, DRAFT_LINES, SUSPECTS, TOLERATED, FINDINGS, LINGERING)
+RECONCILED = Table(
+    "ops.reconciled",
+    ("run_id",),
+    "Reconciliations published; the newest is the one that the tables of recon hold. Append-only.",
+    (
+        Column("run_id", TEXT, "The run."),
+        Column("period", TEXT, "The month that was looked at; null for all trade.", null=True),
+        Column(
+            "is_full", FLAG, "Whether everything was compared, not only what changed since the one before."
+        ),
+        Column(
+            "looked_at_count",
+            WHOLE,
+            "Of all trade: how many orders, with all that belongs to them, were compared; null for a month.",
+            null=True,
+            least=0,
+        ),
+        Column("orders_count", WHOLE, "Rows of recon.orders it left.", least=0),
+        Column("payments_count", WHOLE, "Rows of recon.payments it left.", least=0),
+    ),
+)
+
+TABLES = (DECISIONS, DRAFTS, DRAFT_LINES, SUSPECTS, TOLERATED, FINDINGS, LINGERING, RECONCILED)

@@ -51,7 +51,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 def test_subledger_and_control_account_are_compared_and_published(house: House) -> None:
-    control = ledger_tie_out.tied(house, NOTHING, Policy())
+    control = ledger_tie_out.tied(house, ledger_tie_out.in_scope_of(NOTHING), Policy())
     with house.warehouse.write(run_id="r") as session:
         ledger_tie_out.publish(session, control)
         publish_views(session)
@@ -70,7 +70,9 @@ def test_subledger_and_control_account_are_compared_and_published(house: House) 
 
 
 def test_without_control_accounts_nothing_is_compared_and_nothing_is_claimed(tmp_path: Path) -> None:
-    control = ledger_tie_out.tied(house_of(tmp_path, accounts=[]), NOTHING, Policy())
+    control = ledger_tie_out.tied(
+        house_of(tmp_path, accounts=[]), ledger_tie_out.in_scope_of(NOTHING), Policy()
+    )
     assert control.ledger.is_empty()
     assert ledger_tie_out.figures(control) == {}
 

@@ -34,7 +34,7 @@ from transforms.reconcile.result import Summary
 from transforms.reconcile.streams import Collected, InMind, Shelf, Sink
 from transforms.reconcile.suspects import near
 from transforms.reconcile.tally import Tally, added, less, without
-from transforms.reconcile.tokens import KEPT, LOOSE, PREFIX, with_tokens
+from transforms.reconcile.tokens import CUSTOMER, KEPT, LOOSE, PREFIX, with_tokens
 from transforms.reconcile.universe import prefixes_at, prefixes_of
 
 PAPERS: Final = ("documents", "receipts")
@@ -70,7 +70,7 @@ class Changes:
 class Again:
     """What a comparison made again comes to.
 
-    `summary`: as of everything. `homes`: those that were looked at; all their rows are replaced. `before` and `after`: the rows of the
+    `summary`: as of everything. `homes`: those whose kept rows are all replaced. `before` and `after`: the rows of the
     result that go and that come. `proposals`: (group_ref, entity_code, currency, proposal) of other rows of orders whose proposal is
     another than before, or none. `rows`, `papers`, `labels`, `tally`, `view`: what to keep for the next time, of these homes.
     """
@@ -89,7 +89,11 @@ class Again:
     @property
     def looked_at(self) -> int:
         """How many homes were looked at again."""
-        return len(self.homes)
+        return len(
+            pl.concat(
+                [self.homes, *(rows["home"] for name, rows in self.rows.items() if name != "customer_ids")]
+            ).unique()
+        )
 
 
 def compared_to_keep(inputs: Inputs, policy: Policy, sink: Sink, shelf: Shelf) -> tuple[Summary, Kept]:
@@ -128,7 +132,8 @@ def compared_again(kept: Kept, changes: Changes, whole: Inputs, policy: Policy) 
     """
     if any(name not in kept.rows for name in (*changes.gone, *changes.come)):
         return None
-    homes, old = touched(kept, changes, whole, policy)
+    old = touched(kept, changes, whole, policy)
+    homes = pl.concat(rows["home"] for rows in old.values()).unique()
     before, after = _sides(kept, changes, whole, old)
     found = homes_of(after, policy)
     shelf, gone, come = InMind(), Collected(), Collected()
@@ -160,12 +165,14 @@ def compared_again(kept: Kept, changes: Changes, whole: Inputs, policy: Policy) 
 
 
 # --- which homes ------------------------------------------------------------------------------------------------
-def touched(
-    kept: Kept, changes: Changes, whole: Inputs, policy: Policy
-) -> tuple[pl.Series, dict[str, pl.DataFrame]]:
-    """The homes that must be looked at again, and the kept rows of all inputs in them."""
+def touched(kept: Kept, changes: Changes, whole: Inputs, policy: Policy) -> dict[str, pl.DataFrame]:
+    """The kept rows of all inputs in the homes that must be looked at again."""
     tokens = [
-        _of(with_tokens(rows, name, policy, kept.prefixes))
+        _of(
+            with_tokens(rows, name, policy, kept.prefixes).drop(
+                CUSTOMER if name == "orders" else [], strict=False
+            )
+        )
         for part in (changes.gone, changes.come)
         for name, rows in part.items()
         if rows.height
@@ -204,7 +211,7 @@ def touched(
         ]
         found = pl.concat(there).collect(engine="streaming")["home"].unique()
         if found.is_empty():
-            return homes, old
+            return old
         homes = pl.concat([homes, found])
         old = {name: pl.concat([old[name], rows]) for name, rows in _rows_in(kept, found).items()}
 
@@ -282,14 +289,10 @@ def _sides(kept: Kept, changes: Changes, whole: Inputs, old: Mapping[str, pl.Dat
     if "customer_ids" not in kept.rows:
         return Part(**old, **small, prefixes=kept.prefixes), Part(**new, **small, prefixes=kept.prefixes)
     bought = pl.concat(
-        with_tokens(rows, "orders", Policy(), ()).select("token_customer").collect()
+        with_tokens(rows, "orders", Policy(), ()).select(CUSTOMER).collect()
         for rows in (old["orders"], new["orders"])
     ).unique()
-    known = (
-        kept.rows["customer_ids"]
-        .join(bought.lazy(), on="token_customer", how="semi")
-        .collect(engine="streaming")
-    )
+    known = kept.rows["customer_ids"].join(bought.lazy(), on=CUSTOMER, how="semi").collect(engine="streaming")
     was = read_of(known, "customer_ids").collect()
     now = _changed(was, "customer_ids", changes)
     return (

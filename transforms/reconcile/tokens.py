@@ -20,8 +20,8 @@ from transforms.reconcile.universe import KIND_OF_CROSSWALK
 PREFIX: Final = "token_"
 LOOSE: Final = "tokens_loose"
 """Numbers that a free text may hold, a list."""
-_PAYMENT = pl.col("storefront").hash(1) ^ pl.col("payment_ref").hash(6)
-_CUSTOMER = pl.col("storefront").hash(1) ^ pl.col("customer_ref").hash(8)
+CUSTOMER: Final = f"{PREFIX}customer"
+"""By which a changed customer finds its orders; a changed order does not look for others of its customer."""
 
 
 KEPT: Final = {
@@ -55,9 +55,18 @@ def with_tokens(
     return rows.with_columns(absent).with_columns(**named).select(*have, *named)
 
 
+def _of_storefront(ref: str, salt: int) -> pl.Expr:
+    """A payment or customer; null without an id (a null has a hash, and all guests would share it)."""
+    return pl.when(pl.col(ref).is_not_null()).then(pl.col("storefront").hash(1) ^ pl.col(ref).hash(salt))
+
+
 def _tokens(name: str, policy: Policy, prefixes: list[str], have: list[str]) -> dict[str, pl.Expr]:
     if name == "orders":
-        return {"identity": identity_hash(), "number": own_hash(), "customer": _CUSTOMER}
+        return {
+            "identity": identity_hash(),
+            "number": own_hash(),
+            "customer": _of_storefront("customer_ref", 8),
+        }
     if name == "owed":
         tender = (pl.col("event_code") == "receipt") & pl.col("payment_ref").is_null()
         columns = {"gateway": "gateway_ref", "event": "event_ref", "order": "order_ref"}
@@ -83,15 +92,15 @@ def _tokens(name: str, policy: Policy, prefixes: list[str], have: list[str]) -> 
         return {"name": line_hash(), **({LOOSE: _loose("memo", policy)} if "memo" in have else {})}
     if name == "payments":
         refs = {one: plain_hash(pl.col(one)) for one in ("gateway_ref", "transaction_ref", "payment_ref")}
-        return {"identity": identity_hash(), "payment": _PAYMENT, **refs}
+        return {"identity": identity_hash(), "payment": _of_storefront("payment_ref", 6), **refs}
     if name == "order_payments":
-        return {"identity": identity_hash(), "payment": _PAYMENT}
+        return {"identity": identity_hash(), "payment": _of_storefront("payment_ref", 6)}
     if name == "ar_receipts":
         return {"name": name_hash("receipt", "receipt_ref"), "said": plain_hash(pl.col("reference"))}
     if name == "ar_applications":
         return {kind: name_hash(kind, f"{kind}_ref") for kind in ("invoice", "adjustment", "receipt")}
     if name == "customer_ids":
-        return {"customer": _CUSTOMER}
+        return {"customer": _of_storefront("customer_ref", 8)}
     raise KeyError(name)
 
 
