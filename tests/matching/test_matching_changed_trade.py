@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from closing_house import PLAIN, SETTINGS, fill, house_in
+from closing_house import SETTINGS, fill, house_in
 
 import flows.changed_trade
 from checks.contracts import ALL
