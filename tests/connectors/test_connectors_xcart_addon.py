@@ -183,7 +183,7 @@ def test_the_key_in_the_address_is_in_no_log_no_error_and_no_payload(shop, caplo
 def test_a_delete_and_a_write_without_an_id_cannot_be_built(shop, verb, path, params) -> None:
     before = shop.server.call_counts()
     with pytest.raises(InputError):
-        shop.courier()._call(verb, path, "anything", params=params, form={"model[amount]": "1"})
+        shop.courier().call(verb, path, "anything", params=params, form={"model[amount]": "1"})
     assert shop.server.call_counts() == before
 
 

@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from shopfronts import Shop, shop_of, without_waiting
 
 from flows.owing import trade
 from flows.storefronts import KINDS as SERVED
+from tieout.sandbox.world.orders import by_card_or_credit
+from transforms.applications import tendered
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,3 +70,39 @@ def test_goods_that_came_back_shrink_the_order_and_owe_a_credit_memo_once(name: 
         with shop.house.warehouse.read() as session:
             credits = trade(shop.house, session).owed.owed.filter(order_ref=ref, event_code="credit")
         assert credits["total_minor"].to_list() == [-taken]
+
+
+def test_gift_cards_and_store_credit_used_owe_receipts_from_the_liability_account(tmp_path: Path) -> None:
+    """Magento states them as figures of the order (REST reference 2.4.8): tender of it, received when its sale counts, once."""
+    shutil.copytree(ROOT / "data" / "mappings", tmp_path / "data" / "mappings")
+    with shop_of(tmp_path, ["magento"], orders=60) as shop:
+        assert shop.extract()["errors"] == []
+        shop.stage()
+        orders = shop.core("orders").filter(pl.col("tender_minor") != 0)
+        world = shop.rehearsal.world
+        used = {
+            one.ref: by_card_or_credit(one)
+            for line in world.told_by("magento")
+            if (one := world.order(line.index))
+        }
+        assert dict(orders.select("order_ref", "tender_minor").iter_rows()) == {
+            ref: minor for ref, minor in used.items() if minor
+        }
+        with shop.house.warehouse.read() as session:
+            owed = trade(shop.house, session).owed.owed
+    receipts = owed.filter(event_code="receipt")
+    of_tender = receipts.filter(event_ref="tender").join(orders, on="order_ref", suffix="_of")
+    shipped = orders.filter(pl.col("shipped_at").is_not_null())
+    assert sorted(of_tender["order_ref"]) == sorted(shipped["order_ref"])
+    assert (of_tender["total_minor"] == of_tender["tender_minor"]).all()
+    assert (of_tender["owed_at"] == of_tender["shipped_at"]).all()
+    rows = tendered(of_tender.with_columns(document_id="order_ref"), shop.house.mappings["tenders"])
+    assert set(rows["account_ref"]) <= {"CLR-GIFT-US", "CLR-GIFT-EU"}
+    assert rows["account_ref"].null_count() == 0
+    # Tender and what went through the gateway make up the whole of each order.
+    paid = receipts.join(shipped, on="order_ref").group_by("order_ref").agg(pl.col("total_minor").sum())
+    assert (
+        paid.join(shipped, on="order_ref")
+        .select((pl.col("total_minor") == pl.col("total_minor_right")).all())
+        .item()
+    )

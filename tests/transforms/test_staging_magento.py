@@ -20,7 +20,7 @@ from transforms.reconcile.rounding_rules import derived
 from transforms.staged import Staged
 from transforms.storefronts import magento
 from transforms.storefronts.magento_amounts import in_minor, with_digits
-from transforms.storefronts.magento_orders import MagentoSettings
+from transforms.storefronts.magento_settings import MagentoSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "magento"
 CASES = sorted(path.name.removesuffix(".input.json") for path in GOLDEN.glob("*.input.json"))

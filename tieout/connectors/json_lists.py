@@ -52,6 +52,18 @@ def member(raw: msgspec.Raw | None) -> Any:
         return None
 
 
+def named(raw: msgspec.Raw | None, *names: str) -> Any:
+    """A member that is a scalar, or an object that holds it under one of these names."""
+    found = member(raw)
+    if found is not None or raw is None:
+        return found
+    try:
+        members = MEMBERS.decode(raw)
+    except UNREADABLE:
+        return None
+    return next((value for value in (member(members.get(name)) for name in names) if value is not None), None)
+
+
 def listing(body: bytes, roots: Sequence[str] = (), *, salvage: bool = False) -> Listing:
     """The list of a reply: the reply itself if it is one, else the first of `roots` (dotted paths) that is there.
 

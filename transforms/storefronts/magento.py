@@ -14,8 +14,10 @@ import polars as pl
 from transforms.staged import INSTANT, QUANTITY, Staged, together
 from transforms.storefronts.magento_amounts import four_places, texts
 from transforms.storefronts.magento_documents import known_orders, moved, problems_of, returned, shipped
-from transforms.storefronts.magento_orders import MagentoSettings, instant, stage_orders
+from transforms.storefronts.magento_orders import stage_orders
 from transforms.storefronts.magento_payloads import Address, Customer, SourceItem, Store, decoded, text
+from transforms.storefronts.magento_reading import instant
+from transforms.storefronts.magento_settings import MagentoSettings
 
 __all__ = [
     "MagentoSettings", "creditmemos", "customers", "invoices", "known_orders", "orders", "shipments", "stock", "store_codes",

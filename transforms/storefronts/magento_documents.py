@@ -14,8 +14,8 @@ import polars as pl
 
 from transforms.staged import PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.magento_amounts import four_places, in_minor, texts, with_digits
-from transforms.storefronts.magento_orders import NO_CURRENCY, counted, instant
 from transforms.storefronts.magento_payloads import Document, Id, Item, decoded, text
+from transforms.storefronts.magento_reading import NO_CURRENCY, counted, instant
 
 _STATES: Final[Mapping[str, str]] = {"1": "pending", "2": "success", "3": "failure"}
 

@@ -7,13 +7,10 @@ list that shifts while it is walked is proved by the shop's own count where the 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC
-from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -33,27 +30,19 @@ from tieout.connectors.json_lists import (
 )
 from tieout.connectors.paging import Page, Window
 from tieout.connectors.redaction import DEFAULT_PERSONAL
-from tieout.connectors.storefronts.clarity_profile import SUBJECTS, Profile, WriteRule
+from tieout.connectors.storefronts.clarity_profile import SUBJECTS, Profile
 from tieout.connectors.storefronts.clarity_token import Tokens
+from tieout.connectors.storefronts.clarity_writing import Writer
 from tieout.connectors.writes import (
-    REFUSED,
-    UNCHANGED,
-    UNSUPPORTED,
-    WRITTEN,
-    OrderStatus,
-    Price,
-    Shipment,
     StockChange,
     StockWrite,
     Write,
     WriteResult,
-    answered,
 )
 from tieout.errors import (
     Incomplete,
     InputError,
     MalformedReply,
-    OutcomeUnknown,
     Refused,
     Rejected,
     TieoutError,
@@ -65,11 +54,7 @@ FRESH_TRIES = 3
 WALKS = 3
 """How often a walk is begun anew because it fell short of the shop's own count."""
 
-ROUNDS = 5
-"""How often a write whose answer was lost is read back and decided again."""
-
 _NOT_LANDED: Final = frozenset({"notes", "internalNotes", "customerNotes", "paymentInfo"})
-_HOLE: Final = re.compile(r"\{(\w+)\}")
 
 
 class Clarity:
@@ -247,145 +232,22 @@ class Clarity:
 
     def cannot_write(self) -> Mapping[str, str]:
         """Fields the profile names no way to write, with the sentence why."""
-        names = {"price": "price", "status": "order.status", "tracking": "order.shipment"}
-        said = {
-            field: f"The Clarity profile {self._profile.profile.name} has no [writes.{rule}]."
-            for rule, field in names.items()
-            if rule not in self._profile.writes
-        }
-        for field in ("order.document", "order.paid_state", "customer.account"):
-            said[field] = "No interface of Clarity for it is known, and the profile names none."
-        return said
+        return self._writer().cannot_write()
 
     def write(self, writes: Iterable[Write]) -> Iterator[WriteResult]:
         """One result per write, in order; raises what `writes.answered` does."""
-        writers = {OrderStatus.field: self._status, Shipment.field: self._tracking, Price.field: self._price}
-        cannot = self.cannot_write()
-        yield from answered(
-            writes, {name: one for name, one in writers.items() if name not in cannot}, cannot
-        )
-
-    def _status(self, write: Write) -> WriteResult:
-        assert isinstance(write, OrderStatus)
-        rule = self._profile.writes["status"]
-        word = rule.words.get(write.status_code)
-        if word is None:
-            return WriteResult(
-                write,
-                UNSUPPORTED,
-                detail=f"The profile's [writes.status] has no word for '{write.status_code}'.",
-            )
-        return self._absolute(write, rule, {"order": write.order_ref, "status": word}, word)
-
-    def _price(self, write: Write) -> WriteResult:
-        assert isinstance(write, Price)
-        rule = self._profile.writes["price"]
-        if write.level is not None and "{level}" not in str(rule.body) + rule.path:
-            return WriteResult(
-                write, UNSUPPORTED, detail="The profile's [writes.price] has no place for a customer level."
-            )
-        values = {
-            "sku": write.sku,
-            "amount": f"{write.amount:f}",
-            "currency": write.currency,
-            "level": write.level or "",
-        }
-        return self._absolute(write, rule, values, write.amount)
-
-    def _tracking(self, write: Write) -> WriteResult:
-        """A shipment's carrier and number are put on the order; one that is there already is not sent again."""
-        assert isinstance(write, Shipment)
-        rule = self._profile.writes["tracking"]
-        if not write.tracking_number:
-            return WriteResult(
-                write,
-                UNSUPPORTED,
-                detail="Clarity is told of a shipment by its tracking number, and this one has none.",
-            )
-        values = {
-            "order": write.order_ref, "carrier": write.carrier or "", "number": write.tracking_number, "shipment": write.shipment_ref,
-        }  # fmt: skip
-        before = self._value(rule, values, f"order {write.order_ref}")
-        if before is not None and _says(before, write.tracking_number):
-            return WriteResult(write, UNCHANGED, write.tracking_number, write.tracking_number)
-        after = self._sent(rule, values, f"order {write.order_ref}")
-        if after is None or not _says(after, write.tracking_number):
-            raise Rejected(
-                f"Clarity's answer does not show the tracking number of order {write.order_ref}; read it back."
-            )
-        return WriteResult(write, WRITTEN, None, write.tracking_number)
-
-    def _absolute(self, write: Write, rule: WriteRule, values: Mapping[str, Any], wanted: Any) -> WriteResult:
-        what = f"{write.field} of {write.subject_ref}"
-        before = _plain(self._value(rule, values, what), wanted)
-        if before == wanted:
-            return WriteResult(write, UNCHANGED, str(before), str(before))
-        after = _plain(self._sent(rule, values, what), wanted)
-        if after != wanted:
-            raise Rejected(f"Clarity answered with {after} for {what} and was sent {wanted}; read it back.")
-        return WriteResult(write, WRITTEN, None if before is None else str(before), str(after))
+        yield from self._writer().write(writes)
 
     def write_stock(self, changes: Iterable[StockChange]) -> Iterator[StockWrite]:
         """Set quantities where they differ, one result per change, in order. No version is known, so each is read right before."""
-        for change in changes:
-            yield self._stock(change)
+        yield from self._writer().write_stock(changes)
 
     def read_stock(self, changes: Iterable[StockChange]) -> Iterator[int | None]:
         """The quantity the shop holds now, for each change in order; None where there is no such row."""
-        rule = self._profile.writes.get("stock")
-        for change in changes:
-            try:
-                yield (
-                    None
-                    if rule is None
-                    else _count(self._value(rule, _stock_values(change), f"the stock of {change.sku}"))
-                )
-            except Rejected:
-                yield None
+        yield from self._writer().read_stock(changes)
 
-    def _stock(self, change: StockChange) -> StockWrite:
-        rule = self._profile.writes.get("stock")
-        name, what = self._profile.profile.name, f"the stock of {change.sku}"
-        first: int | None = None
-        lost = False
-        if rule is None:
-            return _refused(change, None, f"The Clarity profile {name} has no [writes.stock].")
-        values = _stock_values(change)
-        try:
-            for _ in range(ROUNDS):
-                now = _count(self._value(rule, values, what))
-                first = now if first is None else first
-                if now == change.quantity:
-                    said = "an answer was lost; the row was read back and holds the quantity" if lost else ""
-                    return StockWrite(
-                        change.sku, change.channel_ref, first, now, None, WRITTEN if lost else UNCHANGED, said
-                    )
-                try:
-                    after = _count(self._sent(rule, values, what))
-                except OutcomeUnknown:
-                    lost = True
-                    continue
-                if after != change.quantity:
-                    return _refused(
-                        change,
-                        after,
-                        f"Clarity answered with {after} for {change.sku} and was sent {change.quantity}; read it back.",
-                    )
-                return StockWrite(change.sku, change.channel_ref, now, after, None, WRITTEN)
-        except (Rejected, MalformedReply) as fault:
-            return _refused(change, first, fault.sentence)
-        return _refused(change, first, f"No answer about {what} came in {ROUNDS} tries.")
-
-    def _value(self, rule: WriteRule, values: Mapping[str, Any], what: str) -> msgspec.Raw | None:
-        reply = self._send("GET", _route(rule.read, values), what, idempotent=True)
-        return at_path(_members(reply, what), rule.answer)
-
-    def _sent(self, rule: WriteRule, values: Mapping[str, Any], what: str) -> msgspec.Raw | None:
-        body = msgspec.json.encode(_filled(rule.body, values))
-        reply = self._send(
-            rule.method, _route(rule.path, values), what, data=body, idempotent=False, expect=_is_object
-        )
-        return at_path(_members(reply, what), rule.answer)
+    def _writer(self) -> Writer:
+        return Writer(self._profile, self._send)
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -457,74 +319,6 @@ def _placed(subject: str, one: Seen, profile: Profile) -> Seen:
     return Seen(one.raw, f"{one.ref}|{where}", one.changed, one.problem, one.members)
 
 
-def _stock_values(change: StockChange) -> dict[str, Any]:
-    return {"sku": change.sku, "quantity": change.quantity, "location": change.channel_ref or ""}
-
-
-def _route(template: str, values: Mapping[str, Any]) -> str:
-    return _HOLE.sub(lambda hole: quote(str(values[hole[1]]), safe=""), template)
-
-
-def _filled(part: Any, values: Mapping[str, Any]) -> Any:
-    """A body with its placeholders filled; a text that is nothing but one becomes the value, and an empty one is left out."""
-    if isinstance(part, str):
-        whole = _HOLE.fullmatch(part)
-        return values[whole[1]] if whole else _HOLE.sub(lambda hole: str(values[hole[1]]), part)
-    if isinstance(part, Mapping):
-        filled = {name: _filled(value, values) for name, value in part.items()}
-        return {name: value for name, value in filled.items() if value != ""}
-    return [_filled(value, values) for value in part] if isinstance(part, list) else part
-
-
-def _members(reply: Reply, what: str) -> Mapping[str, msgspec.Raw]:
-    try:
-        return MEMBERS.decode(reply.content)
-    except UNREADABLE:
-        raise MalformedReply(f"The reply to {what} is not a JSON object; run it again later.") from None
-
-
-def _plain(raw: msgspec.Raw | None, like: Any) -> Any:
-    """A member as a decimal where one is compared with, else as text."""
-    if raw is None:
-        return None
-    try:
-        if isinstance(like, Decimal):
-            return msgspec.json.decode(raw, type=Decimal)
-    except UNREADABLE:
-        return None
-    found = member(raw)
-    return None if found is None else str(found)
-
-
-def _count(raw: msgspec.Raw | None) -> int | None:
-    found = _plain(raw, Decimal(0))
-    return (
-        int(found)
-        if isinstance(found, Decimal) and found.is_finite() and found == found.to_integral_value()
-        else None
-    )
-
-
-def _says(raw: msgspec.Raw, text: str) -> bool:
-    """Whether a member is this text, or a list or object that holds it as one of its texts."""
-    try:
-        return _holds(msgspec.json.decode(raw), text)
-    except UNREADABLE:
-        return False
-
-
-def _holds(value: Any, text: str) -> bool:
-    if isinstance(value, list):
-        return any(_holds(part, text) for part in value)
-    if isinstance(value, dict):
-        return any(_holds(part, text) for part in value.values())
-    return bool(value == text)
-
-
-def _refused(change: StockChange, held: int | None, detail: str) -> StockWrite:
-    return StockWrite(change.sku, change.channel_ref, held, held, None, REFUSED, detail)
-
-
 def _words(content: bytes) -> str:
     try:
         members = MEMBERS.decode(content)
@@ -535,10 +329,3 @@ def _words(content: bytes) -> str:
         if isinstance(found, str) and found.strip():
             return " ".join(found.split())[:300].rstrip(".")
     return "no reason given"
-
-
-def _is_object(reply: Reply) -> None:
-    try:
-        MEMBERS.decode(reply.content)
-    except UNREADABLE:
-        raise MalformedReply("the answer is not a JSON object") from None

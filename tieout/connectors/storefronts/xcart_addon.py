@@ -13,39 +13,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from tieout.connectors.http import Http, Reply
-from tieout.connectors.json_lists import MEMBERS, UNREADABLE, Keys, Seen, Walk, listing, member, record, seen
+from tieout.connectors.json_lists import (
+    MEMBERS,
+    UNREADABLE,
+    Keys,
+    Seen,
+    Walk,
+    listing,
+    member,
+    named,
+    record,
+    seen,
+)
 from tieout.connectors.paging import Page, Window
 from tieout.connectors.redaction import DEFAULT_PERSONAL
+from tieout.connectors.storefronts.writes import members_of
+from tieout.connectors.storefronts.xcart_addon_writing import Writer
 from tieout.connectors.writes import (
-    REFUSED,
-    UNCHANGED,
-    UNSUPPORTED,
-    WRITTEN,
-    OrderStatus,
-    Price,
-    Shipment,
     StockChange,
     StockWrite,
     Write,
     WriteResult,
-    answered,
 )
-from tieout.errors import InputError, MalformedReply, OutcomeUnknown, Refused, Rejected, TieoutError
+from tieout.errors import InputError, MalformedReply, Refused, Rejected, TieoutError
 
 FRESH_TRIES = 3
 """How often a page that cannot be read is asked for again."""
-
-ROUNDS = 5
-"""How often a write whose answer was lost is read back and decided again."""
-
-SHIPPING_IDS: Final[Mapping[str, int]] = {"open": 1, "processing": 2, "complete": 3}
-"""Ids of the shipping statuses New, Processing and Shipped, by our word."""
 
 PATHS: Final[Mapping[str, str]] = {
     "orders": "order",
@@ -180,7 +178,7 @@ class XCartAddon:
     def _landed(self, subject: str, one: Seen, keys: Keys) -> Any:
         if subject != "payments" or one.ref is None:
             return record(one, keys)
-        reply = self._call("GET", f"payment-transaction/{one.ref}", f"payment {one.ref}")
+        reply = self.call("GET", f"payment-transaction/{one.ref}", f"payment {one.ref}")
         try:
             members = MEMBERS.decode(reply.content)
             whole = Seen(self._envelope(members), one.ref, one.changed, one.problem, {})
@@ -197,7 +195,7 @@ class XCartAddon:
             found = next((members[one] for one in spellings if one in members), None)
             if found is not None:
                 kept[name] = found
-        currency = _named(members.get("currency"), "code")
+        currency = named(members.get("currency"), "code")
         kept["currency"] = currency if isinstance(currency, str) and currency else self._currency
         backend = members.get("backend_transactions", members.get("backendTransactions"))
         if backend is not None:
@@ -205,7 +203,7 @@ class XCartAddon:
             kept["backend_transactions"] = [
                 {name: row[name] for name in _BACKEND if name in row} for row in rows
             ]
-        order = _named(members.get("order", members.get("order_id")), "order_id", "orderId", "id")
+        order = named(members.get("order", members.get("order_id")), "order_id", "orderId", "id")
         return msgspec.json.encode({"order_id": order, "transactions": [kept]})
 
     def _page(self, subject: str, number: int, size: int) -> tuple[tuple[bytes, ...], int]:
@@ -220,7 +218,7 @@ class XCartAddon:
             params += [("_cnd[orderBy][0]", "p.date"), ("_cnd[orderBy][1]", "desc")]
         stuck: MalformedReply | None = None
         for attempt in range(1, FRESH_TRIES + 1):
-            reply = self._call("GET", PATHS[subject], f"{subject}, page {number + 1}", params=params)
+            reply = self.call("GET", PATHS[subject], f"{subject}, page {number + 1}", params=params)
             try:
                 found = listing(reply.content, salvage=attempt == FRESH_TRIES).elements
                 if len(found) > size:
@@ -240,121 +238,24 @@ class XCartAddon:
 
     def cannot_write(self) -> Mapping[str, str]:
         """Fields the add-on has no way to take, with the sentence why."""
-        return {
-            "order.document": "X-Cart takes no number of an outside document onto an order.",
-            "order.paid_state": "A payment status of X-Cart makes the shop act (mails, stock), so it is never written to mirror the ledger.",
-            "customer.account": "X-Cart has no member for an account of another system on a profile.",
-        }
+        return Writer.CANNOT
 
     def write(self, writes: Iterable[Write]) -> Iterator[WriteResult]:
         """One result per write, in order; raises what `writes.answered` does."""
-        writers = {OrderStatus.field: self._status, Shipment.field: self._shipment, Price.field: self._price}
-        yield from answered(writes, writers, self.cannot_write())
-
-    def _status(self, write: Write) -> WriteResult:
-        assert isinstance(write, OrderStatus)
-        wanted = SHIPPING_IDS.get(write.status_code)
-        if wanted is None:
-            said = f"X-Cart has no shipping status for '{write.status_code}' that may be set from outside."
-            return WriteResult(write, UNSUPPORTED, detail=said)
-        what = f"the shipping status of order {write.order_ref}"
-        before = _shipping_id(self._one(f"order/{_id(write.order_ref)}", what))
-        if before == wanted:
-            return WriteResult(write, UNCHANGED, str(before), str(before))
-        form = {"model[shippingStatus][id]": str(wanted)}
-        after = _shipping_id(self._put(f"order/{_id(write.order_ref)}", form, what))
-        if after not in (None, wanted):
-            raise Rejected(
-                f"X-Cart answered with status {after} for order {write.order_ref} and was sent {wanted}; read it back."
-            )
-        return WriteResult(write, WRITTEN, None if before is None else str(before), str(wanted))
-
-    def _shipment(self, write: Write) -> WriteResult:
-        """A tracking number is a record of its own; one that the order shows already is not made again."""
-        assert isinstance(write, Shipment)
-        if not write.tracking_number:
-            return WriteResult(
-                write,
-                UNSUPPORTED,
-                detail="X-Cart is told of a shipment by its tracking number, and this one has none.",
-            )
-        what = f"the tracking number of order {write.order_ref}"
-        known = self._one(f"order/{_id(write.order_ref)}", what)
-        if write.tracking_number in _texts(known.get("trackingNumber")) | _texts(
-            known.get("trackingNumbers")
-        ):
-            return WriteResult(write, UNCHANGED, write.tracking_number, write.tracking_number)
-        form = {"model[value]": write.tracking_number, "model[order]": _id(write.order_ref)}
-        self._call("POST", "ordertrackingnumber/0", what, form=form)
-        return WriteResult(write, WRITTEN, None, write.tracking_number)
-
-    def _price(self, write: Write) -> WriteResult:
-        assert isinstance(write, Price)
-        if write.level is not None:
-            said = "X-Cart keeps prices by customer level in the add-on for wholesale prices, which is not written."
-            return WriteResult(write, UNSUPPORTED, detail=said)
-        what = f"the price of {write.sku}"
-        path = f"product/{_id(write.native_ref or self._product_id(write.sku))}"
-        before = _decimal(self._one(path, what).get("price"))
-        if before == write.amount:
-            return WriteResult(write, UNCHANGED, str(before), str(before))
-        after = _decimal(self._put(path, {"model[price]": f"{write.amount:f}"}, what).get("price"))
-        if after != write.amount:
-            raise Rejected(
-                f"X-Cart answered with the price {after} for {write.sku} and was sent {write.amount}; read it back."
-            )
-        return WriteResult(write, WRITTEN, None if before is None else str(before), str(after))
+        yield from Writer(self).write(writes)
 
     def write_stock(self, changes: Iterable[StockChange]) -> Iterator[StockWrite]:
         """Set `amount` where it differs, one result per change, in order. There are no versions, so each is read right before."""
-        for change in changes:
-            yield self._stock(change)
+        yield from Writer(self).write_stock(changes)
 
     def read_stock(self, changes: Iterable[StockChange]) -> Iterator[int | None]:
         """The amount the shop holds now, for each change in order; None where there is no such product."""
-        for change in changes:
-            try:
-                ref = change.native_ref or self._product_id(change.sku)
-                yield _count(self._one(f"product/{_id(ref)}", f"the stock of {change.sku}").get("amount"))
-            except Rejected:
-                yield None
+        yield from Writer(self).read_stock(changes)
 
-    def _stock(self, change: StockChange) -> StockWrite:
-        what = f"the stock of {change.sku}"
-        first: int | None = None
-        lost = False
-        try:
-            path = f"product/{_id(change.native_ref or self._product_id(change.sku))}"
-            for _ in range(ROUNDS):
-                now = _count(self._one(path, what).get("amount"))
-                first = now if first is None else first
-                if now == change.quantity:
-                    said = "an answer was lost; the row was read back and holds the quantity" if lost else ""
-                    return StockWrite(
-                        change.sku, change.channel_ref, first, now, None, WRITTEN if lost else UNCHANGED, said
-                    )
-                try:
-                    after = _count(
-                        self._put(path, {"model[amount]": str(change.quantity)}, what).get("amount")
-                    )
-                except OutcomeUnknown:
-                    lost = True
-                    continue
-                if after != change.quantity:
-                    return _refused(
-                        change,
-                        after,
-                        f"X-Cart answered with {after} for {change.sku} and was sent {change.quantity}; read it back.",
-                    )
-                return StockWrite(change.sku, change.channel_ref, now, after, None, WRITTEN)
-        except (Rejected, MalformedReply) as fault:
-            return _refused(change, first, fault.sentence)
-        return _refused(change, first, f"No answer about {what} came in {ROUNDS} tries.")
-
-    def _product_id(self, sku: str) -> str:
+    def product_id(self, sku: str) -> str:
         """The id of the product with a SKU. Raises Rejected when there is none, or more than one."""
         params = [("_cnd[sku]", sku), ("_cnd[limit][0]", "0"), ("_cnd[limit][1]", "100")]
-        reply = self._call("GET", "product", f"the product {sku}", params=params)
+        reply = self.call("GET", "product", f"the product {sku}", params=params)
         rows = [seen(raw, self._keys["products"]) for raw in listing(reply.content).elements]
         # The condition may be one this edition ignores: only rows that say the SKU count.
         found = {
@@ -368,16 +269,16 @@ class XCartAddon:
             )
         return str(found.pop())
 
-    def _one(self, path: str, what: str) -> Mapping[str, msgspec.Raw]:
+    def get_one(self, path: str, what: str) -> Mapping[str, msgspec.Raw]:
         params = [(self._schema, "complex")] if path.startswith("order/") else []
-        return _members(self._call("GET", path, what, params=params), what)
+        return members_of(self.call("GET", path, what, params=params), what)
 
-    def _put(self, path: str, form: Mapping[str, str], what: str) -> Mapping[str, msgspec.Raw]:
-        return _members(self._call("PUT", path, what, form=form), what)
+    def put(self, path: str, form: Mapping[str, str], what: str) -> Mapping[str, msgspec.Raw]:
+        return members_of(self.call("PUT", path, what, form=form), what)
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _call(
+    def call(
         self,
         verb: str,
         path: str,
@@ -437,73 +338,6 @@ class XCartAddon:
                 if not isinstance(error, Rejected | MalformedReply):
                     break  # the shop itself is unwell, or the key is: the other subjects would say the same
         return problems
-
-
-def _id(ref: str) -> str:
-    """An id fit for a path; a write by anything else is refused where it is built."""
-    if not ref.isdigit():
-        raise Rejected(f"'{ref[:40]}' is no id of X-Cart; its ids are whole numbers.", code="no_id")
-    return ref
-
-
-def _named(raw: msgspec.Raw | None, *names: str) -> Any:
-    """A member that is a scalar, or an object that holds it under one of these names."""
-    found = member(raw)
-    if found is not None or raw is None:
-        return found
-    try:
-        members = MEMBERS.decode(raw)
-    except UNREADABLE:
-        return None
-    return next((value for value in (member(members.get(name)) for name in names) if value is not None), None)
-
-
-def _shipping_id(order: Mapping[str, msgspec.Raw]) -> int | None:
-    found = _named(order.get("shippingStatus"), "id")
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
-
-
-def _texts(raw: msgspec.Raw | None) -> set[str]:
-    """Every text in a member, whatever its form."""
-    try:
-        value = msgspec.json.decode(raw) if raw is not None else None
-    except UNREADABLE:
-        return set()
-    pending, found = [value], set()
-    while pending:
-        one = pending.pop()
-        if isinstance(one, str):
-            found.add(one)
-        elif isinstance(one, list):
-            pending += one
-        elif isinstance(one, dict):
-            pending += one.values()
-    return found
-
-
-def _decimal(raw: msgspec.Raw | None) -> Decimal | None:
-    try:
-        return None if raw is None else msgspec.json.decode(raw, type=Decimal)
-    except UNREADABLE:
-        return None
-
-
-def _count(raw: msgspec.Raw | None) -> int | None:
-    found = _decimal(raw)
-    return (
-        int(found) if found is not None and found.is_finite() and found == found.to_integral_value() else None
-    )
-
-
-def _members(reply: Reply, what: str) -> Mapping[str, msgspec.Raw]:
-    try:
-        return MEMBERS.decode(reply.content)
-    except UNREADABLE:
-        raise MalformedReply(f"The reply to {what} is not a JSON object; run it again later.") from None
-
-
-def _refused(change: StockChange, held: int | None, detail: str) -> StockWrite:
-    return StockWrite(change.sku, change.channel_ref, held, held, None, REFUSED, detail)
 
 
 def _words(content: bytes) -> str:

@@ -9,15 +9,14 @@ comment, and a payment status is never written: the shop would act on it, and it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from tieout.connectors.json_lists import UNREADABLE, Seen, member
+from tieout.connectors.json_lists import Seen, member
+from tieout.connectors.storefronts.writes import count_of, decimal_of, refused, set_stock, set_value
 from tieout.connectors.writes import (
-    REFUSED,
     UNCHANGED,
     UNSUPPORTED,
     WRITTEN,
@@ -30,10 +29,7 @@ from tieout.connectors.writes import (
     WriteResult,
     answered,
 )
-from tieout.errors import MalformedReply, OutcomeUnknown, Rejected
-
-ROUNDS = 5
-"""How often a write whose answer was lost is read back and decided again."""
+from tieout.errors import MalformedReply, Rejected
 
 SHIPPING_OF: Final[Mapping[str, str]] = {"open": "N", "processing": "P", "complete": "S"}
 """Shipping statuses that may be set by hand, by our word. Going to S has the shop write to the customer."""
@@ -85,13 +81,6 @@ def _path(native_ref: str) -> str:
     return f"{base}/variants/{quote(variant, safe='')}" if variant else base
 
 
-def _whole(raw: msgspec.Raw | None) -> int | None:
-    found = member(raw)
-    if isinstance(found, str) and found.lstrip("-").isdigit():
-        found = int(found)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
-
-
 class StockWriter:
     """Sets amounts, one after the other."""
 
@@ -112,52 +101,37 @@ class StockWriter:
         for change in changes:
             try:
                 path = self._catalogue.path(change.sku, change.native_ref)
-                yield _whole(self._shop.get_one(path, f"the stock of {change.sku}").get("amount"))
+                yield count_of(self._shop.get_one(path, f"the stock of {change.sku}").get("amount"))
             except Rejected:
                 yield None
 
     def _apply(self, change: StockChange) -> StockWrite:
         what = f"the stock of {change.sku}"
-        first: int | None = None
-        lost = False
+        row: Mapping[str, msgspec.Raw] = {}
         try:
             path = self._catalogue.path(change.sku, change.native_ref)
-            for _ in range(ROUNDS):
-                row = self._shop.get_one(path, what)
-                if member(row.get("inventory_traceable")) is False:
-                    return _refused(
-                        change,
-                        None,
-                        f"X-Cart does not count the stock of {change.sku}; switch tracking on in the shop.",
-                    )
-                now = _whole(row.get("amount"))
-                first = now if first is None else first
-                if now == change.quantity and member(row.get("default_amount")) is not True:
-                    outcome = WRITTEN if lost else UNCHANGED
-                    said = "an answer was lost; the row was read back and holds the quantity" if lost else ""
-                    return StockWrite(change.sku, change.channel_ref, first, now, None, outcome, said)
-                body: dict[str, Any] = {"amount": change.quantity}
-                if "/variants/" in path:
-                    body["default_amount"] = False
-                try:
-                    after = _whole(self._shop.put(path, body, what).get("amount"))
-                except OutcomeUnknown:
-                    lost = True
-                    continue
-                if after != change.quantity:
-                    return _refused(
-                        change,
-                        after,
-                        f"X-Cart answered with {after} for {change.sku} and was sent {change.quantity}; read it back.",
-                    )
-                return StockWrite(change.sku, change.channel_ref, now, after, None, WRITTEN)
         except (Rejected, MalformedReply) as fault:
-            return _refused(change, first, fault.sentence)
-        return _refused(change, first, f"No answer about {what} came in {ROUNDS} tries.")
+            return refused(change, None, fault.sentence)
 
+        def read() -> int | None:
+            nonlocal row
+            row = self._shop.get_one(path, what)
+            if member(row.get("inventory_traceable")) is False:
+                raise Rejected(
+                    f"X-Cart does not count the stock of {change.sku}; switch tracking on in the shop."
+                )
+            return count_of(row.get("amount"))
 
-def _refused(change: StockChange, seen: int | None, detail: str) -> StockWrite:
-    return StockWrite(change.sku, change.channel_ref, seen, seen, None, REFUSED, detail)
+        body: dict[str, Any] = {"amount": change.quantity}
+        if "/variants/" in path:
+            body["default_amount"] = False
+        return set_stock(
+            change,
+            "X-Cart",
+            read,
+            lambda: count_of(self._shop.put(path, body, what).get("amount")),
+            is_own=lambda: member(row.get("default_amount")) is not True,
+        )
 
 
 class FieldWriter:
@@ -220,26 +194,16 @@ class FieldWriter:
                 detail="X-Cart keeps prices by customer level in the add-on for wholesale prices, which is not written.",
             )
         path = self._catalogue.path(write.sku, write.native_ref)
-        row = self._shop.get_one(path, f"the price of {write.sku}")
-        before = _decimal(row.get("price"))
-        if before == write.amount:
-            return WriteResult(write, UNCHANGED, str(before), str(before))
+        what = f"the price of {write.sku}"
         # The number is written as its own text: an encoder would take it through a double.
         body: dict[str, Any] = {"price": msgspec.Raw(f"{write.amount:f}".encode())}
         if "/variants/" in path:
             body["default_price"] = False
-        after = _decimal(self._shop.put(path, body, f"the price of {write.sku}").get("price"))
-        if after != write.amount:
-            raise Rejected(
-                f"X-Cart answered with the price {after} for {write.sku} and was sent {write.amount}; read it back."
-            )
-        return WriteResult(write, WRITTEN, str(before), str(after))
-
-
-def _decimal(raw: msgspec.Raw | None) -> Decimal | None:
-    if raw is None:
-        return None
-    try:
-        return msgspec.json.decode(raw, type=Decimal)
-    except UNREADABLE:
-        return None
+        return set_value(
+            write,
+            "X-Cart",
+            what,
+            write.amount,
+            lambda: decimal_of(self._shop.get_one(path, what).get("price")),
+            lambda: decimal_of(self._shop.put(path, body, what).get("price")),
+        )

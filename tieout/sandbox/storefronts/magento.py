@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.server import Request, Response
 from tieout.sandbox.storefronts import magento_changes as changes
+from tieout.sandbox.storefronts import magento_documents as documents
 from tieout.sandbox.storefronts.magento_doors import Doors, Refusal, answer
 from tieout.sandbox.storefronts.magento_search import Search, SearchError, page_of, trimmed
 from tieout.sandbox.storefronts.magento_shop import Shop, order_id, product_id, stamp
@@ -131,16 +132,17 @@ class Magento:
         own = order_id(index)
         self.lists["orders"].records.append(Record(own, at, lambda: self.shop.order(order(index))))
         for nth, (_, _, when) in enumerate(move for move in done if move[0] == "Charge"):
-            add("invoices", when, lambda own, nth=nth: self.shop.invoice(order(index), nth, own))
+            add("invoices", when, lambda own, nth=nth: documents.invoice(order(index), nth, own))
         for nth, (_, _, when) in enumerate(move for move in done if move[0] == "Refund"):
-            add("creditmemos", when, lambda own, nth=nth: self.shop.credit_memo(order(index), nth, own))
+            add("creditmemos", when, lambda own, nth=nth: documents.credit_memo(order(index), nth, own))
         for nth, when in enumerate(line.ships):
-            add("shipments", when, lambda own, nth=nth: self.shop.shipment(order(index), nth, own))
-        for nth, (_, _, when) in enumerate(done):
+            add("shipments", when, lambda own, nth=nth: documents.shipment(order(index), nth, own))
+        # What was paid with nothing but a gift card or credit went through no gateway.
+        for nth, (_, _, when) in enumerate(done if line.scenario != "gift_card_paid" else ()):
             add(
                 "transactions",
                 when,
-                lambda own, nth=nth: self.shop.transaction(order(index), _done(order(index))[nth], own),
+                lambda own, nth=nth: documents.transaction(order(index), _done(order(index))[nth], own),
             )
 
     def _add_products(self) -> None:

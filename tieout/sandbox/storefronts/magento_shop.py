@@ -1,4 +1,4 @@
-"""The world's orders in Magento's words: orders, invoices, credit memos, shipments, transactions, customers, products, source items.
+"""The world's orders and customers in Magento's words; what hangs on an order is told by :mod:`magento_documents`.
 
 Shapes follow the Magento REST reference 2.4.8. Amounts are JSON numbers with up to four decimals; now and then one is written as a long
 float or with a residue next to zero, as PHP does. Instants are UTC in whole seconds. Ids are whole numbers that grow with time.
@@ -10,8 +10,8 @@ from typing import Any
 
 from tieout.sandbox.world import people
 from tieout.sandbox.world.arithmetic import decimal_text, iso, random_of, split_by_weight
-from tieout.sandbox.world.catalog import CARD, PAYPAL, STORES, Item
-from tieout.sandbox.world.orders import Order, Payment, Row, Transaction
+from tieout.sandbox.world.catalog import CARD, GIFT, PAYPAL, STORES, Item
+from tieout.sandbox.world.orders import Order, Payment, Row, Transaction, by_card_or_credit
 
 METHODS = {CARD.method: "stripe_payments", PAYPAL.method: "paypal_express"}
 _OFFLINE = {"zero_total": "free", "on_account": "purchaseorder"}
@@ -86,8 +86,20 @@ class Reckoned:
 
 
 def charges(order: Order) -> list[tuple[Payment, Transaction]]:
-    """Successful charges: each is an invoice."""
-    return order.charges()
+    """Successful charges: each is an invoice. One of a gift card is none of its own, but for an order that was paid with nothing else."""
+    return [pair for pair in order.charges() if pair[0].tender is not GIFT or len(order.payments) == 1]
+
+
+def money(pair: tuple[Payment, Transaction]) -> int:
+    """What of a charge went through a gateway."""
+    return 0 if pair[0].tender is GIFT else pair[1].minor
+
+
+def tender_of(order: Order, minor: int, number: Numbers) -> dict[str, Any]:
+    """Members of an order or invoice for a gift card used, or for store credit, which only customers with an account have."""
+    if order.customer is not None and order.index % 2:
+        return {"customer_balance_amount": number(minor), "base_customer_balance_amount": number(minor)}
+    return {"gift_cards_amount": number(minor), "base_gift_cards_amount": number(minor)}
 
 
 def refunds(order: Order) -> list[tuple[Payment, Transaction]]:
@@ -119,7 +131,8 @@ class Shop:
         state, status = _state(order)
         fees_net, fees_tax = sum(row.net for row in reckoned.fees), sum(row.tax for row in reckoned.fees)
         subtotal = sum(order.rows[k].net for k in reckoned.items)
-        paid = sum(move.minor for _, move in charges(order))
+        paid = sum(money(pair) for pair in charges(order))
+        due = order.gross - by_card_or_credit(order)
         back = sum(move.minor for _, move in refunds(order))
         first, last, email = self._buyer(order)
         found: dict[str, Any] = {
@@ -148,9 +161,9 @@ class Shop:
             "tax_amount": number(order.tax, place=8),
             "discount_tax_compensation_amount": number(reckoned.hidden_tax, place=9),
             "shipping_discount_tax_compensation_amount": number(0, place=10),
-            "grand_total": number(order.gross, place=11),
-            "base_grand_total": number(order.gross, place=12),
-            "total_due": number(order.gross - paid, place=13),
+            "grand_total": number(due, place=11),
+            "base_grand_total": number(due, place=12),
+            "total_due": number(due - paid, place=13),
             "total_qty_ordered": sum(order.rows[k].quantity for k in reckoned.items),
             "weight": 0,
             "items": self._items(order, reckoned, number),
@@ -168,7 +181,7 @@ class Shop:
         if back:
             found["total_refunded"] = number(back, place=16)
         if line.cancelled:
-            found["total_canceled"] = number(order.gross, place=17)
+            found["total_canceled"] = number(due, place=17)
         if order.discount:
             found["discount_description"] = "Autumn"
         return found
@@ -216,9 +229,13 @@ class Shop:
         return found
 
     def _payment(self, order: Order, number: Numbers, paid: int, back: int) -> dict[str, Any]:
-        method = _OFFLINE.get(order.line.scenario, "checkmo")
+        method = (
+            "free"
+            if by_card_or_credit(order) == order.gross
+            else _OFFLINE.get(order.line.scenario, "checkmo")
+        )
         found: dict[str, Any] = {"entity_id": order_id(order.index), "parent_id": order_id(order.index)}
-        if order.payments:
+        if order.payments and order.payments[0].tender is not GIFT:
             method = METHODS[order.payments[0].tender.method]
             held = [m for m in order.payments[0].transactions if m.type == "Authorization"]
             if held:
@@ -228,7 +245,7 @@ class Shop:
                 found["last_trans_id"] = last[-1]
         found |= {
             "method": method,
-            "amount_ordered": number(order.gross),
+            "amount_ordered": number(order.gross - by_card_or_credit(order)),
             # What careless modules leave behind; a courier must not carry it on. The number is a well-known test card.
             "additional_information": ["Card", "PAN=4111 1111 1111 1111"],
             "cc_last4": "1111",
@@ -261,6 +278,18 @@ class Shop:
         if reckoned.shipping.rate is not None:
             of_rows.append(_applied("shipping", None, reckoned.shipping.rate, number(reckoned.shipping.tax)))
         found: dict[str, Any] = {"applied_taxes": taxes, "item_applied_taxes": of_rows}
+        if used := by_card_or_credit(order):
+            found |= tender_of(order, used, number)
+            if "gift_cards_amount" in found:
+                code = f"GC{order_id(order.index):06d}"
+                found["gift_cards"] = [
+                    {
+                        "id": order_id(order.index),
+                        "code": code,
+                        "amount": number(used),
+                        "base_amount": number(used),
+                    }
+                ]
         if reckoned.fees:
             # Gift wrapping amounts are text in this interface.
             digits = order.store.digits
@@ -272,132 +301,6 @@ class Shop:
             if rate is not None:
                 of_rows.append(_applied("quote_gw", None, rate, number(fees_tax)))
         return found
-
-    # ---- documents -------------------------------------------------------------------------------------------
-
-    def invoice(self, order: Order, nth: int, own: int) -> dict[str, Any]:
-        """The invoice of the order's charge number ``nth`` (from 0)."""
-        number, (_, move) = Numbers(order.store.digits, own), charges(order)[nth]
-        per_shipment = order.line.scenario == "two_shipments"
-        rows = (
-            order.shipments[nth]
-            if per_shipment
-            else [k for k, r in enumerate(order.rows) if r.kind == "item"]
-        )
-        return {
-            "entity_id": own,
-            "increment_id": f"I{own:09d}",
-            "order_id": order_id(order.index),
-            "store_id": STORES.index(order.store) + 1,
-            "state": 2,
-            "order_currency_code": order.store.currency,
-            "base_currency_code": order.store.currency,
-            "grand_total": number(move.minor),
-            "base_grand_total": number(move.minor, place=1),
-            "transaction_id": move.reference,
-            "created_at": stamp(move.at),
-            "updated_at": stamp(move.at),
-            "items": [
-                {
-                    "entity_id": own * 100 + k,
-                    "order_item_id": item_id(order.index, k),
-                    "qty": order.rows[k].quantity,
-                }
-                for k in rows
-            ],
-        }
-
-    def credit_memo(self, order: Order, nth: int, own: int) -> dict[str, Any]:
-        """The credit memo of the order's refund number ``nth``: its rows, or an adjustment where nothing came back."""
-        number, (_, move) = Numbers(order.store.digits, own), refunds(order)[nth]
-        rows = [k for k in order.returned_rows if order.rows[k].kind == "item"]
-        shipping = [order.rows[k] for k in order.returned_rows if order.rows[k].kind == "shipping"]
-        goods = sum(order.rows[k].net for k in rows)
-        return {
-            "entity_id": own,
-            "increment_id": f"C{own:09d}",
-            "order_id": order_id(order.index),
-            "store_id": STORES.index(order.store) + 1,
-            "state": 2,
-            "order_currency_code": order.store.currency,
-            "base_currency_code": order.store.currency,
-            "subtotal": number(goods),
-            "shipping_amount": number(sum(row.net for row in shipping)),
-            "tax_amount": number(sum(order.rows[k].tax for k in order.returned_rows)),
-            "discount_amount": number(0),
-            "adjustment_positive": number(0 if order.returned_rows else move.minor),
-            "adjustment_negative": number(0),
-            "grand_total": number(move.minor),
-            "transaction_id": move.reference,
-            "created_at": stamp(move.at),
-            "updated_at": stamp(move.at),
-            "items": [
-                {
-                    "entity_id": own * 100 + k,
-                    "order_item_id": item_id(order.index, k),
-                    "sku": getattr(order.rows[k].item, "sku", ""),
-                    "qty": order.rows[k].quantity,
-                    "row_total": number(order.rows[k].net),
-                    "tax_amount": number(order.rows[k].tax),
-                }
-                for k in rows
-            ],
-        }
-
-    def shipment(self, order: Order, nth: int, own: int) -> dict[str, Any]:
-        """The order's shipment number ``nth``."""
-        at = order.line.ships[nth]
-        return {
-            "entity_id": own,
-            "increment_id": f"S{own:09d}",
-            "order_id": order_id(order.index),
-            "store_id": STORES.index(order.store) + 1,
-            "created_at": stamp(at),
-            "updated_at": stamp(at),
-            "items": [
-                {
-                    "entity_id": own * 100 + k,
-                    "order_item_id": item_id(order.index, k),
-                    "sku": getattr(order.rows[k].item, "sku", ""),
-                    "qty": order.rows[k].quantity,
-                }
-                for k in order.shipments[nth]
-            ],
-            "tracks": [
-                {
-                    "entity_id": own,
-                    "order_id": order_id(order.index),
-                    "parent_id": own,
-                    "track_number": f"1Z{own:08d}",
-                    "title": "Example Parcel",
-                    "carrier_code": "custom",
-                    "created_at": stamp(at),
-                }
-            ],
-            "comments": [],
-            "extension_attributes": {"source_code": order.store.channel},
-        }
-
-    def transaction(self, order: Order, move: Transaction, own: int) -> dict[str, Any]:
-        """One gateway transaction; it has no amount."""
-        kinds = {
-            "Authorization": "authorization",
-            "Charge": "capture",
-            "Refund": "refund",
-            "CancelAuthorization": "void",
-        }
-        return {
-            "transaction_id": own,
-            "order_id": order_id(order.index),
-            "payment_id": order_id(order.index),
-            "txn_id": move.reference,
-            "parent_txn_id": None,
-            "txn_type": kinds[move.type],
-            "is_closed": 0,
-            "created_at": stamp(move.at),
-            "additional_information": ["raw_details"],
-            "child_transactions": [],
-        }
 
     # ---- masters ---------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from tieout.sandbox.world.catalog import (
     ALLOWANCES,
     DISCOUNTS,
     EU,
+    GIFT,
     GO_LIVE,
     ROUNDING,
     STORES,
@@ -224,6 +225,10 @@ def _receipts(order: Order, invoices: list[Document]) -> list[Receipt]:
         charged = local_date(order.store.zone, charge.at)
         if charged >= GO_LIVE:
             continue
+        reference = charge.reference
+        if order.tender_in_header and payment.tender is GIFT:
+            # No payment has a reference or a day of its own: what the order was paid with counts when its sale does.
+            reference, charged = f"tender-{order.number}", invoices[0].on
         left, applied, on = hundredths(charge.minor, order.store.digits), [], charged
         for k, one in enumerate(invoices):
             if take := min(left, room[k]):
@@ -233,7 +238,7 @@ def _receipts(order: Order, invoices: list[Document]) -> list[Receipt]:
                 on = max(on, one.on)
         if left:
             raise AssertionError(f"{order.number}: a charge found no invoice for {left}")
-        found.append(Receipt(charge.reference, payment.tender, customer, order.store, on, applied))
+        found.append(Receipt(reference, payment.tender, customer, order.store, on, applied))
     return found
 
 

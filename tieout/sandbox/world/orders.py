@@ -107,6 +107,7 @@ class Order:
     rows: list[Row]
     discount: int = 0
     rows_hold_discount: bool = False
+    tender_in_header: bool = False  # a gift card or credit used is a figure of the order and has no payment
     discount_net: int = 0
     discount_gross: int = 0
     net: int = 0
@@ -146,6 +147,11 @@ class Order:
             if t.type == "Charge" and t.state == "Success"
         ]
         return sorted(found, key=lambda pair: pair[1].at)
+
+
+def by_card_or_credit(order: Order) -> int:
+    """What of an order was paid by gift card or store credit."""
+    return sum(move.minor for payment, move in order.charges() if payment.tender is GIFT)
 
 
 def order_number(index: int) -> str:

@@ -23,7 +23,7 @@ class Voice:
     ``cannot`` holds names of scenarios and of planted faults, ``stores`` the stores whose money and taxes it can state. With
     ``nets_discounts`` a discount is off the rows already where prices include tax, and so it was in what was posted before. With
     ``dates_by_change`` a shipment has no date but the order's last change, so an order changed in a later month than it was shipped in is
-    told by another.
+    told by another. With ``tender_in_header`` a gift card or store credit used is a figure of the order and no payment.
     """
 
     order_ref: Callable[[int, str], str]
@@ -31,6 +31,7 @@ class Voice:
     payload_faults: bool = False
     nets_discounts: bool = False
     dates_by_change: bool = False
+    tender_in_header: bool = False
     stores: frozenset[int] = frozenset({US, EU, JP, KW})
 
 
@@ -42,10 +43,10 @@ _X_CART = Voice(
     nets_discounts=True,
 )
 _MAGENTO = Voice(
-    # Magento's invoices are made of rows, so a deposit of any amount has none; it knows no chargeback; and a gift card used has no
-    # transaction whose reference the previous integration could have posted.
+    # Magento's invoices are made of rows, so a deposit of any amount has none; and it knows no chargeback.
     lambda index, _: str(index + 1),
-    frozenset({"deposit", "gift_card_part", "gift_card_paid", "chargeback"}),
+    frozenset({"deposit", "chargeback"}),
+    tender_in_header=True,
 )
 _X_CART_ADDON = Voice(
     # Its schema has one figure of tax an order and two decimals whatever the currency: only the store in dollars can be told exactly.

@@ -59,6 +59,7 @@ class World:
         if teller is not None:
             voice = telling.VOICES[teller]
             order.ref = voice.order_ref(index, order.id)
+            order.tender_in_header = voice.tender_in_header
             order.rows_hold_discount = voice.nets_discounts and any(
                 row.rate is not None and row.rate.included for row in order.rows
             )

@@ -1,0 +1,40 @@
+"""What a shop may do differently from others on Magento: policies of staging, with the usual practice as default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+STATES: Final = MappingProxyType(
+    {
+        "new": "open",
+        "pending_payment": "open",
+        "payment_review": "held",
+        "holded": "held",
+        "processing": "processing",
+        "complete": "complete",
+        "closed": "complete",
+        "canceled": "cancelled",
+    }
+)
+"""Magento's states in our words. A closed order was refunded whole: it is over, and its credit memos say what was given back."""
+
+
+@dataclass(frozen=True)
+class MagentoSettings:
+    """Policies of one shop.
+
+    gift_card_prefixes     beginnings of SKUs that are gift cards sold; rows of product type `giftcard` are so anyway
+    test_email_suffixes    orders of these e-mail addresses are tests
+    tax_included_stores    codes of the store views whose catalogue prices include tax: an order does not say it
+    customer_number        attribute that holds the number people know a customer by; the id if it is empty
+    states                 the shop's states in our words
+    """
+
+    gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
+    test_email_suffixes: tuple[str, ...] = ()
+    tax_included_stores: tuple[str, ...] = ()
+    customer_number: str = ""
+    states: Mapping[str, str] = field(default_factory=lambda: STATES)
