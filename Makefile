@@ -66,4 +66,4 @@ lock: $(READY)  ## Resolve requirements.lock anew
 	@$(BIN)/uv pip compile requirements/uv.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/uv.lock
 
 clean:  ## Remove what was produced
-	@rm -rf demo-output state .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
+	@rm -rf demo-output state .bench .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist

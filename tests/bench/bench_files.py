@@ -2,6 +2,8 @@
 
     python tests/bench/bench_files.py --orders 1000000
 
+Beside it stands one hand-written DuckDB query over the same two files that counts the same outcomes, in a process of its own too.
+
 Orders and invoices are made here with a seed; of every thousand orders ten have no invoice, ten a wrong amount of tax and five two invoices.
 What was planted must be what is found, or the run fails.
 """
@@ -62,12 +64,13 @@ def write_files(folder: Path, orders: int, *, with_components: bool) -> dict[str
     ).write_csv(folder / "invoices.csv")
     planted = base["kind"]
     wrong = "amount_tax" if with_components else "amount_total"
-    return {
+    counts = {
         "missing_invoice": int((planted < MISSING).sum()),
         wrong: int(planted.is_between(MISSING, MISSING + TAXED - 1).sum()),
         "duplicate_invoice": int((planted >= 1_000 - DOUBLE).sum()),
         "matched": int(planted.is_between(MISSING + TAXED, 999 - DOUBLE).sum()),
     }
+    return {outcome: number for outcome, number in counts.items() if number}
 
 
 def run(orders: int, *, with_components: bool = True) -> dict[str, float]:
@@ -80,7 +83,7 @@ def run(orders: int, *, with_components: bool = True) -> dict[str, float]:
         begun = time.perf_counter()
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - begun
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         if ended.returncode != 1:
             raise SystemExit(f"exit code {ended.returncode}: {ended.stderr}")
         found: dict[str, int] = {}
@@ -88,9 +91,41 @@ def run(orders: int, *, with_components: bool = True) -> dict[str, float]:
             found[one["outcome"]] = found.get(one["outcome"], 0) + one["count"]
         if found != planted:
             raise SystemExit(f"found {found}, planted {planted}")
+        beside = _by_hand(folder, planted) if with_components else None
         size = sum(path.stat().st_size for path in folder.glob("*.csv")) / 2**20
         book = (folder / "report" / "reconciliation.xlsx").stat().st_size / 2**20
-    return {"orders": orders, "seconds": seconds, "peak_mb": peak, "input_mb": size, "workbook_mb": book}
+    return {
+        "orders": orders,
+        "seconds": seconds,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_mb": used.ru_maxrss / 1024,
+        "input_mb": size,
+        "workbook_mb": book,
+        **(beside or {}),
+    }
+
+
+_QUERY = """
+import json, resource, sys, time
+import duckdb
+begun = time.perf_counter()
+found = dict(duckdb.sql(sys.stdin.read()).fetchall())
+used = resource.getrusage(resource.RUSAGE_SELF)
+figures = {"by_hand_seconds": time.perf_counter() - begun, "by_hand_cpu_seconds": used.ru_utime + used.ru_stime, "by_hand_peak_mb": used.ru_maxrss / 1024}
+print(json.dumps([found, figures]))
+"""
+
+
+def _by_hand(folder: Path, planted: dict[str, int]) -> dict[str, float]:
+    """The same counts by one DuckDB query, and what it took."""
+    query = (Path(__file__).parent / "sql" / "files.sql").read_text(encoding="utf-8")
+    for name in ("orders", "invoices"):
+        query = query.replace(f"{{{{{name}}}}}", str(folder / f"{name}.csv"))
+    ended = subprocess.run([sys.executable, "-c", _QUERY], input=query, capture_output=True, text=True, check=True)  # fmt: skip
+    found, figures = json.loads(ended.stdout)
+    if found != planted:
+        raise SystemExit(f"the hand-written query found {found}, planted {planted}")
+    return dict(figures)
 
 
 def main() -> None:
@@ -98,13 +133,23 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description="Reconcile two large plain files.")
     arguments.add_argument("--orders", type=int, default=1_000_000)
     arguments.add_argument("--totals-only", action="store_true", help="Files without components.")
+    arguments.add_argument("--json", action="store_true", help="One line for machines.")
     chosen = arguments.parse_args()
     figures = run(chosen.orders, with_components=not chosen.totals_only)
+    if chosen.json:
+        print(json.dumps(figures))
+        return
     rate = figures["orders"] / figures["seconds"]
     print(
-        f"{figures['orders']:,} orders, {figures['input_mb']:.0f} MB in: {figures['seconds']:.1f} s, {rate:,.0f} orders/s, "
+        f"{figures['orders']:,} orders, {figures['input_mb']:.0f} MB in: {figures['seconds']:.1f} s ({figures['cpu_seconds']:.0f} s of processor), {rate:,.0f} orders/s, "
         f"peak {figures['peak_mb']:,.0f} MB, workbook {figures['workbook_mb']:.1f} MB"
     )
+    if "by_hand_seconds" in figures:
+        ratio = figures["cpu_seconds"] / figures["by_hand_cpu_seconds"]
+        print(
+            f"  beside it a DuckDB query that counts the outcomes and writes nothing: {figures['by_hand_seconds']:.1f} s "
+            f"({figures['by_hand_cpu_seconds']:.0f} s of processor), peak {figures['by_hand_peak_mb']:,.0f} MB; tieout / DuckDB: {ratio:.1f}"
+        )
 
 
 if __name__ == "__main__":

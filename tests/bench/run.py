@@ -2,9 +2,10 @@
 
     python tests/bench/run.py --orders 1000000 [--keep DIR]
 
-Payloads are rendered by the stand-in world in this process, scrubbed as the courier does, and only then timed: what is measured is ours,
-not the stand-in. Beside landing stands DuckDB's own bulk read of the same files, beside staging DuckDB's own reading of the totals out of
-the same payloads, beside reconciling a hand-written DuckDB query with the same outcomes and a bare join, all in the same run.
+Payloads are rendered by the stand-in world beforehand (see `rendering`), scrubbed as the courier does, and kept for the next run: what is
+measured is ours, not the stand-in. Beside landing stands DuckDB's own reading of the same files, beside staging DuckDB's own reading of the
+totals out of the same payloads, beside reconciling and plain files hand-written DuckDB queries with the same outcomes, beside each storefront
+the bare decode of the same payloads, all in the same run. At the end stands one table.
 """
 
 from __future__ import annotations
@@ -12,22 +13,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "lib")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "lib"), str(ROOT / "tests" / "bench")]
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
-SUBJECTS = ("customers", "payments", "orders")
-CHUNK = 10_000
+STOREFRONT_ORDERS = 20_000
 NOWHERE = {
     "intacct": {"url": "http://127.0.0.1:9/ia/xml/xmlgw.phtml"},
     "commercetools": {"api_url": "http://127.0.0.1:9", "auth_url": "http://127.0.0.1:9", "project_key": "bench", "client_id": "bench"},
@@ -44,36 +46,22 @@ def house_in(folder: Path) -> Any:
     )
 
 
-def rendered(orders: int, subject: str) -> Iterator[list[Any]]:
-    """Records of a subject as the courier hands them over, in chunks."""
-    from tieout.connectors.storefronts.commercetools import DEFAULT_PERSONAL
-    from tieout.connectors.storefronts.commercetools_pages import Peek, to_records
-    from tieout.sandbox.world.world import World
-
-    world = World.build(7, orders)
-    shelf = {"orders": world.order_list, "payments": world.payment_list, "customers": world.customer_list}[
-        subject
-    ]
-    for start in range(0, len(shelf), CHUNK):
-        raws = [shelf.text(at).encode() for at in range(start, min(start + CHUNK, len(shelf)))]
-        peeks = [Peek.of(raw) for raw in raws]
-        yield list(to_records(raws, peeks, payment=subject == "payments", keep_personal=DEFAULT_PERSONAL))
-
-
 def land(folder: Path, orders: int) -> dict[str, Any]:
     """Landing files and taking them in: records a second, and DuckDB's own read of the same files."""
     import duckdb
+    import rendering
 
     from tieout.warehouse.ingesting import Watermark
     from tieout.warehouse.landing import LandingWriter
 
     house = house_in(folder)
     writing, taking, count, bare = 0.0, 0.0, 0, 0.0
-    for subject in SUBJECTS:
+    place = rendering.rendered(orders)
+    for subject in rendering.SUBJECTS:
         with LandingWriter(
             house.warehouse.landing_folder, "shop", subject, "bench", clock=house.clock
         ) as writer:
-            for chunk in rendered(orders, subject):
+            for chunk in rendering.records(place, subject):
                 writing += timed(writer.write, chunk)
                 count += len(chunk)
             begun = time.perf_counter()
@@ -86,7 +74,7 @@ def land(folder: Path, orders: int) -> dict[str, Any]:
         taking += time.perf_counter() - begun
         files = [str(path) for path in landed.paths]
         columns = "{native_ref: 'VARCHAR', payload: 'VARCHAR'}"
-        query = f"CREATE TABLE t AS SELECT * FROM read_json($files, format='newline_delimited', columns={columns})"
+        query = f"SELECT count(*), sum(length(payload)) FROM read_json($files, format='newline_delimited', columns={columns})"
         with duckdb.connect() as con:
             bare += timed(con.execute, query, {"files": files})
     return {
@@ -154,8 +142,97 @@ def child(step: str, folder: Path, orders: int) -> None:
 
     logging.disable(logging.WARNING)
     said = STEPS[step](folder, orders)
-    said["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    said |= {"peak_mb": round(used.ru_maxrss / 1024), "cpu": used.ru_utime + used.ru_stime}
     sys.stdout.write(json.dumps(said) + "\n")
+
+
+@dataclass
+class Line:
+    """One line of the table at the end: what, seconds by the clock, how many of what, peak memory, and the ratio to what stands beside."""
+
+    what: str
+    seconds: float
+    count: int
+    of: str
+    peak_mb: float
+    ratio: str = ""
+
+    def __str__(self) -> str:
+        rate = f"{self.count / self.seconds:,.0f} {self.of}/s"
+        return f"  {self.what:<44} {self.seconds:>9.2f} s {rate:>22}  peak {self.peak_mb:>7,.0f} MB  {self.ratio}"
+
+
+def program(name: str, *given: str) -> tuple[int, str]:
+    """Run another bench in a process of its own; its exit code and what it printed."""
+    command = [sys.executable, str(Path(__file__).with_name(name)), *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def stages(folder: Path, orders: int) -> Iterator[Line]:
+    """The stages of a night up to planning, in turn. Raises `SystemExit` where one fails."""
+    for step, words in WORDS.items():
+        code, text = program("run.py", "--child", step, "--folder", str(folder), "--orders", str(orders))
+        if code:
+            raise SystemExit(f"  {words} failed:\n{text}")
+        said = json.loads(text.splitlines()[-1])
+        ratio = ""
+        print(
+            f"  {words:<24} {said['seconds']:>8.2f} s  {said['count'] / said['seconds']:>12,.0f} {said['of']}/s  peak {said['peak_mb']:>6,} MB",
+            flush=True,
+        )
+        for what, seconds in said.get("parts", {}).items():
+            print(f"    {what:<32} {seconds:>6.2f} s")
+        if "beside" in said:
+            what, seconds = said["beside"]
+            ratio = f"tieout / DuckDB: {said['seconds'] / seconds:.1f}"
+            print(f"    {what:<32} {seconds:>6.2f} s  {ratio}")
+        yield Line(words, said["seconds"], said["count"], said["of"], said["peak_mb"], ratio)
+
+
+def storefronts(orders: int, repeat: int) -> Iterator[Line]:
+    """Staging of each kind of storefront, beside the bare decode of the same payloads."""
+    for kind in ("commercetools", "magento", "xcart", "clarity"):
+        code, text = program("bench_storefronts.py", "--one", kind, "--orders", str(orders), "--repeat", str(repeat))  # fmt: skip
+        if code:
+            raise SystemExit(f"  staging {kind} failed:\n{text}")
+        said = json.loads(text.splitlines()[-1])
+        ratio = f"staged / bare decode: {said['staging_s'] / said['bare_s']:.2f}"
+        yield Line(f"staging, {kind}", said["staging_s"], said["orders"], "orders", said["peak_mb"], ratio)
+
+
+def files(orders: int) -> Iterator[Line]:
+    """`tieout reconcile` on two plain files, beside one DuckDB query."""
+    code, text = program("bench_files.py", "--json", "--orders", str(orders))
+    if code:
+        raise SystemExit(f"  plain files failed:\n{text}")
+    said = json.loads(text.splitlines()[-1])
+    ratio = f"tieout / DuckDB: {said['seconds'] / said['by_hand_seconds']:.1f} (it writes no report)"
+    yield Line("two plain files, whole report", said["seconds"], orders, "orders", said["peak_mb"], ratio)
+
+
+_RECONCILED = re.compile(
+    r"^ +((?:bare join|orders against|the whole).*?\)) +([\d.]+) s .*? peak ([\d,]+) MB", re.MULTILINE
+)
+
+
+def reconciling(orders: int, repeat: int) -> tuple[int, list[Line]]:
+    """The reconciliation beside hand-written queries: its exit code, and its lines."""
+    code, text = program("bench_reconcile.py", "--orders", str(orders), "--repeat", str(repeat))
+    print("\n".join("    " + line for line in text.splitlines()), flush=True)
+    found = [
+        Line(what, float(seconds), orders, "orders", int(peak.replace(",", "")))
+        for what, seconds, peak in _RECONCILED.findall(text)
+    ]
+    by_name = {line.what: line for line in found}
+    for ours, theirs in (
+        ("orders against invoices (tieout)", "orders against invoices, hand-written (DuckDB)"),
+        ("the whole, with proofs and evidence (tieout)", "the whole, hand-written (DuckDB)"),
+    ):
+        if ours in by_name and theirs in by_name:
+            by_name[ours].ratio = f"tieout / DuckDB: {by_name[ours].seconds / by_name[theirs].seconds:.2f}"
+    return code, found
 
 
 def main() -> int:
@@ -172,33 +249,21 @@ def main() -> int:
     if options.child:
         child(options.child, options.folder, options.orders)
         return 0
+    import rendering
+
     with tempfile.TemporaryDirectory(prefix="tieout-bench-") as name:
         folder = options.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"{options.orders:,} orders, {os.cpu_count()} cores; payloads are rendered before they are timed", flush=True)  # fmt: skip
-        for step, words in WORDS.items():
-            command = [sys.executable, __file__, "--child", step, "--folder", str(folder), "--orders", str(options.orders)]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                print(f"  {words} failed:\n{done.stderr}")
-                return 1
-            said = json.loads(done.stdout.splitlines()[-1])
-            print(
-                f"  {words:<24} {said['seconds']:>8.2f} s  {said['count'] / said['seconds']:>12,.0f} {said['of']}/s  peak {said['peak_mb']:>6,} MB",
-                flush=True,
-            )
-            for what, seconds in said.get("parts", {}).items():
-                print(f"    {what:<32} {seconds:>6.2f} s")
-            if "beside" in said:
-                what, seconds = said["beside"]
-                print(f"    {what:<32} {seconds:>6.2f} s  tieout / DuckDB: {said['seconds'] / seconds:.1f}")
+        begun = time.perf_counter()
+        rendering.rendered(options.orders)
+        print(f"{options.orders:,} orders, {os.cpu_count()} cores; payloads were rendered before ({time.perf_counter() - begun:.0f} s)", flush=True)  # fmt: skip
+        table = list(stages(folder, options.orders))
+    table += storefronts(min(options.orders, STOREFRONT_ORDERS), min(options.repeat, 2))
+    table += files(options.orders)
     print("  reconciling, on frames of its own with planted faults:", flush=True)
-    reconcile = [sys.executable, str(Path(__file__).with_name("bench_reconcile.py")), "--orders", str(options.orders), "--repeat", str(options.repeat)]  # fmt: skip
-    done = subprocess.run(reconcile, capture_output=True, text=True, check=False)
-    print("\n".join("    " + line for line in done.stdout.splitlines()))
-    if done.returncode:
-        print(done.stderr)
-    return done.returncode
+    code, lines = reconciling(options.orders, options.repeat)
+    print("\n".join(["", f"{options.orders:,} orders ({STOREFRONT_ORDERS:,} at most for each storefront)", *map(str, table + lines)]))  # fmt: skip
+    return code
 
 
 if __name__ == "__main__":

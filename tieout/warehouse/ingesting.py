@@ -64,7 +64,7 @@ OWN_TABLES: Final[Mapping[str, pl.DataFrame]] = {
 }
 """Tables the warehouse keeps for itself, besides those of the contracts; made by `Warehouse.ensure`."""
 
-_GROUP_RECORDS: Final = 500_000
+_GROUP_RECORDS: Final = 100_000
 _LEAST_OBJECT_BYTES: Final = 16 * 1024 * 1024
 
 
