@@ -323,10 +323,11 @@ def _land_tombstones(house: House, run_id: str, subject: str, gone: list[str]) -
 
 
 def _stock(house: House, run_id: str, client: Any) -> Tally:
-    """The ledger's stock, already summed per item, warehouse and total."""
+    """The ledger's stock per item, warehouse and total, summed already or summed from its movements, as configured."""
     tally = Tally("intacct", "stock_totals")
     try:
-        rows = client.stock_totals()
+        summed = house.settings.stock.ledger_figures == "movements"
+        rows = client.stock_from_movements() if summed else client.stock_totals()
     except (ConnectorError, Refused) as fault:
         tally.error, tally.exit_code = str(fault), fault.exit_code
         return tally

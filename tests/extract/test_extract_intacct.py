@@ -163,3 +163,27 @@ def test_the_users_zone_moves_the_watermark(tmp_path: Path) -> None:
         ledger.read("r2")
         row = ledger.fetch("core.ar_invoices").row(0, named=True)
         assert (row["paid_minor"], row["changed_at"]) == (4000, ledger.clock.now)
+
+
+@pytest.mark.parametrize("figures", ["totals", "movements"])
+def test_stock_is_the_same_by_totals_and_by_movements(tmp_path: Path, figures: str) -> None:
+    with ledger_house(tmp_path) as ledger:
+        settings = ledger.house.settings
+        stock = settings.stock.model_copy(update={"ledger_figures": figures})
+        ledger.house.settings = settings.model_copy(update={"stock": stock})
+        for item in ("MUG", "CUP"):
+            ledger.books.create("ITEM", {"ITEMID": item, "NAME": item, "ITEMTYPE": "Inventory"}, None)
+        for on_hand in ("40", "12.5", "7"):
+            ledger.books.set_stock("MUG", "wh-east", on_hand, "3", "2")
+        ledger.books.set_stock("CUP", "wh-berlin", "9")
+        asked = _asked(ledger)
+        assert ledger.read("r1")["errors"] == []
+        stock = ledger.fetch("core.stock").sort("sku")
+    assert stock.select(
+        "sku",
+        "location_ref",
+        *(pl.col(one).cast(pl.Float64) for one in ("on_hand_qty", "on_order_qty", "allocated_qty")),
+    ).rows() == [("CUP", "wh-berlin", 9, None, None), ("MUG", "wh-east", 7, 3, 2)]
+    by_totals = asked["get_icitemtotals"] > 0
+    assert by_totals == (figures == "totals")
+    assert by_totals == (asked["query INVENTORYTOTALDETAIL count"] == 0)

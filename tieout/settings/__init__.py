@@ -133,6 +133,7 @@ class Stock(Section):
     oldest_minutes: Annotated[int, Field(ge=1)] = 120
     when_too_old: Literal["stop", "raise_buffer"] = "stop"
     raised_buffer_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(20)
+    ledger_figures: Literal["totals", "movements"] = "totals"
     allocated_total: str = "ALLOCATED"
     allocated_includes_web: bool = False
     read_back_sample: Annotated[int, Field(ge=0, le=1000)] = 20

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
-from tieout.connectors.intacct import inquiries
+from tieout.connectors.intacct import inquiries, stock_sums
 from tieout.connectors.intacct.calls import Calls
 from tieout.connectors.intacct.described import Described
 from tieout.connectors.intacct.field_lengths import INSPECTABLE
@@ -207,6 +207,10 @@ class CompanyReader:
     ) -> list[Row]:
         """Stock already summed: rows of WAREHOUSEID, ITEMID, TOTALNAME (such as ONHAND, ONORDER) and QUANTITY as text."""
         return inquiries.stock_totals(self._calls, item_id, warehouse_id, entity)
+
+    def stock_from_movements(self, *, entity: str | None = None, page_size: int = MAX_PAGE) -> list[Row]:
+        """The same rows, summed from the movements of stock (INVENTORYTOTALDETAIL) and proved by their count."""
+        return stock_sums.stock_from_movements(self._calls, entity, page_size)
 
     def closed_through(self, entity: str | None = None) -> date | None:
         """The last day of the last closed period, or None if Intacct names none."""

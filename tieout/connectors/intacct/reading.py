@@ -112,6 +112,30 @@ def write_query(
     put(query, "offset", "0")
 
 
+def write_sums(
+    parent: Element,
+    object_name: str,
+    *,
+    by: Sequence[str],
+    summed: str,
+    counted: str,
+    condition: Filter | None = None,
+    page_size: int = MAX_PAGE,
+) -> None:
+    """Append a `<query>` for the sum of one field and the count of another by groups. Sums have no order and no second page."""
+    query = _sub(parent, "query")
+    put(query, "object", object_name)
+    select = _sub(query, "select")
+    for name in by:
+        put(select, "field", name)
+    put(select, "sum", summed)
+    put(select, "count", counted)
+    if condition is not None:
+        _write_filter(_sub(query, "filter"), condition)
+    put(query, "pagesize", str(page_size))
+    put(query, "offset", "0")
+
+
 def total_and_left(result: FunctionResult) -> tuple[int | None, int | None]:
     """`totalcount` and `numremaining` of a page; None where the reply leaves one out."""
     found = []
