@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_TELLING: Final = 2
+"""Steps that must be done before the time of the others can be told."""
 _STYLE = {"good": typer.colors.GREEN, "bad": typer.colors.RED, "dim": typer.colors.BRIGHT_BLACK}
 
 
@@ -20,18 +25,47 @@ def say(text: str) -> None:
 
 
 def progress_bar() -> Callable[[str, int, int | None], None]:
-    """A progress reporter: a live bar when a terminal is attached, nothing otherwise."""
+    """A progress reporter: live bars when a terminal is attached, nothing otherwise. What is left is said once it can be worked out."""
     if not sys.stderr.isatty():
         return lambda _label, _done, _total: None
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return bars_on(Console(stderr=True))
+
+
+def bars_on(
+    console: Console, clock: Callable[[], float] | None = None
+) -> Callable[[str, int, int | None], None]:
+    """A progress reporter that draws on a console: (what is done, how much of it, of how much or None). `clock`: seconds, in place of ours."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.text import Text
+
+    class TimeLeft(ProgressColumn):
+        """Time left, where the total is known and some of it is done; else nothing."""
+
+        def render(self, task: Task) -> Text:
+            left = task.time_remaining
+            if task.total is None or left is None or task.finished or task.completed < _TELLING:
+                return Text("")
+            minutes, seconds = divmod(int(left), 60)
+            return Text(f"about {minutes}:{seconds:02d} left")
 
     bars = Progress(
         TextColumn("  {task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        TimeLeft(),
+        console=console,
+        get_time=clock,
         transient=True,
     )
     tasks: dict[str, Any] = {}
@@ -42,13 +76,14 @@ def progress_bar() -> Callable[[str, int, int | None], None]:
         source = label.partition(" ")[0]
         with guard:
             if label not in tasks:
-                if not bars.live.is_started:
-                    bars.start()
+                ended = {task.id for task in bars.tasks if task.finished}
                 for other, task in tasks.items():
-                    if other.partition(" ")[0] == source:
+                    if other.partition(" ")[0] == source or task in ended:
                         bars.update(task, visible=False)
                 tasks[label] = bars.add_task(label, total=total)
-            bars.update(tasks[label], completed=done, total=total)
+                if not bars.live.is_started:
+                    bars.start()
+            bars.update(tasks[label], completed=done, total=total, refresh=True)
             if all(task.finished for task in bars.tasks if task.visible):
                 bars.stop()
 

@@ -110,7 +110,7 @@ def reconcile_files(
         for name in ("waterfall", "ageing"):
             table = ALL[f"recon.{name}"]
             table.checked(table.shaped(getattr(data, name)), at="when reconciling files")
-        folder, digest = written(out, data, tables, say)
+        folder, digest = written(out, data, tables, say, progress)
         notes = [note for text in texts.values() for note in text.notes] + _doubts(given)
         clean = data.ties and tables.problems.is_empty()
         return FilesResult(

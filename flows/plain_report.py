@@ -117,7 +117,13 @@ def _held(problems: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([listed, more])
 
 
-def written(out: Path, data: ReportData, tables: Tables, say: Callable[[str], None]) -> tuple[Path, str]:
+def written(
+    out: Path,
+    data: ReportData,
+    tables: Tables,
+    say: Callable[[str], None],
+    progress: Callable[[str, int, int | None], None],
+) -> tuple[Path, str]:
     """Write the report folder, with problems.parquet and files.parquet beside the usual tables; returns it and the content hash."""
     counts = pl.DataFrame(
         [(one.subject, one.read, one.taken, one.held) for one in tables.tallies],
@@ -130,7 +136,9 @@ def written(out: Path, data: ReportData, tables: Tables, say: Callable[[str], No
         orient="row",
     )
     extra = {"problems": tables.problems.select(list(PROBLEMS)), "files": counts}
-    folder = write_report(out, data, extra=extra, say=lambda what: say(f"writing the {what}"))
+    folder = write_report(
+        out, data, extra=extra, say=lambda what: say(f"writing the {what}"), progress=progress
+    )
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return folder, str(manifest["content_sha256"])
 

@@ -54,7 +54,7 @@ def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconcile:
     """Reconcile files given as text (or paths) by kind. Printing the report is left out: it has tests of its own."""
     seen: list[tuple[ReportData, pl.DataFrame]] = []
 
-    def unprinted(out: Path, data: ReportData, tables: Any, _say: Any) -> tuple[Path, str]:
+    def unprinted(out: Path, data: ReportData, tables: Any, *_: Any) -> tuple[Path, str]:
         # The rows lie in files that are gone when the command ends.
         orders, payments = (
             rows.lazy().collect().sort("group_ref", "entity_code", "currency")

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from tieout.errors import WarehouseError
 from tieout.money import shown_decimal
 from tieout.reports.data import ReportData
 from tieout.reports.page import render
-from tieout.reports.rows import Rows, batches, in_order, write_parquet
+from tieout.reports.rows import Rows, batches, count, in_order, write_parquet
 from tieout.reports.workbook import write_workbook
 
 _ORDER: Final = ("group_ref", "entity_code", "currency")
@@ -30,8 +30,11 @@ def write_report(
     *,
     extra: Mapping[str, pl.DataFrame] | None = None,
     say: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Path:
     """Write every file of a report into `folder`, replacing an earlier one only when all are complete.
+
+    `progress` is told how many rows of a scan are written, of how many.
 
     Raises `WarehouseError` if the disk is full or the folder cannot be written; an earlier report is then untouched.
     """
@@ -54,8 +57,11 @@ def write_report(
             **(extra or {}),
         }
         for name, frame in frames.items():
-            lazy = isinstance(frame, pl.LazyFrame)
-            write_parquet(building / f"{name}.parquet", in_order(frame, _ORDER) if lazy else batches(frame))
+            path = building / f"{name}.parquet"
+            if isinstance(frame, pl.LazyFrame):
+                write_parquet(path, _counted(in_order(frame, _ORDER), name, count(frame), progress))
+            else:
+                write_parquet(path, batches(frame))
         (building / "summary.json").write_text(_json(summary(data)), encoding="utf-8")
         (building / "manifest.json").write_text(_json(_manifest(building, data)), encoding="utf-8")
         _swap(building, folder)
@@ -66,6 +72,20 @@ def write_report(
             f"The report could not be written to {folder}: {reason}. Nothing was left half-written; make room or choose another folder with --out."
         ) from None
     return folder
+
+
+def _counted(
+    parts: Iterable[pl.DataFrame],
+    name: str,
+    total: int,
+    progress: Callable[[str, int, int | None], None] | None,
+) -> Iterator[pl.DataFrame]:
+    done = 0
+    for part in parts:
+        yield part
+        done += part.height
+        if progress is not None:
+            progress(f"writing {name}", done, total)
 
 
 def summary(data: ReportData) -> dict[str, Any]:
