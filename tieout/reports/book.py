@@ -7,14 +7,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from tieout.money import shown_decimal, shown_digits
-from tieout.reports.data import ReportData
+from tieout.reports.data import ReportData, words
 
 LARGEST_EXACT: Final = 10**15
 """Excel keeps 15 significant digits; a larger amount is written as text and kept out of formulas."""
+
+WRAPS_FROM: Final = 26
+"""Width of a column, in characters, from which its texts wrap."""
+Columns = Sequence[tuple[str, str, int]]
+_CODES: Final = ("outcome_code", "secondary_codes")
 
 
 class Book:
@@ -93,6 +99,33 @@ class Book:
         sheet.repeat_rows(row)
         for at, name in enumerate(names):
             sheet.write_string(row, at, name, self.head)
+
+    def listing(self, sheet: Any, row: int, columns: Columns, rows: pl.DataFrame) -> None:
+        """A list under its headings in `row`, with filters: amounts in their currency's format, dates as dates, codes as words.
+
+        `columns`: name, heading and width of each; wide ones wrap. Rows have a `currency`.
+        """
+        self.heads(sheet, row, [title for _name, title, _width in columns])
+        # Cell by cell, because the library writes cells; a sheet holds a bounded number of rows.
+        for at, one in enumerate(rows.iter_rows(named=True), start=row + 1):
+            for col, (name, _title, width) in enumerate(columns):
+                value = one[name]
+                if value is None:
+                    continue
+                if name.endswith("_minor"):
+                    self.amount(sheet, at, col, value, one["currency"])
+                elif name == "on" or name.endswith("_on"):
+                    sheet.write_datetime(at, col, value, self.day)
+                elif name.endswith("_no"):
+                    sheet.write_number(at, col, value, self.count)
+                elif name in _CODES:
+                    sheet.write_string(at, col, words(value), self.text)
+                else:
+                    sheet.write_string(at, col, value, self.wrap if width >= WRAPS_FROM else self.text)
+        for col, (_name, _title, width) in enumerate(columns):
+            sheet.set_column(col, col, width)
+        if rows.height:
+            sheet.autofilter(row, 0, row + rows.height, len(columns) - 1)
 
     def amount(
         self, sheet: Any, row: int, col: int, minor: int | None, currency: str, *, total: bool = False

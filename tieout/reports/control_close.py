@@ -26,7 +26,7 @@ _LIST: Final = (
     ("outcome_code", "Outcome", 18), ("currency", "Currency", 12), ("family_code", "Family", 14), ("document_kind", "Kind", 14),
     ("document_ref", "Record", 14), ("document_number", "Number", 18), ("customer_id", "Customer", 18), ("document_on", "Dated in AR", 14),
     ("posted_on", "Dated in the ledger", 14), ("accounts", "Accounts", 14), ("subledger_minor", "AR subledger", 16), ("gl_minor", "Control accounts", 16),
-    ("delta_minor", "Difference", 16), ("evidence", "Why", 80),
+    ("delta_minor", "Difference", 16), ("evidence", "Why", 60),
 )  # fmt: skip
 
 
@@ -80,21 +80,7 @@ def write_sheet(book: Book, report: CloseReport, limit: int) -> None:
         sheet.write_string(
             row - 1, 0, f"{rest.height:,} more stand in data/control_differences.parquet.", book.note
         )
-    book.heads(sheet, row, [title for _name, title, _width in _LIST])
-    for row, one in enumerate(shown.iter_rows(named=True), start=first - 1):
-        for col, (name, _title, _width) in enumerate(_LIST):
-            value = one[name]
-            if value is None:
-                continue
-            if name.endswith("_minor"):
-                book.amount(sheet, row, col, value, one["currency"])
-            elif name.endswith("_on"):
-                sheet.write_datetime(row, col, value, book.day)
-            else:
-                sheet.write_string(row, col, words(value) if name == "outcome_code" else value, book.text)
-    for col, (_name, _title, width) in enumerate(_LIST):
-        sheet.set_column(col, col, width)
-    sheet.autofilter(first - 2, 0, last - 1, len(_LIST) - 1)
+    book.listing(sheet, row, _LIST, shown)
 
 
 def _balance(

@@ -19,7 +19,7 @@ _LIST: Final = (
     ("outcome_code", "Outcome", 24), ("family_code", "Family", 12), ("currency", "Currency", 10), ("storefront", "Storefront", 14),
     ("order_ref", "Order", 22), ("tender_code", "Tender", 14), ("payouts", "Payouts", 20), ("occurred_on", "Moved (UTC)", 12),
     ("paid_out_on", "Paid out (UTC)", 12), ("moved_minor", "Moved", 14), ("gross_minor", "Gross paid out", 14), ("delta_minor", "Difference", 14),
-    ("fee_minor", "Fee kept", 12), ("scheduled_fee_minor", "Fee agreed", 12), ("net_minor", "Net", 14), ("evidence", "Why", 80),
+    ("fee_minor", "Fee kept", 12), ("scheduled_fee_minor", "Fee agreed", 12), ("net_minor", "Net", 14), ("evidence", "Why", 60),
 )  # fmt: skip
 _SUMS: Final = ("moved_minor", "gross_minor", "delta_minor", "fee_minor", "net_minor")
 _HEADS: Final = ["Draft", "Kind", "State", "Currency", "Amount", "Document", "Reason", "What it does"]
@@ -85,21 +85,7 @@ def _payouts(book: Book, report: CloseReport, limit: int) -> None:
         sheet.write_string(
             first - 3, 0, f"{rest.height:,} more stand in data/settlements.parquet.", book.note
         )
-    book.heads(sheet, first - 2, [title for _name, title, _width in _LIST])
-    for row, one in enumerate(shown.iter_rows(named=True), start=first - 1):
-        for col, (name, _title, _width) in enumerate(_LIST):
-            value = one[name]
-            if value is None:
-                continue
-            if name.endswith("_minor"):
-                book.amount(sheet, row, col, value, one["currency"])
-            elif name.endswith("_on"):
-                sheet.write_datetime(row, col, value, book.day)
-            else:
-                sheet.write_string(row, col, words(value) if name == "outcome_code" else value, book.text)
-    for col, (_name, _title, width) in enumerate(_LIST):
-        sheet.set_column(col, col, width)
-    sheet.autofilter(first - 2, 0, last - 1, len(_LIST) - 1)
+    book.listing(sheet, first - 2, _LIST, shown)
 
 
 def _span(column: str, first: int, last: int) -> str:

@@ -39,7 +39,6 @@ _DETAIL: Final = (
     ("proposal", "Possible counterpart", 28),
     ("evidence", "Why", 60),
 )
-_WRAPPED: Final = ("documents", "proposal", "evidence")
 
 
 def write_workbook(path: Path, data: ReportData, *, list_limit: int = LIST_LIMIT) -> None:
@@ -333,25 +332,8 @@ def _family(book: Book, family: str, limit: int) -> tuple[tuple[int, int], pl.Da
         sheet.write_string(2, 0, _elsewhere(rest, totals, listed.height), book.note)
     elif not listed.height:
         sheet.write_string(2, 0, "None.", book.note)
-    book.heads(sheet, 3, [title for _name, title, _width in _DETAIL])
-    for row, one in enumerate(listed.iter_rows(named=True), start=4):
-        for col, (name, _title, _width) in enumerate(_DETAIL):
-            value = one[name]
-            if value is None:
-                continue
-            if name.endswith("_minor"):
-                book.amount(sheet, row, col, value, one["currency"])
-            elif name == "on":
-                sheet.write_datetime(row, col, value, book.day)
-            elif name in ("outcome_code", "secondary_codes"):
-                sheet.write_string(row, col, words(value), book.text)
-            else:
-                sheet.write_string(row, col, value, book.wrap if name in _WRAPPED else book.text)
-    for col, (_name, _title, width) in enumerate(_DETAIL):
-        sheet.set_column(col, col, width)
+    book.listing(sheet, 3, _DETAIL, listed)
     sheet.freeze_panes(4, 5)
-    if listed.height:
-        sheet.autofilter(3, 0, 3 + listed.height, len(_DETAIL) - 1)
     return (5, max(5, 4 + listed.height)), rest
 
 

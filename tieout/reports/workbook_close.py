@@ -336,25 +336,8 @@ def _register(book: Book, report: CloseReport, limit: int) -> tuple[tuple[int, i
         )
     elif not rows.height:
         sheet.write_string(2, 0, "Nothing is open.", book.note)
-    book.heads(sheet, 3, [title for _name, title, _width in _REGISTER])
-    for row, one in enumerate(listed.iter_rows(named=True), start=4):
-        for col, (name, _title, _width) in enumerate(_REGISTER):
-            value = one[name]
-            if value is None:
-                continue
-            if name.endswith("_minor"):
-                book.amount(sheet, row, col, value, one["currency"])
-            elif name.endswith("_on"):
-                sheet.write_datetime(row, col, value, book.day)
-            elif name == "days_no":
-                sheet.write_number(row, col, value, book.count)
-            else:
-                sheet.write_string(row, col, words(value) if name == "outcome_code" else value, book.text)
-    for col, (_name, _title, width) in enumerate(_REGISTER):
-        sheet.set_column(col, col, width)
+    book.listing(sheet, 3, _REGISTER, listed)
     sheet.freeze_panes(4, 5)
-    if listed.height:
-        sheet.autofilter(3, 0, 3 + listed.height, len(_REGISTER) - 1)
     return (5, max(5, 4 + listed.height)), rest
 
 
