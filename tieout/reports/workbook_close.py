@@ -69,7 +69,7 @@ _REGISTER: Final = (
     ("first_period", "First open in", 11), ("since_on", "Since", 11), ("days_no", "Age in days", 8), ("opening_minor", "Opening", 14),
     ("restated_minor", "Dated back since", 14), ("new_minor", "New", 14), ("cleared_minor", "Cleared", 14), ("changed_minor", "Changed", 14),
     ("closing_minor", "Closing", 14), ("cleared_on", "Agreed after the period on", 12), ("owner", "Owner", 16), ("next_step", "Next step", 30),
-    ("note", "Note", 40), ("evidence", "Why", 80),
+    ("note", "Note", 40), ("evidence", "Why", 60),
 )  # fmt: skip
 _COUNTS: Final = ("opening_count", "restated_count", "new_count", "cleared_count", "closing_count")
 MOVEMENTS: Final = (
