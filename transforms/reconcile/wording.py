@@ -49,6 +49,11 @@ def family(code: str = "outcome_code") -> pl.Expr:
 
 def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
     """A left join that keeps the rows as they are: only the key columns travel, not the wide frame. `found` is unique by key."""
+    if found.is_empty():
+        keys = (on,) if isinstance(on, str) else on
+        return rows.with_columns(
+            pl.lit(None, kind).alias(name) for name, kind in found.schema.items() if name not in keys
+        )
     return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
 
 
