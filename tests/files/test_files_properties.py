@@ -158,6 +158,29 @@ def test_slices_change_nothing(reconcile: Any, monkeypatch: pytest.MonkeyPatch, 
     assert again.problems.equals(whole.problems)
 
 
+def test_parts_change_nothing_of_what_entity_a_row_has(
+    reconcile: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = files_of(24)
+    head, *rows = files["orders"].splitlines()
+    files["orders"] = "\n".join(
+        [f"{head},store", *(f"{row},{'de' if n % 3 else 'us'}" for n, row in enumerate(rows))]
+    )
+    head, *rows = files["invoices"].splitlines()
+    # Every invoice of a store is its entity's, but one; memos and receipts say nothing and follow what they belong to.
+    number = [int(row.split(",")[1][1:]) for row in rows]
+    entity = ["D" if (n - 1) % 3 and n != 2 else "U" for n in number]
+    files["invoices"] = "\n".join(
+        [f"{head},entity", *(f"{row},{code}" for row, code in zip(rows, entity, strict=True))]
+    )
+    whole = reconcile(files)
+    assert set(whole.data.orders["entity_code"]) == {"D", "U"}
+    assert whole.counts()["entity"] == 2, "one row on either side"
+    assert set(whole.data.payments["entity_code"]) == {"D", "U"}
+    sliced(monkeypatch, 3)
+    assert reconcile(files).result.content_sha256 == whole.result.content_sha256
+
+
 @st.composite
 def awkward(draw: Any) -> dict[str, str]:
     """Files whose rows only make sense together: numbers that stand twice or in other spellings, rows that continue the order above or lack
