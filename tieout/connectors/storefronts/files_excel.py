@@ -11,7 +11,7 @@ import csv
 import datetime as dt
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -74,45 +74,80 @@ def sheet_to_csv(path: Path, target: Path, *, sheet: str | None, header_row: int
             sheet,
             notes,
         )
-        table: list[list[Any]] = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        table = _Table(book.get_sheet_by_name(name), header_row - 1)
     except calamine.PasswordError:
         raise InputError(f"{path.name} is protected by a password; save it without one.") from None
     except (calamine.CalamineError, OSError, ValueError) as error:
         raise InputError(
             f"{path.name} cannot be read as a workbook ({error}); save it again or export it as CSV."
         ) from None
-    start = header_row - 1
-    while start < len(table) and not any(_text(cell).strip() for cell in table[start]):
-        start += 1
-    if start >= len(table):
+    width = table.width()
+    if not width:
         raise InputError(f'Sheet "{name}" of {path.name} is empty; export it again, with its header.')
-    width = _width(table[start:])
-    long_numbers = errors = 0
-    rows: list[list[str]] = []
-    # Cell by cell, because each cell carries its own type; a sheet has at most 1,048,576 rows.
-    for line in table[start:]:
-        cells = [*line[:width], *[""] * (width - len(line))]
-        long_numbers += sum(isinstance(cell, float) and abs(cell) >= 1e15 for cell in cells)
-        texts = [_text(cell) for cell in cells]
-        errors += sum(text.startswith("#") and text in _ERRORS for text in texts)
-        if any(texts):
-            rows.append(texts)
-    if long_numbers:
-        notes.append(
-            f"{long_numbers} numbers have more than 15 digits, which Excel does not keep; store such references as text"
-        )
-    if errors:
-        notes.append(f"{errors} cells hold an Excel error such as #N/A")
-    if any(isinstance(cell, float) and not cell.is_integer() for line in table[start + 1 :] for cell in line):
-        notes.append("numbers were read to 15 significant digits, which is all Excel keeps")
     unfinished = target.with_suffix(".part")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as out:
-            csv.writer(out, lineterminator="\r\n").writerows(rows)
+            csv.writer(out, lineterminator="\r\n").writerows(table.texts(width))
         os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
-    return SheetText(rows[0], len(rows) - 1, rows[1 : SAMPLE_ROWS + 1], notes)
+    if table.long_numbers:
+        notes.append(
+            f"{table.long_numbers} numbers have more than 15 digits, which Excel does not keep; store such references as text"
+        )
+    if table.errors:
+        notes.append(f"{table.errors} cells hold an Excel error such as #N/A")
+    if table.has_fractions:
+        notes.append("numbers were read to 15 significant digits, which is all Excel keeps")
+    return SheetText(table.head[0], table.written - 1, table.head[1:], notes)
+
+
+class _Table:
+    """The rows of a sheet from its header on, read one by one and more than once, so that no sheet is held as objects."""
+
+    def __init__(self, sheet: Any, skip: int) -> None:
+        self._sheet, self._skip = sheet, skip
+        self.head: list[list[str]] = []
+        self.written = self.long_numbers = self.errors = 0
+        self.has_fractions = False
+
+    def _lines(self) -> Iterator[list[Any]]:
+        if self._sheet.start is None:
+            return
+        before = [""] * self._sheet.start[1]
+        is_begun = False
+        for number, line in enumerate(self._sheet.iter_rows()):
+            is_begun = is_begun or (number >= self._skip and any(_text(cell).strip() for cell in line))
+            if is_begun:
+                yield [*before, *line]
+
+    def width(self) -> int:
+        """Columns up to the last one that holds anything; none in an empty sheet."""
+        widest = 0
+        for line in self._lines():
+            # Only what lies beyond the widest row so far can make it wider.
+            for place in range(len(line), widest, -1):
+                if _text(line[place - 1]).strip():
+                    widest = place
+                    break
+        return widest
+
+    def texts(self, width: int) -> Iterator[list[str]]:
+        """Rows that hold anything, as text; what is worth knowing of them is counted on the way."""
+        # Cell by cell, because each cell carries its own type; a sheet has at most 1,048,576 rows.
+        for number, line in enumerate(self._lines()):
+            cells = line[:width]
+            floats = [cell for cell in cells if isinstance(cell, float)]
+            self.long_numbers += sum(abs(cell) >= 1e15 for cell in floats)
+            if number and not self.has_fractions:
+                self.has_fractions = any(not cell.is_integer() for cell in floats)
+            texts = [_text(cell) for cell in cells]
+            self.errors += sum(text.startswith("#") and text in _ERRORS for text in texts)
+            if any(texts):
+                if self.written <= SAMPLE_ROWS:
+                    self.head.append(texts)
+                self.written += 1
+                yield texts
 
 
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"})
@@ -139,15 +174,6 @@ def _choose(
             f'sheet "{candidates[0]}" is read, the first of {len(candidates)}; say sheet in the map for another'
         )
     return candidates[0]
-
-
-def _width(table: Sequence[Sequence[Any]]) -> int:
-    """Columns up to the last one that holds anything."""
-    widths = (
-        max((place + 1 for place, cell in enumerate(line) if _text(cell).strip()), default=0)
-        for line in table
-    )
-    return max(widths, default=0)
 
 
 def _text(cell: Any) -> str:
