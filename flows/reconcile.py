@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import changed_trade, ledger_tie_out, noticing, owing, settling
+from flows import changed_trade, ledger_tie_out, noticing, owing, refund_entries, settling
 from flows.closing.periods import calendar_of, period_named
 from flows.plan import held_orders
 from tieout.errors import DoesNotFoot
@@ -88,9 +88,12 @@ def reconcile(house: House, *, run_id: str, period: str | None = None, full: boo
         in_scope = ledger_tie_out.in_scope_of(result)
     control = ledger_tie_out.tied(house, in_scope, policy(house, period))
     settled = settling.settled(house)
+    with house.warehouse.read() as session:
+        refunds = refund_entries.compared(house, session)
     with house.warehouse.write(run_id=run_id) as session:
         ledger_tie_out.publish(session, control)
         settling.publish(session, settled)
+        refund_entries.publish(session, refunds)
         if trade is not None:
             changed_trade.publish(session, trade)
         for name, attribute in {**TABLES, **({} if trade is not None else ROWS)}.items():
@@ -112,6 +115,7 @@ def reconcile(house: House, *, run_id: str, period: str | None = None, full: boo
         **noticed,
         **ledger_tie_out.figures(control),
         **settling.figures(settled),
+        **refund_entries.figures(refunds),
         "proofs": found.height + control.footing.height + settled.footing.height,
         "foots": True,
     }

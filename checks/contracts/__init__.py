@@ -15,6 +15,7 @@ from checks.contracts import (
     out,
     posting,
     recon,
+    refund_entries,
     settling,
     shipping,
 )
@@ -29,6 +30,7 @@ ALL: dict[str, Table] = {
         general_ledger,
         recon,
         ledger_tie_out,
+        refund_entries,
         settling,
         deciding,
         out,

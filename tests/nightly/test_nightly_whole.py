@@ -64,6 +64,10 @@ def test_the_first_night_finds_what_was_planted_and_the_books_are_the_outbox(sto
     assert night.unlike_the_books(story.house, story.world) == []
     assert night.unlike_the_key(story.house, story.world) == {}
     assert len(night.expected_findings(story.world.ask("/answer-key"))) > 60
+    with story.house.warehouse.read() as session:
+        refunds = session.fetch("recon.refund_entries")
+    assert refunds.filter(outcome_code="matched", pass_no=1).height > 3, "refunds stand in the general ledger"
+    assert refunds.filter(pl.col("family_code").is_in(["error", "ambiguous"])).is_empty()
 
 
 def test_the_second_night_lands_posts_and_writes_nothing_new(story: Story) -> None:

@@ -1,0 +1,68 @@
+"""The cash leg of refunds as a part of the reconciliation: what was paid back against the entries of the general ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from checks.contracts import ALL
+from transforms.refund_entries import refund_entries
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+
+TABLE = ALL["recon.refund_entries"]
+
+
+def compared(house: House, session: Session) -> pl.DataFrame:
+    """Rows of recon.refund_entries; none where refunds are not posted as journal entries, or not all accounts are read."""
+    company = house.settings.intacct
+    if (
+        company is None
+        or house.settings.journals.refunds != "journal"
+        or not company.reads_general_ledger
+        or company.control_accounts
+    ):
+        return TABLE.empty()
+    owed = session.fetch("recon.owed", where={"event_code": "credit"})
+    if company.general_ledger_starts_on is not None:
+        owed = owed.filter(pl.col("owed_on") >= company.general_ledger_starts_on)
+    states = session.fetch("ops.outbox", columns=["document_id", "state_code", "intacct_key", "changed_at"])
+    journals = session.fetch("out.documents", where={"kind_code": "journal"}).join(states, on="document_id")
+    taken = session.fetch("core.payments", where={"kind_code": "chargeback"})
+    reads = session.fetch("ops.runs", where={"stage": ["extract", "confirm"], "state_code": "done"})
+    return refund_entries(
+        owed,
+        journals,
+        session.fetch("out.document_lines", where=journals.select("document_id")),
+        session.fetch("core.gl_entries"),
+        session.fetch("ops.unplanned"),
+        # A transaction that is named twice is told apart by its payment.
+        pl.concat(
+            [
+                taken.select("storefront", event_ref="transaction_ref"),
+                taken.select("storefront", event_ref=pl.concat_str("payment_ref", "transaction_ref", separator=":")),
+            ]
+        ),
+        house.mappings["clearing"],
+        decimals=company.ledger_digits,
+        read_at=reads["started_at"].max(),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def publish(session: Session, rows: pl.DataFrame) -> None:
+    """Publish recon.refund_entries."""
+    frame = TABLE.checked(TABLE.shaped(rows), at="when comparing refunds with the general ledger")
+    session.publish(TABLE.name, frame, key=TABLE.key, mode="replace")
+
+
+def figures(rows: pl.DataFrame) -> dict[str, Any]:
+    """What the run's summary says of it."""
+    if rows.is_empty():
+        return {}
+    return {
+        "refund_entries": rows.height,
+        "refund_entry_errors": rows.filter(pl.col("family_code") == "error").height,
+    }
