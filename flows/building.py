@@ -102,16 +102,23 @@ def _lines_of(lines: list[dict[str, Any]], currency: str, digits: int, sign: int
             sage.Line(
                 amount=amount,
                 account=line["account_code"],
-                memo=line["memo"],
-                location=line["location_code"],
-                department=line["department_code"],
                 item=line["item_ref"],
-                class_=line["class_code"],
-                project=line["project_code"],
                 custom=_custom(line),
+                **_dimensions(line),
             )
         )
     return tuple(made)
+
+
+def _dimensions(line: dict[str, Any]) -> dict[str, Any]:
+    """Text and dimensions that every kind of line carries."""
+    return {
+        "memo": line["memo"],
+        "location": line["location_code"],
+        "department": line["department_code"],
+        "class_": line["class_code"],
+        "project": line["project_code"],
+    }
 
 
 def _custom(line: dict[str, Any]) -> dict[str, str]:
@@ -167,12 +174,8 @@ def _sales_document(
                 quantity=line["quantity"],
                 price=line["unit_price"],
                 warehouse=line["warehouse_code"],
-                location=line["location_code"],
-                department=line["department_code"],
-                memo=line["memo"],
-                class_=line["class_code"],
-                project=line["project_code"],
                 custom=_custom(line),
+                **_dimensions(line),
             )
             for line in lines
             if line["quantity"] is not None
@@ -260,12 +263,8 @@ def _journal(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> s
             sage.JournalLine(
                 amount=ledger_amount(line["amount_minor"], currency, digits),
                 account=line["account_code"],
-                memo=line["memo"],
-                location=line["location_code"],
-                department=line["department_code"],
                 item=line["item_ref"],
-                class_=line["class_code"],
-                project=line["project_code"],
+                **_dimensions(line),
                 customer=row["customer_id"] or None,
                 currency=currency,
                 rate_type="",

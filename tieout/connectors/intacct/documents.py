@@ -35,55 +35,43 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     country_code: str | None = None
 
 
-class Customer(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerFields(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new customer and a change to one have in common; what is None is not sent."""
+
+    customer_id: str
+    print_as: str | None = None
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company_name: str | None = None
+    phone: str | None = None
+    cell_phone: str | None = None
+    address: Address | None = None
+    customer_type: str | None = None
+    parent_id: str | None = None
+    terms: str | None = None
+    currency: str | None = None
+    tax_id: str | None = None
+    taxable: bool | None = None
+    comments: str | None = None
+    custom: Custom = msgspec.field(default_factory=dict)
+
+
+class Customer(CustomerFields, frozen=True, kw_only=True):
     """CUSTOMER with its display contact ("Sage Intacct Web Services documentation, Customers").
 
     `print_as` defaults to `name`. Intacct names the display contact itself; contact names are unique in a whole company.
     """
 
-    customer_id: str
     name: str
-    print_as: str | None = None
-    email: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    company_name: str | None = None
-    phone: str | None = None
-    cell_phone: str | None = None
-    address: Address | None = None
-    customer_type: str | None = None
-    parent_id: str | None = None
-    terms: str | None = None
-    currency: str | None = None
-    tax_id: str | None = None
-    taxable: bool | None = None
-    comments: str | None = None
     active: bool = True
-    custom: Custom = msgspec.field(default_factory=dict)
 
 
-class CustomerUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes to an existing CUSTOMER; only what is not None is sent."""
+class CustomerUpdate(CustomerFields, frozen=True, kw_only=True):
+    """Changes to an existing CUSTOMER."""
 
-    customer_id: str
     name: str | None = None
-    print_as: str | None = None
-    email: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    company_name: str | None = None
-    phone: str | None = None
-    cell_phone: str | None = None
-    address: Address | None = None
-    customer_type: str | None = None
-    parent_id: str | None = None
-    terms: str | None = None
-    currency: str | None = None
-    tax_id: str | None = None
-    taxable: bool | None = None
-    comments: str | None = None
     active: bool | None = None
-    custom: Custom = msgspec.field(default_factory=dict)
 
 
 class TaxEntry(msgspec.Struct, frozen=True, kw_only=True):
