@@ -65,7 +65,8 @@ def homes_of(inputs: Inputs, policy: Policy) -> Homes:
         edges += both
     edges += _by_hand(inputs, found, named, receipts)
     labels = _labels(edges)
-    joined = {name: _relabelled(column, labels) for name, column in found.items()}
+    # Homes of all rows are the largest thing here; each is let go as soon as it is relabelled.
+    joined = {name: _relabelled(found.pop(name), labels) for name in list(found)}
     return Homes(joined, _customers(inputs, joined["orders"]), labels)
 
 
@@ -156,7 +157,7 @@ def _documents(
         rows = (
             inputs.lazily(table)
             .select(
-                "reference", name=name_hash(kind, f"{kind}_ref"), by_number=name_hash(kind, number), said=plain_hash(pl.col("reference")),
+                name=name_hash(kind, f"{kind}_ref"), by_number=name_hash(kind, number), said=plain_hash(pl.col("reference")),
                 bare=plain_hash(bare_number(number, prefixes)),
             )
             .collect(engine="streaming")
@@ -166,7 +167,7 @@ def _documents(
         plain = {one: rows[one].is_in(numbers).fill_null(False) for one in ("said", "bare")}
         rows = rows.with_columns(pl.when(plain[one]).then(one).alias(one) for one in plain)
         claims = [
-            _pieces(rows.select("i", "reference"), "reference", policy, homes),
+            _pieces(inputs.lazily(table).select("reference").with_row_index("i"), "reference", policy, homes),
             _posted(inputs, rows, kind, known),
         ]  # fmt: skip
         claims.append(_lined(inputs, rows, claims, policy, homes))
@@ -180,10 +181,11 @@ def _documents(
     return every, found, [*edges, twice]
 
 
-def _pieces(rows: pl.DataFrame, text: str, policy: Policy, homes: pl.DataFrame) -> pl.DataFrame:
+def _pieces(lazy: pl.LazyFrame, text: str, policy: Policy, homes: pl.DataFrame) -> pl.DataFrame:
     """(i, home) of every number that a free text may hold; a text without a separator is one number, and known as such."""
     if policy.order_number_pattern is None:
-        rows = rows.filter(pl.col(text).str.contains(SPLIT))
+        lazy = lazy.filter(pl.col(text).str.contains(SPLIT))
+    rows = lazy.collect(engine="streaming")
     if rows.is_empty():
         return pl.DataFrame(schema=_CLAIM)
     found = pieces(rows, "i", text, policy.order_number_pattern)
