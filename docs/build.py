@@ -100,6 +100,7 @@ def pages() -> dict[str, str]:
 def storefronts() -> str:
     """What each kind of storefront fills, and what it cannot say."""
     from flows.storefronts import KINDS
+    from tieout.sandbox.world.telling import VOICES
 
     tables = sorted({table for kind in KINDS.values() for table in kind.tables})
     filled = grid(
@@ -124,6 +125,17 @@ def storefronts() -> str:
                     [[f"`{what}`", why] for what, why in sorted(kind.cannot_tell.items())],
                 ),
             ]
+    left = [
+        [f"`{name}`", what.replace("_", " "), why]
+        for name, voice in VOICES.items()
+        for what, why in voice.cannot.items()
+    ]
+    parts += [
+        "## What the stand-ins leave to another",
+        "In the world of `tieout sandbox` each order is told by one storefront. A kind of order, or a planted difference, that a platform "
+        "has no words for, or whose proof it states no figures for, is told by commercetools; damaged payloads are commercetools's own.",
+        grid(["storefront", "order or difference", "why"], left),
+    ]
     return page("What each storefront can tell", *parts)
 
 

@@ -278,3 +278,31 @@ def test_no_bytes_break_the_staging_of_any_clarity_subject(noise: bytes) -> None
     for subject in (clarity.orders, clarity.payments, clarity.customers, clarity.stock):
         sound(subject(raw, **told))
     sound(clarity.returns(raw, lines=LINES, **told))
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "rate"),
+    [
+        ("taxRate", "0.08875", "0.08875"),
+        ("taxRate", 0.2, "0.2"),
+        ("taxRate", "0", None),
+        ("taxRate", "8.875", None),
+        ("taxRate", "a lot", None),
+        ("taxRate", None, None),
+        ("rate", "8.875", "0.08875"),
+        ("rate", 100, "1"),
+        ("rate", "100.5", None),
+    ],
+)
+def test_a_row_states_its_rate_as_a_fraction_or_in_percent(
+    member: str, value: object, rate: str | None
+) -> None:
+    order = json.loads(SOUND)
+    order["lineItems"] = [one | {member: value} for one in order["lineItems"]]
+    lines = {**SEED.fields["lines"], "tax_percent": "rate"}
+    policy = replace(POLICY, fields={**SEED.fields, "lines": lines})
+    rows = staged(json.dumps(order), policy=policy)["core.order_lines"].filter(pl.col("kind_code") == "item")
+    taxed = rows.filter((pl.col("tax_minor") != 0) & pl.col("sku").is_not_null())
+    assert taxed.height
+    assert set(taxed["tax_rate"]) == {None if rate is None else Decimal(rate)}
+    assert rows.filter(pl.col("tax_minor") == 0)["tax_rate"].is_null().all()

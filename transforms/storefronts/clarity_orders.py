@@ -16,7 +16,7 @@ from tieout.money import known_currencies
 from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
-from transforms.staged import PRICE, QUANTITY
+from transforms.staged import PRICE, QUANTITY, RATE
 from transforms.storefronts.clarity_settings import ClaritySettings
 from transforms.storefronts.clarity_shapes import Shapes
 from transforms.storefronts.footing import (
@@ -151,6 +151,7 @@ def _rows(
     for name in ("quantity", "unit_price", "subtotal", "tax", "discount"):
         value, odd = amounts.millionths(shapes.values("lines", name, flat))
         columns += [value.alias(name), odd.alias(f"{name}_odd")]
+    columns.append(_rates(shapes, flat))
     frame = pl.DataFrame(columns).join(
         heads.select("at", "unit", "currency"), on="at", how="left", maintain_order="left"
     )
@@ -179,6 +180,19 @@ def _rows(
     return frame
 
 
+def _rates(shapes: Shapes, lines: Sequence[Any]) -> pl.Series:
+    """The rate each row states as a fraction, to the last digit; null where it states none, 0, or what is no rate."""
+    fraction, percent = (
+        amounts.texts(shapes.values("lines", name, lines)).cast(RATE, strict=False).to_frame(name)
+        for name in ("tax_rate", "tax_percent")
+    )
+    rate = pl.coalesce("tax_rate", (pl.col("tax_percent") / 100).cast(RATE))
+    found = pl.concat([fraction, percent], how="horizontal").select(
+        tax_rate=pl.when((rate > 0) & (rate <= 1)).then(rate)
+    )
+    return found["tax_rate"]
+
+
 def _item_lines(rows: pl.DataFrame, settings: ClaritySettings) -> pl.DataFrame:
     is_card = pl.any_horizontal(
         [pl.col("sku").fill_null("").str.starts_with(one) for one in settings.gift_card_prefixes]
@@ -199,6 +213,7 @@ def _item_lines(rows: pl.DataFrame, settings: ClaritySettings) -> pl.DataFrame:
             net_minor=pl.col("net").fill_null(0) - within,
             discount_minor=_ZERO,
             tax_code=pl.when(pl.col("tax_minor") != 0).then("tax_code"),
+            tax_rate=pl.when(pl.col("tax_minor") != 0).then("tax_rate"),
         )
     )
 

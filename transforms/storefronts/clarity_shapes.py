@@ -27,7 +27,7 @@ LISTS: Final = {
 AMOUNTS: Final = {
     # group: fields that are read from the bytes they were written in
     "orders": ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit"),
-    "lines": ("quantity", "unit_price", "subtotal", "tax", "discount"),
+    "lines": ("quantity", "unit_price", "subtotal", "tax", "discount", "tax_rate", "tax_percent"),
     "taxes": ("amount",),
     "transactions": ("amount", "fee"),
     "shipment_items": ("quantity",),

@@ -14,7 +14,7 @@ import polars as pl
 from transforms.instants import utc
 from transforms.json_decoding import Decoded
 from transforms.running import distinct, position
-from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, sentence_of
+from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, RATE, sentence_of
 
 NO_CURRENCY: Final = "XXX"
 """ISO 4217's own code for "no currency": stands where none could be read."""
@@ -42,6 +42,7 @@ LINE: Final = {
     "discount_minor": pl.Int64(),
     "tax_minor": pl.Int64(),
     "tax_code": pl.String(),
+    "tax_rate": RATE,
 }
 """Columns of a line before it stands in core; `at` is the position of its order in the batch."""
 
@@ -169,6 +170,7 @@ def footed(
         discount_minor=pl.lit(0, dtype=pl.Int64),
         tax_minor=pl.lit(0, dtype=pl.Int64),
         tax_code=pl.lit(None, dtype=pl.String),
+        tax_rate=pl.lit(None, dtype=RATE),
     )
     fixed = {"storefront": pl.lit(storefront, dtype=pl.String), "run_id": pl.lit(run_id, dtype=pl.String)}
     orders = whole.select(
@@ -208,7 +210,7 @@ def footed(
             "line_ref",
             "line_no",
             *("kind_code", "sku", "category_ref", "description", "quantity", "unit_price", "currency"),
-            *("net_minor", "discount_minor", "tax_minor", "tax_code"),
+            *("net_minor", "discount_minor", "tax_minor", "tax_code", "tax_rate"),
             fixed["run_id"].alias("run_id"),
         ),
     }

@@ -46,6 +46,9 @@ def heads_of(orders: Sequence[Order], raw: pl.DataFrame, settings: XCartSettings
     codes = [(one.payment_status or _NONE).code for one in orders]
     shipping = [(one.shipping_status or _NONE).code for one in orders]
     currencies = [(one.currency or "").strip().upper() for one in orders]
+    pairs = list(zip(codes, shipping, strict=True))
+    # A shop has a handful of pairs, each asked for once.
+    ours = {pair: settings.status(*pair) for pair in set(pairs)}
     digits = known_currencies()
     total, total_odd = amounts.millionths([one.total for one in orders])
     sub_total, sub_odd = amounts.millionths([one.sub_total for one in orders])
@@ -63,8 +66,8 @@ def heads_of(orders: Sequence[Order], raw: pl.DataFrame, settings: XCartSettings
             series("customer_name", [name_of(one, settings) for one in orders]),
             series("customer_email", emails),
             series("is_test", [(one or "").endswith(settings.test_emails) for one in emails], pl.Boolean),
-            series("status", [settings.status(p, s) for p, s in zip(codes, shipping, strict=True)]),
-            series("pair", [f"{p}/{s}" for p, s in zip(codes, shipping, strict=True)]),
+            series("status", [ours[pair] for pair in pairs]),
+            series("pair", [f"{p}/{s}" for p, s in pairs]),
             series("is_shipped", [settings.is_shipped(one) for one in shipping], pl.Boolean),
             series("shipping_word", [None if one in settings.shipments else one for one in shipping]),
             series("said_currency", currencies),

@@ -29,7 +29,7 @@ FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             "customer_email", "store", "is_test", "taxes", "shipments", "shipped",
         ),
     ),
-    "lines": (("ref", "sku", "quantity"), ("name", "category", "unit_price", "subtotal", "tax", "tax_code", "discount")),
+    "lines": (("ref", "sku", "quantity"), ("name", "category", "unit_price", "subtotal", "tax", "tax_code", "tax_rate", "tax_percent", "discount")),
     "taxes": (("code", "amount"), ()),
     "shipments": (("ref", "at"), ("status", "carrier", "number", "items", "item_line", "item_quantity")),
     "payments": (("ref", "order_ref", "changed", "currency", "transactions"), ("method",)),

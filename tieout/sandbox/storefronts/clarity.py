@@ -16,11 +16,12 @@ from urllib.parse import parse_qsl, unquote
 
 from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.server import Request, Response
+from tieout.sandbox.storefronts import clarity_shop as shop
+from tieout.sandbox.storefronts.clarity_shop import order_ref
 from tieout.sandbox.tampering import TamperError
 from tieout.sandbox.world import people
-from tieout.sandbox.world.arithmetic import decimal_text, identifier, iso, parse_iso, random_of
+from tieout.sandbox.world.arithmetic import decimal_text, identifier, iso, parse_iso
 from tieout.sandbox.world.catalog import ITEMS, START_MS, STORES
-from tieout.sandbox.world.orders import Order, Payment
 from tieout.sandbox.world.payloads import dump
 from tieout.sandbox.world.world import World
 
@@ -29,10 +30,6 @@ CLIENT_SECRET = "demo-clarity-secret"  # noqa: S105 - the stand-in's own, known 
 PAGE_CAP = 100
 TOKEN_SECONDS = 3600
 DIALECTS = ("pages_from_0", "pages_from_1", "start_and_size", "bare_list")
-_TYPES = {
-    "Authorization": "authorization", "CancelAuthorization": "void", "Charge": "capture", "Refund": "refund", "Chargeback": "chargeback",
-}  # fmt: skip
-_STATES = {"Success": "succeeded", "Failure": "failed", "Pending": "pending", "Initial": "pending"}
 
 
 class _Answer(Exception):
@@ -222,157 +219,25 @@ class Clarity:
     # ---- words -----------------------------------------------------------------------------------------------
 
     def _order(self, index: int) -> str:
-        order = self.world.order(index)
-        store, digits = order.store, order.store.digits
-        plain = index % 7 == 3  # one writer of the shop's sends numbers, all others texts
-
-        def money(minor: int) -> str:
-            return f"@raw:{decimal_text(minor, digits)}" if plain else decimal_text(minor, digits)
-
-        lines = [
-            {
-                "lineId": str(k + 1),
-                "sku": row.item.sku,
-                "name": row.name,
-                "category": row.item.category,
-                "quantity": row.quantity,
-                "unitPrice": money(row.unit),
-                "lineAmount": money(row.net),
-                "tax": money(row.tax),
-                "taxName": row.rate.name if row.rate else None,
-            }
-            for k, row in enumerate(order.rows)
-            if row.kind == "item" and row.item is not None
-        ]
-        net = {
-            kind: sum(row.net for row in order.rows if row.kind == kind)
-            for kind in ("item", "shipping", "fee")
-        }
-        first, last = self._name(order)
-        address = {
-            "name": " ".join(part for part in (first, last) if part) or None, "line1": "Example Street 1", "country": store.country,
-        }  # fmt: skip
-        told: dict[str, Any] = {
-            "orderId": order_ref(index),
-            "orderNumber": order.number,
-            "customerId": None if order.customer is None else customer_ref(order.customer),
-            "email": self._email(order),
-            "orderDate": iso(order.line.placed),
-            "updatedAt": iso(self._stamps[index]),
-            "status": self.status_of.get(index) or _status(order),
-            "totalAmount": money(order.gross),
-            "currency": store.currency,
-            "subtotalAmount": money(net["item"]),
-            "shippingAmount": money(net["shipping"]),
-            "handlingAmount": money(net["fee"]),
-            "taxAmount": money(order.tax),
-            "discountAmount": money(order.discount_net),
-            "taxes": [{"name": rate.name, "amount": money(tax)} for rate, tax in order.taxes.items() if tax],
-            "lineItems": lines,
-            "billingAddress": address,
-            "shippingAddress": address,
-            "shipments": [self._shipment(order, n) for n in range(len(order.line.ships))],
-            "tracking": self.tracking_of.get(index, []),
-            "attributes": {"storeId": store.key, "test": order.line.scenario == "test"},
-        }
-        if order.discount:
-            told["couponCode"] = "TEN"
-        if index % 31 == 4:
-            told["internalNotes"] = "Caller gave card 4111 1111 1111 1111"
-        return dump(told)
-
-    @staticmethod
-    def _shipment(order: Order, n: int) -> dict[str, Any]:
-        return {
-            "shipmentId": f"{order.number}-{n + 1}",
-            "status": "delivered" if order.index % 3 else "in_transit",
-            "shippedAt": iso(order.line.ships[n]),
-            "carrier": "Example Parcel",
-            "trackingNumber": f"1Z{order.id[:8].upper()}{n}",
-            "items": [{"lineId": str(k + 1), "quantity": order.rows[k].quantity} for k in order.shipments[n]],
-        }
-
-    def _name(self, order: Order) -> tuple[str | None, str | None]:
-        if order.customer is not None:
-            first, last, _ = people.name_of(self.world.seed, order.customer)
-            return first, last
-        return people.guest_name(random_of(self.world.seed, 7, order.index)) if order.named else (None, None)
-
-    def _email(self, order: Order) -> str:
-        if order.line.scenario == "test":
-            return f"tester{order.index % 5}@example.test"
-        return (
-            people.email_of(order.customer)
-            if order.customer is not None
-            else f"guest{order.index + 1}@example.org"
+        return shop.told(
+            self.world.order(index),
+            self.world.seed,
+            changed=self._stamps[index],
+            status=self.status_of.get(index),
+            tracking=self.tracking_of.get(index, []),
         )
+
+    def _payment(self, key: tuple[int, int]) -> str:
+        return shop.payment_of(self.world.order(key[0]), key[1])
+
+    def _return(self, index: int) -> str:
+        return shop.returned(self.world.order(index))
+
+    def _customer(self, customer: int) -> str:
+        return shop.person(customer, self.world.seed)
 
     def _paid_at(self, key: tuple[int, int]) -> int:
         return self.world.order(key[0]).payments[key[1]].modified
-
-    def _payment(self, key: tuple[int, int]) -> str:
-        order = self.world.order(key[0])
-        payment: Payment = order.payments[key[1]]
-        digits = order.store.digits
-        return dump(
-            {
-                "paymentId": payment.id,
-                "orderId": order_ref(key[0]),
-                "method": payment.tender.method,
-                "gateway": payment.tender.interface,
-                "currency": order.store.currency,
-                "cardNumber": "4111111111111111",
-                "updatedAt": iso(payment.modified),
-                "transactions": [
-                    {
-                        "id": move.id,
-                        "type": _TYPES[move.type],
-                        "status": _STATES[move.state],
-                        "amount": decimal_text(move.minor, digits),
-                        "at": iso(move.at),
-                        "reference": move.reference,
-                    }
-                    for move in payment.transactions
-                ],
-            }
-        )
-
-    def _return(self, index: int) -> str:
-        order = self.world.order(index)
-        items = [
-            {"sku": row.item.sku, "lineId": str(k + 1), "quantity": row.quantity, "reason": "changed mind"}
-            for k in order.returned_rows
-            if (row := order.rows[k]).item is not None
-        ]
-        return dump(
-            {
-                "returnId": f"RMA-{index + 1}",
-                "orderId": order_ref(index),
-                "status": "received",
-                "refundAmount": decimal_text(order.refund, order.store.digits),
-                "currency": order.store.currency,
-                "items": items,
-                "updatedAt": iso(order.line.returned),
-            }
-        )
-
-    def _customer(self, customer: int) -> str:
-        first, last, company = people.name_of(self.world.seed, customer)
-        return dump(
-            {
-                "customerId": customer_ref(customer),
-                "customerNumber": people.customer_number(customer),
-                "firstName": first,
-                "lastName": last,
-                "company": company,
-                "email": people.email_of(customer),
-                "updatedAt": iso(people.customer_modified(self.world.seed, customer)),
-                "address": {
-                    "line1": "Example Street 1",
-                    "country": STORES[people.store_of(customer)].country,
-                },
-            }
-        )
 
     def _shelf(self, key: tuple[str, str]) -> str:
         count = self.stock[key]
@@ -462,31 +327,6 @@ class Clarity:
         with self.lock:
             self.status_of[index] = status
             self._stamps[index] = max(at_ms, self._stamps[index] + 1)
-
-
-def order_ref(index: int) -> str:
-    """The id the shop gives an order of the world."""
-    return f"CLR-{20_000 + index}"
-
-
-def customer_ref(customer: int) -> str:
-    """The id the shop gives a customer of the world."""
-    return f"ACC-{customer + 1}"
-
-
-def _status(order: Order) -> str:
-    line = order.line
-    if line.scenario in ("cancelled", "failed"):
-        return line.scenario
-    if line.scenario == "authorised":
-        return "authorized"
-    if line.scenario == "backorder":
-        return "backordered"
-    if not line.ships:
-        return "pending"
-    if len(line.ships) < len(order.shipments):
-        return "partially_shipped"
-    return "fulfilled"
 
 
 def _whole(text: str | None, usual: int) -> int:

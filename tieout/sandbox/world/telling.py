@@ -7,7 +7,7 @@ commercetools those orders are told by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieout.sandbox.world.arithmetic import local_date
@@ -20,14 +20,14 @@ from tieout.sandbox.world.timeline import Timeline
 class Voice:
     """One storefront's way of telling: the id it gives order number ``index``, and what it has no words for.
 
-    ``cannot`` holds names of scenarios and of planted faults, ``stores`` the stores whose money and taxes it can state. With
+    ``cannot`` holds names of scenarios and of planted faults, each with the reason, ``stores`` the stores whose money and taxes it can state. With
     ``nets_discounts`` a discount is off the rows already where prices include tax, and so it was in what was posted before. With
     ``dates_by_change`` a shipment has no date but the order's last change, so an order changed in a later month than it was shipped in is
     told by another. With ``tender_in_header`` a gift card or store credit used is a figure of the order and no payment.
     """
 
     order_ref: Callable[[int, str], str]
-    cannot: frozenset[str] = field(default_factory=frozenset)
+    cannot: Mapping[str, str] = field(default_factory=dict)
     payload_faults: bool = False
     nets_discounts: bool = False
     dates_by_change: bool = False
@@ -36,16 +36,26 @@ class Voice:
 
 
 DEFAULT = "commercetools"
+_NO_RATE = (
+    "A tax is named and its amount stated, but no rate, so nobody could prove that a cent is one of rounding."
+)
 _X_CART = Voice(
-    # X-Cart ships an order whole and has no chargebacks; it names no rate, so nobody could prove that a cent of tax is one of rounding.
     lambda index, _: str(index + 1),
-    frozenset({"two_shipments", "two_shipments_one_charge", "chargeback", "rounding", "amount_discount"}),
+    {
+        "two_shipments": "An order has one shipping status, and so ships whole.",
+        "two_shipments_one_charge": "An order has one shipping status, and so ships whole.",
+        "chargeback": "No movement of a transaction is a chargeback.",
+        "rounding": _NO_RATE,
+        "amount_discount": "Where prices include tax, a discount on the order is off each row already, so a difference in it is one in goods.",
+    },
     nets_discounts=True,
 )
 _MAGENTO = Voice(
-    # Magento's invoices are made of rows, so a deposit of any amount has none; and it knows no chargeback.
     lambda index, _: str(index + 1),
-    frozenset({"deposit", "chargeback"}),
+    {
+        "deposit": "An invoice is made of rows, so a deposit of any amount has none.",
+        "chargeback": "No document and no transaction is a chargeback.",
+    },
     tender_in_header=True,
 )
 _X_CART_ADDON = Voice(
@@ -55,11 +65,7 @@ _X_CART_ADDON = Voice(
     stores=frozenset({US}),
     dates_by_change=True,
 )
-_CLARITY = Voice(
-    # The shipped profile names no tax rate.
-    lambda index, _: f"CLR-{20_000 + index}",
-    frozenset({"rounding"}),
-)
+_CLARITY = Voice(lambda index, _: f"CLR-{20_000 + index}")
 VOICES: dict[str, Voice] = {
     DEFAULT: Voice(lambda _, own: own, payload_faults=True),
     "magento": _MAGENTO,
