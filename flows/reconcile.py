@@ -123,10 +123,11 @@ def reconcile(house: House, *, run_id: str, period: str | None = None, full: boo
 
 def compared(house: House, period: str | None) -> tuple[Result, pl.DataFrame]:
     """The reconciliation of a period with its proofs; compared once for the same data, however many reports ask. Raises `DoesNotFoot`."""
-    mark, pairs = pairs_now(house)
-    kept = house.comparisons.get(("result", mark, period))
+    with house.warehouse.read() as session:
+        kept = house.comparisons.get(("result", data_mark(session), period))
     if kept is not None:
         return kept
+    mark, pairs = pairs_now(house)
     result = judged(pairs, policy(house, period))
     found = proved(result)
     remember(house, ("result", mark, period), (result, found))
@@ -142,7 +143,7 @@ def pairs_now(house: House) -> tuple[tuple[Any, ...], Paired]:
             return mark, kept
         inputs = read_inputs(house, session)
     pairs = paired(inputs, policy(house, None))
-    house.comparisons.clear()
+    house.comparisons = {known: frames for known, frames in house.comparisons.items() if known[1] == mark}
     house.comparisons["pairs", mark, None] = pairs
     return mark, pairs
 
