@@ -81,12 +81,10 @@ def compared(
         ar_applications=tables.scan("core.ar_applications") if _applied(texts) else None,
         waiting=_waiting(tables),
     )
-    shelf, rows = (tables.folder / name for name in ("shelf", "rows"))
-    shelf.mkdir()
-    sink = RowsOnDisk(rows)
-    told = reconcile_streamed(
-        _Placed(inputs, places, FolderShelf(shelf), progress), policy, sink, FolderShelf(shelf)
-    )
+    folder = tables.folder / "shelf"
+    folder.mkdir()
+    shelf, sink = FolderShelf(folder), RowsOnDisk(tables.folder / "rows")
+    told = reconcile_streamed(_Placed(inputs, places, shelf, progress), policy, sink, shelf)
     return Compared(sink, told.waterfall, told.ageing, told.totals, told.footing)
 
 

@@ -34,6 +34,8 @@ from transforms.reconcile import (
 
 __all__ = ["FilesResult", "reconcile_files", "staging_transforms"]
 
+PARTS: Final = 8
+"""Parts of a comparison at least, where it has rows enough; see `Policy.buckets`."""
 PART_ROWS: Final = 100_000
 """A comparison of fewer rows than two of these is made in one part; see `Policy.bucket_least`."""
 BYTES_PER_ROW: Final = 700
@@ -195,6 +197,7 @@ def _policy(places: Places, chart: ColumnMap, tolerance: Tolerance, month: Perio
         tolerance=tolerance,
         period=month,
         zones=dict.fromkeys(sorted(entities), _zone(chart)),
+        buckets=PARTS,
         bucket_least=PART_ROWS,
     )
 

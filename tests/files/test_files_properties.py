@@ -139,10 +139,11 @@ def files_of(count: int) -> dict[str, str]:
 
 
 def sliced(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    """Small slices while staging, and as many parts in the comparison as there may be."""
+    """Small slices while staging, and three parts in the comparison."""
     for module in (plain_text, plain_stage):
         monkeypatch.setattr(module, "SLICE_ROWS", rows)
     monkeypatch.setattr(plain_files, "PART_ROWS", 1)
+    monkeypatch.setattr(plain_files, "PARTS", 3)
 
 
 @pytest.mark.parametrize("rows", [3, 11])
@@ -216,7 +217,7 @@ def awkward(draw: Any) -> dict[str, str]:
     }  # fmt: skip
 
 
-@settings(CALM, max_examples=4)
+@settings(CALM, max_examples=3)
 @given(files=awkward(), rows=st.integers(2, 6))
 def test_rows_that_belong_together_meet_whatever_the_slices(
     reconcile: Any, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], rows: int
