@@ -65,7 +65,12 @@ _X_CART_ADDON = Voice(
     stores=frozenset({US}),
     dates_by_change=True,
 )
-_CLARITY = Voice(lambda index, _: f"CLR-{20_000 + index}")
+_CLARITY = Voice(
+    lambda index, _: f"CLR-{20_000 + index}",
+    {
+        "rounding": "Tax on shipping stands in the order's sum of taxes only, so nobody could prove where a cent of it was rounded.",
+    },
+)
 VOICES: dict[str, Voice] = {
     DEFAULT: Voice(lambda _, own: own, payload_faults=True),
     "magento": _MAGENTO,
