@@ -9,6 +9,7 @@ from tieout.errors import TieoutError
 
 if TYPE_CHECKING:
     from flows.wiring import House
+    from tieout.connectors.intacct.gateway import Intacct
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def _intacct(house: House) -> list[Finding]:
         found = [Finding("Intacct", ok=True, sentence="signs in and may read what is needed")]
         for entity in house.settings.entities:
             found.append(_books(house, client, entity.code))
+        found += _order_entry(house, client)
         client.learn_limits()
         remember(house, "doctor", described)
         told = sum(bool(lengths) for lengths in described.lengths.values())
@@ -80,6 +82,28 @@ def _intacct(house: House) -> list[Finding]:
         return [Finding("Intacct", ok=False, sentence=str(fault))]
     finally:
         client.close()
+
+
+def _order_entry(house: House, client: Intacct) -> list[Finding]:
+    """Whether sales of stores that post through order entry can be sent and followed to their AR invoices; nothing where none does."""
+    from flows.sales_documents import invoices_of
+
+    try:
+        some = "order_entry" in house.mappings["stores"]["posting_code"]
+    except TieoutError:
+        return []  # said beside the mappings
+    if not some:
+        return []
+    definition = house.settings.order_entry.definition
+    if not definition:
+        said = "stores.csv posts through order entry and [order_entry] names no definition; name the transaction definition of sales invoices."
+        return [Finding("order entry", ok=False, sentence=said)]
+    try:
+        invoices_of(client, [f"{definition}-0"])
+    except TieoutError as fault:
+        said = f"sales documents cannot be followed to their AR invoices, so nothing could be paid: {fault}"
+        return [Finding("order entry", ok=False, sentence=said)]
+    return [Finding("order entry", ok=True, sentence=f"'{definition}' can be followed to its AR invoices")]
 
 
 def _books(house: House, client: object, entity: str) -> Finding:

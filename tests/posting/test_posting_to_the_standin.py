@@ -20,6 +20,7 @@ from tieout.sandbox.faults import FaultBoard
 from tieout.sandbox.intacct.company import Company
 from tieout.sandbox.intacct.gateway import Gateway
 from tieout.sandbox.server import Server
+from tieout.settings.order_entry import OrderEntry
 from tieout.warehouse import outbox
 from transforms.posting_content import rehashed
 
@@ -116,3 +117,19 @@ def test_doctor_keeps_what_the_company_says_of_its_fields(books: Books) -> None:
     assert lengths["CUSTOMER", "CUSTOMERID"] == 20
     examine(house)
     assert posting_desk.table(house, "ops.intacct_fields") == rows, "what is known is not asked again"
+
+
+@pytest.mark.parametrize(
+    ("definition", "is_well", "said"),
+    [("Sales Invoice", True, "can be followed"), ("", False, "names no definition")],
+)
+def test_doctor_looks_whether_sales_documents_can_be_followed(
+    books: Books, definition: str, is_well: bool, said: str
+) -> None:
+    house = books.open()
+    assert "order entry" not in [one.what for one in examine(house)], "no store posts through order entry"
+    stores = house.mappings["stores"].with_columns(posting_code=pl.lit("order_entry"))
+    house.__dict__["mappings"] = {**house.mappings, "stores": stores}
+    house.settings = house.settings.model_copy(update={"order_entry": OrderEntry(definition=definition)})
+    (found,) = [one for one in examine(house) if one.what == "order entry"]
+    assert (found.ok, said in found.sentence) == (is_well, True), found
