@@ -137,6 +137,7 @@ def record(
     """Say in ops.reconciled which reconciliation the tables hold. `compared`: that of all trade, if it was that."""
     row = {
         "run_id": run_id,
+        "sequence_no": session.count(RECONCILED) + 1,
         "period": period,
         "is_full": compared is None or compared.again is None,
         "looked_at_count": None if compared is None else compared.looked_at,
@@ -150,7 +151,7 @@ def record(
 
 def last_run(session: Session) -> str | None:
     """The run whose reconciliation the tables hold; None if they hold none, or were made anew since (`tieout run stage --full`)."""
-    newest = session.fetch(RECONCILED).sort("run_id").tail(1)
+    newest = session.fetch(RECONCILED).sort("sequence_no").tail(1)
     for row in newest.iter_rows(named=True):
         counts = session.count("recon.orders"), session.count("recon.payments")
         if counts == (row["orders_count"], row["payments_count"]):

@@ -195,6 +195,9 @@ RECONCILED = Table(
     "Reconciliations published; the newest is the one that the tables of recon hold. Append-only.",
     (
         Column("run_id", TEXT, "The run."),
+        Column(
+            "sequence_no", WHOLE, "1, then one more for each; a clock may be set back, this is not.", least=1
+        ),
         Column("period", TEXT, "The month that was looked at; null for all trade.", null=True),
         Column(
             "is_full", FLAG, "Whether everything was compared, not only what changed since the one before."

@@ -82,6 +82,8 @@ def test_a_look_at_a_month_other_policies_or_a_damaged_folder_make_the_next_nigh
 ) -> None:
     nights.run(period="2026-09")
     assert nights.run()["full"], "the tables held a month"
+    reconcile(nights.house, run_id="20200101T000000.000Z-000001", period="2026-09")
+    assert nights.run()["full"], "a clock was set back, and the tables held a month again"
     nights.house.settings = parse(
         {**SETTINGS, "reconciliation": {"proposal_days": 9}}, folder=nights.house.warehouse.folder.parent
     )
