@@ -38,7 +38,7 @@ PARTS: Final = 8
 """Parts of a comparison at least, where it has rows enough; see `Policy.buckets`."""
 PART_ROWS: Final = 100_000
 """A comparison of fewer rows than two of these is made in one part; see `Policy.bucket_least`."""
-BYTES_PER_ROW: Final = 700
+BYTES_PER_ROW: Final = 300
 """Room on disk per row of all files together, for text, tables and rows on their way; measured with tests/bench/bench_files.py."""
 
 
