@@ -49,14 +49,21 @@ def compared(
     """Compare what changed since the last reconciliation, or everything: asked for by `full`, or because nothing kept fits."""
     typed = _typed(inputs)
     keeping, mark, last = keeping_of(house), mark_of(policy, typed), last_run(session)
-    kept = None if full else keeping.standing(last, mark, typed.take("decisions"))
-    if kept is not None:
+    if not full:
+        kept, again = None, None
         try:
-            again = compared_again(kept, changes_since(kept, typed), typed, policy)
-        except (OSError, pl.exceptions.ComputeError):
-            again = None  # a file of it is missing or damaged; it can be made anew
+            kept = keeping.standing(last, mark, typed.take("decisions"))
+            if kept is not None:
+                again = compared_again(kept, changes_since(kept, typed), typed, policy)
+        except (OSError, KeyError, pl.exceptions.PolarsError) as fault:
+            said = type(fault).__name__
+            house.say(f"what the last reconciliation left cannot be read ({said}); everything is compared")
         # What was kept is a copy: if it does not foot, the comparison of everything says whether the trade itself does.
-        if again is not None and not (proofs(again.summary)["difference_minor"] != 0).any():
+        if (
+            kept is not None
+            and again is not None
+            and not (proofs(again.summary)["difference_minor"] != 0).any()
+        ):
             return _again(house, session, kept, again, typed, run_id=run_id, mark=mark)
     sink, shelf = Collected(), InMind()
     told, left = compared_to_keep(typed, policy, sink, shelf)

@@ -93,6 +93,9 @@ def test_a_look_at_a_month_other_policies_or_a_damaged_folder_make_the_next_nigh
     for path in keeping_of(nights.house).folder.glob("layer-*/rows-orders.parquet"):
         path.write_bytes(b"not a Parquet file")
     assert nights.run()["full"], "a file is damaged"
+    for path in keeping_of(nights.house).folder.glob("state-*/labels.parquet"):
+        path.unlink()
+    assert nights.run()["full"], "a file is missing"
     shutil.rmtree(keeping_of(nights.house).folder)
     assert nights.run()["full"], "the folder is gone"
     assert not nights.run()["full"]
