@@ -58,16 +58,18 @@ def compared(house: House, key: dict[str, Any], ledger: dict[str, Any]) -> Verdi
     return verdict
 
 
-def prove_packs(verdict: Verdict, closes: Sequence[dict[str, Any]]) -> None:
-    """Each sealed pack proved from its own files alone, as an auditor would."""
+def prove_packs(closes: Sequence[dict[str, Any]]) -> list[tuple[bool, str]]:
+    """Each sealed pack proved from its own files alone, as an auditor would: whether it is, and the line that says so."""
+    said: list[tuple[bool, str]] = []
     books: dict[str, Books] = {}
     for one in closes:
         found = verify(Path(one["path"]), compared=books)
         wrong = [finding.sentence for finding in found["findings"] if not finding.holds]
-        said = (
+        told = (
             f"{len(found['findings'])} findings, all hold" if found["proved"] else f"not proved: {wrong[0]}"
         )
-        verdict.add(found["proved"], f"pack of {one['entity']} {one['period']} proved offline: {said}")
+        said.append((found["proved"], f"pack of {one['entity']} {one['period']} proved offline: {told}"))
+    return said
 
 
 def expected_findings(key: dict[str, Any]) -> set[tuple[str, str]]:

@@ -94,18 +94,22 @@ class Moments:
     def __init__(self, kind: str, count: int, tally: Path | None = None) -> None:
         self.kind, self.count, self.tally = kind, count, tally
         self.seen: dict[str, int] = {}
+        self.killer: threading.Thread | None = None
 
     def passed(self, kind: str) -> None:
         """One more passage; the last one if it is appointed."""
         self.seen[kind] = self.seen.get(kind, 0) + 1
         if kind == self.kind and self.seen[kind] == self.count:
             if kind == "during a commit":
-                threading.Thread(target=_kill, args=(0.0004 * (self.count % 5),), daemon=True).start()
+                self.killer = threading.Thread(target=_kill, args=(0.0004 * (self.count % 5),), daemon=True)
+                self.killer.start()
             else:
                 _kill(0)
 
     def write(self) -> None:
-        """What was passed how often, for a run that was not killed."""
+        """What was passed how often, for a run that was not killed. One that is to be killed while it commits for the last time waits for it."""
+        if self.killer is not None:
+            self.killer.join()
         if self.tally is not None:
             self.tally.write_text("\n".join(f"{kind}\t{count}" for kind, count in self.seen.items()))
 

@@ -21,7 +21,8 @@ from tieout.errors import Busy, WarehouseError
 from tieout.warehouse.processes import is_alive, this_process
 
 _log = logging.getLogger(__name__)
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = (0.001, 0.02)
+"""The first pause and the longest: most who wait, wait for one short transaction of another thread."""
 _held = threading.local()
 
 
@@ -62,7 +63,7 @@ class AdvisoryLock:
     def _wait(self, handle: int, *, exclusive: bool) -> None:
         mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
         until = time.monotonic() + self._seconds
-        told = False
+        told, (pause, longest) = False, _POLL_SECONDS
         while True:
             try:
                 fcntl.flock(handle, mode | fcntl.LOCK_NB)
@@ -76,7 +77,8 @@ class AdvisoryLock:
             if not told:
                 _log.info("waiting for the warehouse: %s", self.holder())
                 told = True
-            time.sleep(_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(pause * 2, longest)
 
     def holder(self) -> str:
         """Who holds the lock, in words."""
