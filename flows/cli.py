@@ -282,7 +282,7 @@ def demo(
     ] = "commercetools",
 ) -> None:
     """A seeded shop's night twice and a month's close, against stand-ins over HTTP; fails if a planted fault is missed."""
-    from flows.demo import run_demo
+    from flows.demo_start import run_demo
 
     names = [name.strip() for name in storefronts.split(",") if name.strip()]
     raise typer.Exit(run_demo(orders=orders, seed=seed, folder=folder, plain=plain, storefronts=names))

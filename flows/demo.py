@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +17,11 @@ from flows import expectations, stages
 from flows.close import close_period
 from flows.console import progress_bar
 from flows.demo_verdict import compared, prove_packs
-from flows.demo_world import WORLD_SECRETS, Sandbox, known_storefronts, prepare
+from flows.demo_world import WORLD_SECRETS, Sandbox, prepare
 from flows.prefect_api import PrefectApi
 from flows.report import build
 from flows.wiring import House, open_house
-from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError
+from tieout.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.money import show
 
 _SUBJECTS = {
@@ -42,91 +41,68 @@ _SUBJECTS = {
 CLOSED_MONTH = "2026-09"
 
 
-def run_demo(
-    *, orders: int, seed: int, folder: Path, plain: bool, storefronts: Sequence[str] = ("commercetools",)
+def tell(
+    sandbox: Sandbox,
+    api: PrefectApi | None,
+    *,
+    orders: int,
+    folder: Path,
+    storefronts: Sequence[str],
+    plain: bool,
+    begun: float,
 ) -> int:
-    """Run the demo and return the exit code: 0 only if every planted fault was found, nothing else was, and the second night posted nothing."""
-    begun = time.monotonic()
-    if list(storefronts) == ["all"]:
-        storefronts = known_storefronts()
-    unknown = [name for name in storefronts if name not in known_storefronts()]
-    if unknown:
-        raise InputError(
-            f"The demo has no storefront {', '.join(unknown)}; choose among {', '.join(known_storefronts())}, or all."
-        )
-    if "commercetools" not in storefronts:
-        raise InputError("The demo's past was told by commercetools; name it among --storefronts.")
-    _fresh(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """The demo itself, once its processes are started: returns the exit code, 0 only if every planted fault was found, nothing else was,
+    and the second night posted nothing. `begun` is the monotonic instant it is timed from."""
+    if api is not None:
+        # The slowest imports are done while the stand-ins and Prefect's API start, each a process of its own.
+        import flows.scheduled  # noqa: F401
+    import checks.contracts  # noqa: F401
+
     _title(
         f"A seeded world of {orders:,} orders, stand-ins for {', '.join(storefronts)} and Intacct on loopback"
     )
-    sandbox = Sandbox(folder, orders=orders, seed=seed, storefronts=storefronts)
-    try:
-        os.environ["PREFECT_HOME"] = str((folder / "prefect").resolve())
-        api = None
-        if not plain:
-            # The slowest imports are done while the stand-ins and Prefect's API start, each a process of its own.
-            stages.quiet_prefect()
-            api = PrefectApi()
-            import flows.scheduled  # noqa: F401
-        import checks.contracts  # noqa: F401
-
-        config = prepare(folder, sandbox.addresses)
-        os.environ.update(WORLD_SECRETS)
-        house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))
-        house.progress = progress_bar()
-        _line("storefront", f"{sandbox.addresses['commercetools']['api_url']} (OAuth2, keyset pages of 500)")
-        _line("ledger", f"{sandbox.addresses['intacct']['url']} (XML gateway, 2 entities)")
-        with expectations.kept():
-            # What judges the nights imports for seconds: it begins while Prefect's API is still at the same.
-            expectations.begin(house)
-            if api is not None:
-                api.wait()
-            first = _night(house, config, "First night", plain=plain)
-            second = _night(house, config, "Second night", plain=plain)
-        closes = _close(house)
-        key, ledger = sandbox.ask("/answer-key"), sandbox.ask("/ledger")
-        with ThreadPoolExecutor(max_workers=1) as aside:
-            # Packs are proved from their own files alone: nothing of this house is looked at meanwhile.
-            proofs = aside.submit(prove_packs, closes)
-            verdict = compared(house, key, ledger)
-        for ok, line in proofs.result():
-            verdict.add(ok, line)
-        posted_again = int(second["stages"].get("post", {}).get("posted", -1))
-        stock_again = int(second["stages"]["stock"].get("published", -1))
-        _title("Verdict")
-        good = (
-            verdict.ok
-            and posted_again == 0
-            and stock_again == 0
-            and not first["problems"]
-            and not second["problems"]
-        )
-        _mark(posted_again == 0, f"second night: {posted_again} posted, {stock_again} stock figures written")
-        for line_ok, line in verdict.lines:
-            _mark(line_ok, line)
-        for problem in [*first["problems"], *second["problems"]]:
-            _mark(False, problem)
-        _line("workbook", str(Path(closes[0]["path"]) / "reconciliation.xlsx"))
-        _line("page", str(Path(closes[0]["path"]) / "reconciliation.html"))
-        _line("all reports", str(house.reports))
-        _line("query it", f'duckdb -readonly {house.warehouse.snapshot_path} "FROM report.differences"')
-        _line("took", f"{time.monotonic() - begun:.0f} s")
-        return EXIT_OK if good else EXIT_DIFFERENCES
-    finally:
-        sandbox.stop()
-
-
-def _fresh(folder: Path) -> None:
-    """Each demo starts anew; only a folder that a demo made is ever removed."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "sandbox.log").exists():
-            raise InputError(f"{folder} holds other files; choose an empty or new folder with --folder.")
-        for entry in folder.iterdir():
-            if entry.name == "prefect":
-                continue  # its database needs ten seconds to be made anew, and holds nothing but the history of runs
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    config = prepare(folder, sandbox.addresses)
+    os.environ.update(WORLD_SECRETS)
+    house = open_house(config, clock=_world_clock(sandbox.addresses["now"]))
+    house.progress = progress_bar()
+    _line("storefront", f"{sandbox.addresses['commercetools']['api_url']} (OAuth2, keyset pages of 500)")
+    _line("ledger", f"{sandbox.addresses['intacct']['url']} (XML gateway, 2 entities)")
+    with expectations.kept():
+        # What judges the nights imports for seconds: it begins while Prefect's API is still at the same.
+        expectations.begin(house)
+        if api is not None:
+            api.wait()
+        first = _night(house, config, "First night", plain=plain)
+        second = _night(house, config, "Second night", plain=plain)
+    closes = _close(house)
+    key, ledger = sandbox.ask("/answer-key"), sandbox.ask("/ledger")
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        # Packs are proved from their own files alone: nothing of this house is looked at meanwhile.
+        proofs = aside.submit(prove_packs, closes)
+        verdict = compared(house, key, ledger)
+    for ok, line in proofs.result():
+        verdict.add(ok, line)
+    posted_again = int(second["stages"].get("post", {}).get("posted", -1))
+    stock_again = int(second["stages"]["stock"].get("published", -1))
+    _title("Verdict")
+    good = (
+        verdict.ok
+        and posted_again == 0
+        and stock_again == 0
+        and not first["problems"]
+        and not second["problems"]
+    )
+    _mark(posted_again == 0, f"second night: {posted_again} posted, {stock_again} stock figures written")
+    for line_ok, line in verdict.lines:
+        _mark(line_ok, line)
+    for problem in [*first["problems"], *second["problems"]]:
+        _mark(False, problem)
+    _line("workbook", str(Path(closes[0]["path"]) / "reconciliation.xlsx"))
+    _line("page", str(Path(closes[0]["path"]) / "reconciliation.html"))
+    _line("all reports", str(house.reports))
+    _line("query it", f'duckdb -readonly {house.warehouse.snapshot_path} "FROM report.differences"')
+    _line("took", f"{time.monotonic() - begun:.0f} s")
+    return EXIT_OK if good else EXIT_DIFFERENCES
 
 
 def _world_clock(now: str) -> Callable[[], datetime]:

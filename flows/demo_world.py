@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from flows.starter import starter_folder
-from flows.storefronts import KINDS
 from tieout.errors import ConnectorError
 
 WORLD_SECRETS = {
@@ -98,6 +97,8 @@ class Sandbox:
 
 def prepare(folder: Path, addresses: dict[str, Any]) -> Path:
     """Lay out the demo's own configuration and mappings; returns the configuration file."""
+    from flows.storefronts import KINDS  # it takes a second, which the stand-ins need to start
+
     text = _TEMPLATE.read_text(encoding="utf-8")
     shop = addresses["commercetools"]
     for name, value in (

@@ -21,6 +21,16 @@ _SECONDS = 300
 """Its very first start makes a database, which takes long on a busy machine."""
 
 
+def quiet_prefect() -> None:
+    """Prefect says only what is wrong, and tells nobody."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    # Its first start makes a database; on a busy machine that takes longer than the 20 s it allows itself.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
+    os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")
+
+
 class PrefectApi:
     """The process, unless `PREFECT_API_URL` names an API already. `PREFECT_HOME` must be set; import Prefect after this."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.nightly import STAGES, nightly
+from flows.prefect_api import quiet_prefect
 from flows.running import run_stage
 from flows.wiring import House
 from tieout.errors import InputError
@@ -29,16 +30,6 @@ def prefect_environment(house: House) -> None:
     home.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str(home))
     quiet_prefect()
-
-
-def quiet_prefect() -> None:
-    """Prefect says only what is wrong, and tells nobody."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    # Its first start makes a database; on a busy machine that takes longer than the 20 s it allows itself.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
-    os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")
 
 
 def run_named(
