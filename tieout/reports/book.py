@@ -17,8 +17,6 @@ from tieout.reports.data import ReportData, words
 LARGEST_EXACT: Final = 10**15
 """Excel keeps 15 significant digits; a larger amount is written as text and kept out of formulas."""
 
-WRAPS_FROM: Final = 26
-"""Width of a column, in characters, from which its texts wrap."""
 Columns = Sequence[tuple[str, str, int]]
 _CODES: Final = ("outcome_code", "secondary_codes")
 
@@ -103,12 +101,12 @@ class Book:
     def listing(self, sheet: Any, row: int, columns: Columns, rows: pl.DataFrame) -> None:
         """A list under its headings in `row`, with filters: amounts in their currency's format, dates as dates, codes as words.
 
-        `columns`: name, heading and width of each; wide ones wrap. Rows have a `currency`.
+        `columns`: name, heading and width of each. Texts do not wrap: not every program makes their rows taller. Rows have a `currency`.
         """
         self.heads(sheet, row, [title for _name, title, _width in columns])
         # Cell by cell, because the library writes cells; a sheet holds a bounded number of rows.
         for at, one in enumerate(rows.iter_rows(named=True), start=row + 1):
-            for col, (name, _title, width) in enumerate(columns):
+            for col, (name, _title, _width) in enumerate(columns):
                 value = one[name]
                 if value is None:
                     continue
@@ -121,7 +119,7 @@ class Book:
                 elif name in _CODES:
                     sheet.write_string(at, col, words(value), self.text)
                 else:
-                    sheet.write_string(at, col, value, self.wrap if width >= WRAPS_FROM else self.text)
+                    sheet.write_string(at, col, value, self.text)
         for col, (_name, _title, width) in enumerate(columns):
             sheet.set_column(col, col, width)
         if rows.height:

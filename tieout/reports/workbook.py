@@ -207,14 +207,14 @@ def _tie_out(
                 formula += f"+({shown_decimal(int(missing[source].item()), currency)})"
             book.formula(sheet, row, col, formula, one[source], currency)
         about, step = meaning(code)
-        sheet.write_string(row, 11, about, book.wrap)
-        sheet.write_string(row, 12, step, book.wrap)
+        sheet.write_string(row, 11, about, book.text)
+        sheet.write_string(row, 12, step, book.text)
         row += 1
     sheet.set_column(0, 3, 11)
     sheet.set_column(4, 4, 26)
     sheet.set_column(5, 5, 9)
     sheet.set_column(6, 10, 17)
-    sheet.set_column(11, 12, 60)
+    sheet.set_column(11, 12, 80)
     sheet.freeze_panes(4, 5)
     if row > 4:
         sheet.autofilter(3, 0, row - 1, 12)
