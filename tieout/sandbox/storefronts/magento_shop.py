@@ -59,7 +59,10 @@ class Numbers:
 
 
 class Reckoned:
-    """An order's amounts as Magento divides them: the discount by row, the tax after it, and the hidden tax between."""
+    """An order's amounts as Magento divides them: the discount by row, the tax after it, and the hidden tax between.
+
+    What of a discount fell on gift wrapping stands in the header alone, and lowers the wrapping's tax.
+    """
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -67,7 +70,7 @@ class Reckoned:
         self.fees = [row for row in order.rows if row.kind == "fee"]
         self.shipping = next(row for row in order.rows if row.kind == "shipping")
         self.included = order.store.standard_rate is not None and order.store.standard_rate.included
-        rows = [order.rows[k] for k in self.items]
+        rows = [*(order.rows[k] for k in self.items), *self.fees]
         self.cuts = split_by_weight(order.discount, [row.price for row in rows])
         self.less_tax = [0] * len(rows)
         if order.discount:
@@ -75,10 +78,12 @@ class Reckoned:
                 before = sum(row.tax for row in order.rows if row.rate == rate)
                 places = [n for n, row in enumerate(rows) if row.rate == rate]
                 drop = before - order.taxes.get(rate, 0)
-                parts = split_by_weight(max(drop, 0), [rows[n].tax for n in places])
+                parts = split_by_weight(abs(drop), [rows[n].tax for n in places])
                 for n, part in zip(places, parts, strict=True):
-                    self.less_tax[n] = part
+                    self.less_tax[n] = part if drop > 0 else -part
         self.hidden_tax = sum(self.less_tax) if self.included else 0
+        self.fees_net = sum(row.net for row in self.fees)
+        self.fees_tax = sum(row.tax for row in self.fees) - sum(self.less_tax[len(self.items) :])
 
     def tax_of(self, n: int) -> int:
         """Tax of item row ``n`` after the discount."""
@@ -129,7 +134,6 @@ class Shop:
         number = Numbers(order.store.digits, order.index)
         own = order_id(order.index)
         state, status = _state(order)
-        fees_net, fees_tax = sum(row.net for row in reckoned.fees), sum(row.tax for row in reckoned.fees)
         subtotal = sum(order.rows[k].net for k in reckoned.items)
         paid = sum(money(pair) for pair in charges(order))
         due = order.gross - by_card_or_credit(order)
@@ -170,7 +174,7 @@ class Shop:
             "billing_address": _address(order, first, last),
             "payment": self._payment(order, number, paid, back),
             "status_histories": [],
-            "extension_attributes": self._extensions(order, reckoned, number, fees_net, fees_tax),
+            "extension_attributes": self._extensions(order, reckoned, number),
         }
         if order.customer is not None:
             found["customer_id"] = order.customer + 1
@@ -257,9 +261,7 @@ class Shop:
             found["amount_refunded"] = number(back)
         return found
 
-    def _extensions(
-        self, order: Order, reckoned: Reckoned, number: Numbers, fees_net: int, fees_tax: int
-    ) -> dict[str, Any]:
+    def _extensions(self, order: Order, reckoned: Reckoned, number: Numbers) -> dict[str, Any]:
         taxes = [
             {
                 "code": rate.name,
@@ -294,12 +296,12 @@ class Shop:
             # Gift wrapping amounts are text in this interface.
             digits = order.store.digits
             found |= {
-                "gw_price": decimal_text(fees_net, digits),
-                "gw_tax_amount": decimal_text(fees_tax, digits),
+                "gw_price": decimal_text(reckoned.fees_net, digits),
+                "gw_tax_amount": decimal_text(reckoned.fees_tax, digits),
             }
             rate = reckoned.fees[0].rate
             if rate is not None:
-                of_rows.append(_applied("quote_gw", None, rate, number(fees_tax)))
+                of_rows.append(_applied("quote_gw", None, rate, number(reckoned.fees_tax)))
         return found
 
     # ---- masters ---------------------------------------------------------------------------------------------
