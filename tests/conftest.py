@@ -1,10 +1,17 @@
-"""The order of files in a whole run: the longest begin first, so that no worker waits for one that began last."""
+"""The order of files in a whole run: the longest begin first, so that no worker waits for one that began last.
+
+Polars takes one thread, here and in the processes that tests start: the tables of tests are small, and threads that wait for each other
+cost a quarter of the whole run. That any number of threads says the same is a test of its own (properties/test_properties_cores.py).
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 HERE = Path(__file__).parent
 LONG = (

@@ -38,6 +38,18 @@ class Column:
     least: int | None = None
     longest: int | None = None
 
+    @cached_property
+    def questions(self) -> list[pl.Expr]:
+        """Yes if every value keeps what the column promises of values; a null, which the type of the column judges, is neither yes nor no."""
+        value, found = pl.col(self.name), []
+        if self.words is not None:
+            found.append(value.is_in(list(self.words)).all())
+        if self.least is not None:
+            found.append((value >= self.least).all())
+        if self.longest is not None:
+            found.append((value.str.len_chars() <= self.longest).all())
+        return found
+
 
 @dataclass(frozen=True)
 class Table:
@@ -49,7 +61,7 @@ class Table:
     columns: tuple[Column, ...]
     hazards: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def polars_schema(self) -> dict[str, pl.DataType]:
         """Column names and polars types, in order."""
         return {column.name: column.dtype for column in self.columns}
@@ -87,14 +99,15 @@ class Table:
     def checked(self, frame: pl.DataFrame | pl.LazyFrame, *, at: str) -> pl.DataFrame:
         """The materialised frame, if it keeps the contract; `at` says where for the sentence.
 
-        A lazy frame is collected first: pandera would check only the schema of a lazy one, not its values.
+        One look at all columns together asks the questions of the pandera schema; only where an answer is no does pandera say which. A lazy frame
+        is collected first: of a lazy one pandera would check only the schema, not the values.
         Raises `Stopped` with the broken promises and up to three offending rows each.
         """
+        whole = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        if set(whole.columns) == set(self.polars_schema) and self._kept(whole, self.columns):
+            return whole
         import pandera.errors
 
-        whole = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-        if whole.is_empty() and dict(whole.schema) == self.polars_schema:
-            return whole  # without rows there is no value to judge, and the types are right
         try:
             self.pandera.validate(whole, lazy=True)
         except pandera.errors.SchemaErrors as broken:
@@ -107,8 +120,7 @@ class Table:
     def as_promised(self, frame: pl.DataFrame, *, at: str) -> pl.DataFrame:
         """Rows read back from the table, if they keep the contract; some of its columns are enough.
 
-        One look at all columns together asks the questions of the pandera schema; only where an answer is no does pandera say which. Columns
-        that the contract does not know (an older version's) are left alone. Raises `Stopped` like `checked`.
+        Columns that the contract does not know (an older version's) are left alone. Raises `Stopped` like `checked`.
         """
         read = [column for column in self.columns if column.name in frame.columns]
         if self._kept(frame, read):
@@ -136,26 +148,22 @@ class Table:
         return "somebody else wrote to the warehouse, or it is damaged: restore its last copy"
 
     def _kept(self, frame: pl.DataFrame, read: Sequence[Column]) -> bool:
-        if any(frame.schema[column.name] != column.dtype for column in read):
+        types = frame.schema
+        if any(types[column.name] != column.dtype for column in read):
             return False
-        asked = [one.all() for column in read for one in _questions(column)]
-        if self.key and all(name in frame.columns for name in self.key):
-            asked.append(pl.struct(self.key).is_unique().all())
-        return not asked or all(frame.select(pl.all_horizontal(asked).alias("kept"))["kept"].to_list())
+        if frame.is_empty():
+            return True  # without rows there is no value to judge
+        if any(frame[column.name].null_count() for column in read if not column.null):
+            return False
+        asked = [one for column in read for one in column.questions]
+        if self.key and all(name in types for name in self.key):
+            asked.append(self._unique)
+        return not asked or bool(frame.select(pl.all_horizontal(asked)).item())
 
-
-def _questions(column: Column) -> list[pl.Expr]:
-    """Yes for every row that keeps what the column promises; null, which is neither, for a row without a value."""
-    value, found = pl.col(column.name), []
-    if not column.null:
-        found.append(value.is_not_null())
-    if column.words is not None:
-        found.append(value.is_in(list(column.words)))
-    if column.least is not None:
-        found.append(value >= column.least)
-    if column.longest is not None:
-        found.append(value.str.len_chars() <= column.longest)
-    return found
+    @cached_property
+    def _unique(self) -> pl.Expr:
+        value = pl.col(self.key[0]) if len(self.key) == 1 else pl.struct(self.key)
+        return value.is_unique().all()
 
 
 def _checks(column: Column) -> list[Any]:
