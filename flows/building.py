@@ -9,17 +9,20 @@ from typing import Any
 import msgspec
 
 from tieout.connectors.intacct import documents as sage
+from tieout.connectors.intacct.amendments import Postable, SalesChange
 from tieout.errors import Stopped
 from tieout.money import to_decimal
 from tieout.warehouse.outbox import Claim
 
 CLASSES: dict[str, type] = {
     "customer": sage.Customer,
+    "sales_order": sage.SalesDocument,
     "invoice": sage.Invoice,
     "credit_memo": sage.CreditMemo,
     "receipt": sage.Receipt,
     "application": sage.Receipt,
     "journal": sage.Journal,
+    "order_closure": SalesChange,
     "reversal": sage.Reversal,
 }
 STYLED = {made: kind for kind, made in CLASSES.items() if kind != "application"}
@@ -39,7 +42,7 @@ def ledger_amount(minor: int, currency: str, digits: int) -> Decimal:
     return rounded
 
 
-def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]]:
+def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, Postable]]:
     """The documents of a claim with their control ids, in order."""
     lines: dict[str, list[dict[str, Any]]] = {}
     for line in claim.lines.iter_rows(
@@ -48,11 +51,13 @@ def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, sage.Document]
         lines.setdefault(line["document_id"], []).append(line)
     makers = {
         "customer": _customer,
+        "sales_order": _sales_order,
         "invoice": _invoice,
         "credit_memo": _credit_memo,
         "receipt": _receipt,
         "application": _application,
         "journal": _journal,
+        "order_closure": _order_closure,
         "reversal": _reversal,
     }
     return [
@@ -148,14 +153,41 @@ def _paper(row: dict[str, Any], lines: list[dict[str, Any]], digits: int, sign: 
 
 
 def definition_of(row: dict[str, Any]) -> str | None:
-    """The transaction definition of a planned sales document; None for an invoice that is posted to AR itself."""
+    """The transaction definition of a planned document of order entry; None for what is posted to AR itself."""
     return json.loads(row["details"]).get("definition") if row["details"] else None
 
 
+def _sold_lines(
+    lines: list[dict[str, Any]], currency: str, digits: int, sign: int
+) -> tuple[sage.SalesLine, ...]:
+    """Items with quantity and price; a tax entry follows the item it belongs to."""
+    made: list[sage.SalesLine] = []
+    for line in lines:  # at most a few thousand a request: one object per line is what XML needs
+        if line["tax_detail_code"]:
+            entry = sage.TaxEntry(
+                detail_id=line["tax_detail_code"],
+                amount=ledger_amount(sign * line["amount_minor"], currency, digits),
+            )
+            made[-1] = msgspec.structs.replace(made[-1], tax_entries=(*made[-1].tax_entries, entry))
+        elif line["quantity"] is not None:
+            made.append(
+                sage.SalesLine(
+                    item=line["item_ref"],
+                    quantity=line["quantity"],
+                    price=sign * line["unit_price"],
+                    warehouse=line["warehouse_code"],
+                    source_line_key=line["source_line_key"],
+                    custom=_custom(line),
+                    **_dimensions(line),
+                )
+            )
+    return tuple(made)
+
+
 def _sales_document(
-    row: dict[str, Any], lines: list[dict[str, Any]], digits: int, definition: str
+    row: dict[str, Any], lines: list[dict[str, Any]], digits: int, definition: str, sign: int = 1
 ) -> sage.Document:
-    """A sale through order entry: items with quantity and price, the rest as subtotals."""
+    """An order, sale or return through order entry: items with quantity and price, the rest as subtotals and tax entries."""
     currency = row["currency"]
     return sage.SalesDocument(
         definition=definition,
@@ -168,29 +200,28 @@ def _sales_document(
         message=row["description"],
         currency=currency,
         rate_type="",
-        lines=tuple(
-            sage.SalesLine(
-                item=line["item_ref"],
-                quantity=line["quantity"],
-                price=line["unit_price"],
-                warehouse=line["warehouse_code"],
-                custom=_custom(line),
-                **_dimensions(line),
-            )
-            for line in lines
-            if line["quantity"] is not None
-        ),
+        created_from=next((line["converts_key"] for line in lines if line["converts_key"]), None),
+        tax_solution=_solution(lines),
+        lines=_sold_lines(lines, currency, digits, sign),
         subtotals=tuple(
             sage.Subtotal(
                 name=line["subtotal_name"],
-                total=ledger_amount(line["amount_minor"], currency, digits),
+                total=ledger_amount(sign * line["amount_minor"], currency, digits),
                 location=line["location_code"],
                 department=line["department_code"],
             )
             for line in lines
-            if line["quantity"] is None
+            if line["subtotal_name"] is not None
         ),
     )
+
+
+def _sales_order(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    return _sales_document(row, lines, digits, definition_of(row) or "")
+
+
+def _order_closure(row: dict[str, Any], _lines: list[dict[str, Any]], _digits: int) -> Postable:
+    return SalesChange(key=row["reference"], state="Closed")
 
 
 def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
@@ -201,6 +232,10 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> s
 
 
 def _credit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    definition = definition_of(row)
+    if definition is not None:
+        sign = 1 if json.loads(row["details"]).get("is_negative") else -1
+        return _sales_document(row, lines, digits, definition, sign)
     return sage.CreditMemo(issued_on=row["document_on"], **_paper(row, lines, digits, -1))
 
 

@@ -86,7 +86,7 @@ def _intacct(house: House) -> list[Finding]:
 
 def _order_entry(house: House, client: Intacct) -> list[Finding]:
     """Whether sales of stores that post through order entry can be sent and followed to their AR invoices; nothing where none does."""
-    from flows.sales_documents import invoices_of
+    from flows.sales_documents import invoices_of, source_rows
 
     try:
         some = "order_entry" in house.mappings["stores"]["posting_code"]
@@ -100,8 +100,10 @@ def _order_entry(house: House, client: Intacct) -> list[Finding]:
         return [Finding("order entry", ok=False, sentence=said)]
     try:
         invoices_of(client, [f"{definition}-0"])
+        if house.settings.order_entry.orders != "none":
+            source_rows(client, [f"{house.settings.order_entry.order_definition}-0"])
     except TieoutError as fault:
-        said = f"sales documents cannot be followed to their AR invoices, so nothing could be paid: {fault}"
+        said = f"sales documents cannot be followed, so nothing could be converted or paid: {fault}"
         return [Finding("order entry", ok=False, sentence=said)]
     return [Finding("order entry", ok=True, sentence=f"'{definition}' can be followed to its AR invoices")]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.wiring import House
     from tieout.warehouse.session import Session
     from transforms.postings import Existing, Plan
+    from transforms.sales_orders import Closures
 
 
 def policy(house: House) -> JournalPolicy:
@@ -77,7 +78,7 @@ def credits(
     )
 
 
-def beside(made: Plan, found: JournalPlan | CreditPlan) -> Plan:
+def beside(made: Plan, found: JournalPlan | CreditPlan | Closures) -> Plan:
     """The plan with these documents too."""
     return made._replace(
         documents=pl.concat([made.documents, found.documents]),

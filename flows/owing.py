@@ -120,6 +120,9 @@ def posting_policy(house: House) -> PostingPolicy:
         match_customers_by=ledger.match_customers_by,
         order_entry=OrderEntry(
             definition=sold.definition,
+            order_definition=sold.order_definition if sold.orders != "none" else "",
+            return_definition=sold.return_definition,
+            returns_negative=sold.return_amounts == "negative",
             items={str(part): item for part, item in sold.items.items()},
             subtotals={str(part): name for part, name in sold.subtotals.items()},
             warehouses=dict(sold.warehouses),

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import journaling, owing, quota
+from flows import journaling, owing, quota, sales_orders
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
@@ -35,16 +35,20 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         run_id=run_id,
         planned_at=house.clock(),
         changes=owing.changes(house, trade.orders),
+        ordered=sales_orders.ordered(house, trade, there),
     )
     credits = journaling.credits(house, trade, there, held, papers, run_id=run_id)
-    made = journaling.beside(journaling.beside(papers, entries), credits)
+    closed = sales_orders.closures(house, trade, there, papers, run_id=run_id)
+    made = papers
+    for more in (entries, credits, closed):
+        made = journaling.beside(made, more)
     documents = ALL["out.documents"].checked(made.documents, at="when planning")
     lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
     orders = ALL["out.document_orders"].checked(made.orders, at="when planning")
     # Totals of what is owed are held against the papers; journal entries are no part of them and balance by themselves.
     findings = judge_plan(house, run_id, trade, there, made._replace(unplanned=papers.unplanned))
     if dry_run:
-        return {"text": dry_run_text(house, made), "planned": documents.height}
+        return {"text": dry_run_text(house, made, there), "planned": documents.height}
     owed = ALL["recon.owed"].checked(trade.owed.owed, at="when planning")
     owed_lines = ALL["recon.owed_lines"].checked(trade.owed.owed_lines, at="when planning")
     with house.warehouse.write(run_id=run_id) as session:
@@ -109,7 +113,7 @@ def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame, alive: pl
         .with_columns(
             hold_reason=pl.when(
                 pl.col("is_owed").is_null()
-                & pl.col("kind_code").is_in(["invoice", "credit_memo", "receipt"])
+                & pl.col("kind_code").is_in(["sales_order", "invoice", "credit_memo", "receipt"])
                 & pl.col("planned_by").is_in(plans.implode())
             )
             .then(pl.lit(NO_LONGER_OWED))
@@ -175,7 +179,7 @@ def judge_plan(house: House, run_id: str, trade: owing.Trade, there: Existing, m
     )
 
 
-def dry_run_text(house: House, made: Plan) -> list[str]:
+def dry_run_text(house: House, made: Plan, there: Existing) -> list[str]:
     """The plan for a reader: documents with their totals, what is not planned and why, and the XML that would be sent."""
     text = [
         f"{made.documents.height} documents would be planned, {made.unplanned.height} owed events would not."
@@ -195,11 +199,11 @@ def dry_run_text(house: House, made: Plan) -> list[str]:
         .iter_rows()
     ):
         text.append(f"  not planned: {reason.replace('_', ' ')} {count} – {sentence}")
-    text += ["", *_xml(house, made)]
+    text += ["", *_xml(house, made, there)]
     return text
 
 
-def _xml(house: House, made: Plan) -> list[str]:
+def _xml(house: House, made: Plan, there: Existing) -> list[str]:
     from lxml import etree
 
     from flows.building import STYLED, build
@@ -210,9 +214,19 @@ def _xml(house: House, made: Plan) -> list[str]:
     documents = made.documents.with_columns(
         control_id=pl.format("{}:{}:{}", pl.lit(namespace), "document_id", "revision")
     ).sort("kind_code", "document_on", "number")
-    # An invoice that is only planned has no RECORDNO yet: its place in the XML shows 0.
-    lines = made.lines.with_columns(applies_to_key=pl.coalesce("applies_to_ref", pl.lit("0"))).sort(
-        "document_id", "line_no"
+    orders = pl.concat(
+        [one.filter(pl.col("kind_code") == "sales_order").select("document_id", "details", "number") for one in (made.documents, there.documents)]
+    ).unique("document_id", keep="first")  # fmt: skip
+    named = orders.select(
+        converts_id="document_id",
+        converts_key=pl.format("{}-{}", pl.col("details").str.json_path_match("$.definition"), "number"),
+    )
+    # What is only planned has no RECORDNO yet: its place in the XML shows 0.
+    lines = (
+        made.lines.with_columns(applies_to_key=pl.coalesce("applies_to_ref", pl.lit("0")))
+        .join(named, on="converts_id", how="left")
+        .with_columns(source_line_key=pl.when(pl.col("converts_key").is_not_null()).then(0))
+        .sort("document_id", "line_no")
     )
     claim = Claim("dry-run", documents, lines)
     told = []

@@ -4,6 +4,7 @@ is touched; what came back is settled before the next batch; what is unknown is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flows.building import CLASSES, build
@@ -11,7 +12,7 @@ from flows.describing import recall
 from flows.exchange import Recorder
 from flows.holding_back import closed_books, maintenance_reason, nightly_window, within_quota
 from flows.reading_back import confirm_unknown
-from flows.sales_documents import follow_edited, with_invoices
+from flows.sales_documents import follow_edited, with_invoices, with_source_lines
 from flows.turns import Answer, Drained, NotBegun, Turns
 from flows.wiring import House
 from tieout.connectors.intacct.gateway import Intacct
@@ -147,14 +148,16 @@ def _halted(outcome: BatchOutcome | TieoutError, unanswered: int) -> tuple[Tieou
 
 def _send(house: House, client: Intacct, claim: Claim) -> BatchOutcome | TieoutError:
     """Send one batch. Anything but a batch outcome is an error that says whether it may have been done."""
-    batch = build(claim, ledger_digits=house.ledger.ledger_digits)
     styles = {CLASSES[kind]: style for kind, style in house.ledger.styles.items()}
     if claim.kind == "application":
         # Only the generic function carries credits.
         styles[CLASSES["application"]] = "generic"
     session_entity = claim.entity if claim.entity and house.ledger.entity_sessions else None
     try:
-        outcome = client.post(batch, entity=session_entity, styles=styles)
-        return with_invoices(client, claim, outcome, entity=session_entity)
+        sent, refused = with_source_lines(client, claim, entity=session_entity)
+        batch = build(sent, ledger_digits=house.ledger.ledger_digits)
+        outcome = client.post(batch, entity=session_entity, styles=styles) if batch else BatchOutcome({})
+        outcome = with_invoices(client, sent, outcome, entity=session_entity)
+        return replace(outcome, results={**outcome.results, **refused})
     except TieoutError as fault:
         return fault

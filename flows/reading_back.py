@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.building import customer_name, ledger_amount, reversed_record
 from flows.exchange import Recorder
-from flows.sales_documents import definition, invoices_of
+from flows.sales_documents import definition, invoices_of, order_name
 from flows.wiring import House
 from tieout.connectors.intacct.field_lengths import LENGTHS
 from tieout.connectors.intacct.gateway import Intacct
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 NATURAL_KEYS = {
     # kind: (object, field that carries our number, further fields that prove it is ours)
     "customer": ("CUSTOMER", "CUSTOMERID", ("NAME",)),
+    "sales_order": ("SODOCUMENT", "DOCID", ("CUSTVENDID",)),
     "invoice": ("ARINVOICE", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "credit_memo": ("ARADJUSTMENT", "RECORDID", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "receipt": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "application": ("ARPYMT", "DOCNUMBER", ("TRX_TOTALENTERED", "CURRENCY", "CUSTOMERID")),
     "journal": ("GLBATCH", "REFERENCENO", ("JOURNAL", "BATCH_TITLE")),
+    "order_closure": ("SODOCUMENT", "DOCID", ("STATE",)),
     # A reversal is no record of its own: the document it takes back says whether it was.
     "reversal": ("ARINVOICE", "RECORDNO", ("STATE",)),
 }
@@ -61,12 +63,13 @@ def confirm_unknown(house: House, client: Intacct, recorder: Recorder, run_id: s
             of=pl.when(pl.col("kind_code") == "reversal").then(pl.col("reference").str.extract(r"^(\w+):")),
             key=pl.when(pl.col("kind_code") == "reversal")
             .then(pl.col("reference").str.extract(r":(.+)$"))
-            .otherwise("number"),
+            .otherwise(pl.coalesce(order_name(), "number")),
             definition=definition(),
         )
         sold = keyed.filter(pl.col("definition").is_not_null())
         keyed = keyed.filter(pl.col("definition").is_null())
-        looked += _sold(house, client, sold, taken["ARINVOICE"])
+        for (kind,), block in sold.group_by("kind_code"):
+            looked += _sold(house, client, block, str(kind), taken[NATURAL_KEYS[str(kind)][0]])
         for (kind, of), block in keyed.group_by("kind_code", "of"):
             name, key, proof = NATURAL_KEYS[str(kind)]
             searched = _TAKEN_BACK.get(str(of), name)
@@ -91,15 +94,15 @@ def _too_soon(house: House, document: dict[str, Any]) -> bool:
     return bool(document["changed_at"] > house.clock() - timedelta(seconds=house.ledger.visibility_seconds))
 
 
-def _sold(house: House, client: Intacct, documents: pl.DataFrame, taken: set[str]) -> list[ReadBack]:
-    """Verdicts on sales documents: found by definition and number, and proved by the AR invoice made of them."""
-    if documents.is_empty():
-        return []
+def _sold(
+    house: House, client: Intacct, documents: pl.DataFrame, kind: str, taken: set[str]
+) -> list[ReadBack]:
+    """Verdicts on sales documents of a kind: found by definition and number, and proved by the AR record made of them."""
     documents = documents.with_columns(name=pl.format("{}-{}", "definition", "number"))
     there = invoices_of(client, documents["name"].to_list())
     keys = [key for key in there.values() if key]
-    proof = NATURAL_KEYS["invoice"][2]
-    rows = client.find("ARINVOICE", "RECORDNO", keys, fields=proof) if keys else {}
+    record, _, proof = NATURAL_KEYS[kind]
+    rows = client.find(record, "RECORDNO", keys, fields=proof) if keys else {}
     looked = []
     for document in documents.iter_rows(named=True):  # a few documents after a fault
         name = document["name"]
@@ -110,7 +113,7 @@ def _sold(house: House, client: Intacct, documents: pl.DataFrame, taken: set[str
             verdict = ReadBack(
                 document["document_id"],
                 "unclear",
-                reason=f"sales document '{name}' is in Intacct without an AR invoice; use a transaction definition that posts to AR, or release it there",
+                reason=f"sales document '{name}' is in Intacct without an AR record; use a transaction definition that posts to AR, or release it there",
             )
         # An invoice may show later than its document.
         if verdict.outcome == "found" or not _too_soon(house, document):
@@ -140,6 +143,24 @@ def _journal_verdict(document: dict[str, Any], rows: list[dict[str, Any]], taken
             reason=f"{len(same)} journal entries carry reference {number}; decide by hand",
         )
     return ReadBack(identity, "absent", reason=f"Intacct has no journal entry with reference {number}")
+
+
+def _order_verdict(document: dict[str, Any], rows: list[dict[str, Any]]) -> ReadBack:
+    """A sales order under our number is ours if it is on our customer; one to be closed is closed or surely not."""
+    identity, name = document["document_id"], document["key"]
+    if document["kind_code"] == "order_closure":
+        if not rows:
+            return ReadBack(identity, "unclear", reason=f"Intacct has no order '{name}' any more; look whether it was deleted")  # fmt: skip
+        state = str(rows[0].get("STATE") or "")
+        if state.casefold() == "closed":
+            return ReadBack(identity, "found", name, f"order '{name}' is closed")
+        return ReadBack(identity, "absent", reason=f"order '{name}' is {state or 'without a state'} in Intacct")  # fmt: skip
+    if not rows:
+        return ReadBack(identity, "absent", reason=f"Intacct has no order '{name}'")
+    held = str(rows[0].get("CUSTVENDID") or "")
+    if held == document["customer_id"]:
+        return ReadBack(identity, "found", str(rows[0]["DOCID"]), "found by definition and number")
+    return ReadBack(identity, "unclear", reason=f"order '{name}' in Intacct is on customer '{held}' and ours on '{document['customer_id']}'; decide by hand")  # fmt: skip
 
 
 def _reversal_verdict(document: dict[str, Any], rows: list[dict[str, Any]]) -> ReadBack:
@@ -185,6 +206,8 @@ def _verdict(house: House, document: dict[str, Any], rows: list[dict[str, Any]],
     kind = document["kind_code"]
     if kind == "customer":
         return _customer_verdict(document, rows)
+    if kind in ("sales_order", "order_closure"):
+        return _order_verdict(document, rows)
     if kind == "reversal":
         return _reversal_verdict(document, rows)
     if kind == "journal":

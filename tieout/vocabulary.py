@@ -75,11 +75,13 @@ DECISION_KINDS: Final = ("match", "unmatch", "explain", "write_off", "approve", 
 # --- documents and the outbox -----------------------------------------------------------------------------------
 DOCUMENT_KINDS: Final = (
     "customer",
+    "sales_order",
     "invoice",
     "credit_memo",
     "receipt",
     "application",
     "journal",
+    "order_closure",
     "reversal",
 )
 """In the order they must be posted: a document may only depend on kinds to its left (or an earlier document of its own kind)."""

@@ -235,11 +235,13 @@ def _left(
             pl.col("sku").first(),
             pl.col("category_ref").first(),
             pl.col("tax_code").first(),
-            pl.lit(None, dtype=pl.Decimal(18, 4)).alias("quantity"),
+            # What was given back before has the other sign.
+            (pl.col("quantity") * pl.col("amount_minor").sign()).sum().cast(pl.Decimal(18, 4)),
             pl.col("description").first(),
             -pl.col("amount_minor").sum(),
         )
         .filter(pl.col("amount_minor") != 0)
+        .with_columns(quantity=pl.when(pl.col("quantity") > 0).then("quantity"))
         .select(_LINE)
     )
 

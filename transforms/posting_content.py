@@ -8,17 +8,27 @@ from typing import Final
 import polars as pl
 
 from transforms.identity import content_hashes, joined_rows
-from transforms.posting_terms import DOCUMENTS_SCHEMA, LINES_SCHEMA, ORDERS_SCHEMA, SOLD, SPARSE
+from transforms.posting_terms import (
+    CONVERTED,
+    DOCUMENTS_SCHEMA,
+    LINES_SCHEMA,
+    NOT_SENT,
+    ORDERS_SCHEMA,
+    SOLD,
+    SPARSE,
+)
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _PLACE: Final = {
     "customer": 0,
-    "invoice": 1,
-    "credit_memo": 2,
-    "receipt": 3,
-    "application": 4,
-    "journal": 5,
-    "reversal": 6,
+    "sales_order": 1,
+    "invoice": 2,
+    "credit_memo": 3,
+    "receipt": 4,
+    "application": 5,
+    "journal": 6,
+    "order_closure": 7,
+    "reversal": 8,
 }
 EDITABLE: Final = {
     "document": ("document_on", "due_on", "reference", "description", "customer_id", "account_ref", "method"),
@@ -64,8 +74,10 @@ def finished(
 
 def rehashed(documents: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The documents with `content_sha256` over all of them and their lines that would be sent."""
-    sent = [name for name in LINES_SCHEMA if name not in ("document_id", *SPARSE, *SOLD)]
-    sets = {"sparse": SPARSE, "sold": SOLD}
+    sets = {"sparse": SPARSE, "sold": SOLD, "converted": CONVERTED}
+    sent = [
+        name for name in LINES_SCHEMA if name not in ("document_id", *NOT_SENT, *SPARSE, *SOLD, *CONVERTED)
+    ]
     texts = (
         lines.sort("document_id", "line_no")
         .group_by("document_id", maintain_order=True)
@@ -130,9 +142,9 @@ def edited(
 
 
 def parts_by_order(drafts: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
-    """Rows of out.document_orders: the order behind each document, for all of it."""
+    """Rows of out.document_orders: the order behind each document, for all of it. A sales order answers nothing that is owed yet."""
     return (
-        drafts.join(documents.select("document_id"), on="document_id", how="semi")
+        drafts.filter(pl.col("kind_code") != "sales_order").join(documents.select("document_id"), on="document_id", how="semi")
         .select(
             "document_id", "storefront", "order_ref", "order_number", "event_code", "event_ref", "currency",
             pl.col("planned_minor").alias("amount_minor"),

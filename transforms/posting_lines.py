@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from transforms.accounts import mapped_item, most_specific
+from transforms.order_entry import OrderEntry, is_of_order_entry
 from transforms.posting_dimensions import with_dimensions
 from transforms.posting_terms import Mappings
 from transforms.running import position
@@ -25,13 +26,18 @@ _MEMO_LENGTH: Final = 500
 
 
 def document_lines(
-    events: pl.DataFrame, owed_lines: pl.DataFrame, mappings: Mappings, *, item_dimension: bool
+    events: pl.DataFrame,
+    owed_lines: pl.DataFrame,
+    mappings: Mappings,
+    *,
+    item_dimension: bool,
+    order_entry: OrderEntry,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Lines of the events' documents, and (`document_id`, `reason_code`) of those with a line that has no account.
 
     Goods and gift cards go to the account of their item's group, tax to that of its code, a refund that nothing explains to the
     account of `allowance`; the mapping row that fits best wins. Tax is one line per code and document. Lines sum to
-    `planned_minor` of their event. Sales of stores that post through order entry name their items whatever `item_dimension` says.
+    `planned_minor` of their event. Documents of `order_entry` name their items whatever `item_dimension` says.
     """
     event = ["storefront", "order_ref", "event_code", "event_ref"]
     rows = owed_lines.join(
@@ -44,10 +50,7 @@ def document_lines(
             "department_code",
             "step",
             "planned_minor",
-            is_sold=pl.lit(value=item_dimension)
-            | ((pl.col("posting_code") == "order_entry") & (pl.col("event_code") == "sale")).fill_null(
-                value=False
-            ),
+            is_sold=pl.lit(value=item_dimension) | is_of_order_entry(order_entry),
         ),
         on=event,
     )
@@ -82,6 +85,7 @@ def document_lines(
         "tax_detail_code",
         "tax_solution",
         "quantity",
+        "line_ref",
     ), unmapped
 
 

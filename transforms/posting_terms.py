@@ -58,12 +58,18 @@ LINES_SCHEMA: Final[dict[str, pl.DataType]] = {
     "unit_price": pl.Decimal(28, 12),
     "warehouse_code": pl.String(),
     "subtotal_name": pl.String(),
+    "order_line_ref": pl.String(),
+    "converts_id": pl.String(),
 }
 SPARSE: Final = ("project_code", "custom_fields", "tax_detail_code", "tax_solution")
 """Columns of lines that count in a document's hash only where one of them is filled: most documents have none, and documents planned before
 the columns existed keep their hash."""
 SOLD: Final = ("quantity", "unit_price", "warehouse_code", "subtotal_name")
 """Columns of lines that only sales documents of order entry have; they too count in a document's hash only where one is filled."""
+CONVERTED: Final = ("converts_id",)
+"""What only sales documents converted from an order have, likewise."""
+NOT_SENT: Final = ("order_line_ref",)
+"""Columns of lines that are kept and not sent, so that they count in no hash."""
 DIMENSIONS_SCHEMA: Final = dict.fromkeys(
     ("storefront", "attribute", "value", "dimension", "code"), pl.String()
 )
@@ -154,6 +160,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "payout_does_not_add_up": "The lines of the payout do not add up to what the provider says it came to; ask for a corrected report.",
     "payout_line_unknown": "A line of the payout belongs to no payment the shop knows, so its entity is unknown; find the payment.",
     "order_entry_undefined": "The store posts through order entry and no transaction definition is named; name it in [order_entry].",
+    "order_entry_order": "Its sales order cannot be planned, and it is converted from that; mend what keeps the order back.",
+    "order_entry_tax": "A tax entry belongs to a part that is sent as a subtotal, and only items carry tax entries; name an item for the part in [order_entry].",
+    "order_invoiced": "Intacct has the invoice already, so a sales order would have nothing left to be converted to.",
     "order_entry_unmapped": "A part of the sale is neither an item nor a subtotal of order entry; map its SKU in items.csv, or name the component in [order_entry].",
     "order_entry_price": "Quantity times price does not come to what a line was sold for; raise price_decimals in [order_entry] if Intacct keeps more, or post it by hand.",
     "exceeds_due": "The receipt is more than what is open on the order's invoices; it waits for the next invoice or a decision.",

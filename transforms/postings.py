@@ -15,7 +15,7 @@ from transforms.accounts import most_specific
 from transforms.applications import apply_receipts, tendered
 from transforms.credited import with_credits_settled
 from transforms.identity import fitted, minted
-from transforms.order_entry import details_of, sales_lines
+from transforms.order_entry import details_of, is_through_order_entry, sales_lines
 from transforms.posting_content import finished, parts_by_order
 from transforms.posting_customers import customer_documents, with_customer_ids
 from transforms.posting_lines import document_lines, untaxable
@@ -31,6 +31,8 @@ from transforms.posting_terms import (
 )
 from transforms.revisions import cancelled_sales, difference_lines, merged_parts, posted, with_differences
 from transforms.running import running
+from transforms.sales_orders import EVENT as ORDER_EVENT
+from transforms.sales_orders import NOTHING, Ordered, converted, first_without_invoice
 from transforms.shares import rounded_to
 from transforms.summaries import (
     assigned,
@@ -52,7 +54,12 @@ NO_CHANGES: Final = pl.DataFrame(
         "is_cancelled": pl.Boolean,
     }
 )
-_KIND_OF_EVENT: Final = {"sale": "invoice", "credit": "credit_memo", "receipt": "receipt"}
+_KIND_OF_EVENT: Final = {
+    "sale": "invoice",
+    "credit": "credit_memo",
+    "receipt": "receipt",
+    ORDER_EVENT: "sales_order",
+}
 
 
 def plan(
@@ -67,16 +74,20 @@ def plan(
     run_id: str,
     planned_at: datetime,
     changes: pl.DataFrame = NO_CHANGES,
+    ordered: Ordered = NOTHING,
 ) -> Plan:
     """The difference between what Intacct is owed and what it has, or is about to be sent, as documents.
 
     `held_orders` has `storefront`, `order_ref` and, if wished, `reason`; `changes` says of orders when they last changed (`changed_on`) and
-    whether they are cancelled (`is_cancelled`). Customers are planned only for documents of this plan.
+    whether they are cancelled (`is_cancelled`); `ordered` are web orders that become sales orders. Customers are planned only for documents
+    of this plan.
     Pure: the same arguments give the same plan, whatever the order of their rows.
     """
     owed, owed_lines, credited = with_credits_settled(owed, owed_lines, existing)
     gone = cancelled_sales(existing, owed, changes, dict(owed.schema))
-    owed = pl.concat([owed.with_columns(kept_customer_id=pl.lit(None, dtype=pl.String)), gone])
+    owed = pl.concat([owed, ordered.owed]).with_columns(kept_customer_id=pl.lit(None, dtype=pl.String))
+    owed = pl.concat([owed, gone])
+    owed_lines = pl.concat([owed_lines, ordered.lines])
     events = _named(owed, mappings.stores, existing, policy)
     events = with_customer_ids(events, customers, existing, policy).with_columns(
         customer_id=pl.when("is_summary")
@@ -84,7 +95,7 @@ def plan(
         .otherwise(pl.coalesce("kept_customer_id", "customer_id"))
     )
     events = _rounded(events, policy)
-    events = _judged(events, existing, held_orders, policy)
+    events = first_without_invoice(_judged(events, existing, held_orders, policy))
     events = with_differences(events, existing, changes, policy)
     papers = events.filter((pl.col("kind_code") != "receipt") & pl.col("reason_code").is_null())
     lines, unmapped = document_lines(
@@ -92,12 +103,15 @@ def plan(
         owed_lines,
         mappings,
         item_dimension=policy.item_dimension,
+        order_entry=policy.order_entry,
     )
     events = _with_reason(events, unmapped)
     lines = difference_lines(lines, papers, existing, summary_documents(existing))
     events = _with_reason(events, untaxable(lines))
     lines, unsold = sales_lines(lines, papers, policy.order_entry)
     events = _with_reason(events, unsold)
+    lines, waits = converted(lines, events, papers, existing)
+    events = _with_reason(events, waits)
     singly = events.filter(~pl.col("is_summary"))
     invoices = singly.filter((pl.col("kind_code") == "invoice") & pl.col("reason_code").is_null())
     money = singly.filter((pl.col("kind_code") == "receipt") & pl.col("reason_code").is_null())
@@ -223,7 +237,7 @@ def _numbered(events: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
     papers = events.filter(pl.col("kind_code") != "receipt")
     per_order = ["storefront", "order_ref", "kind_code"]
     is_new = pl.col("known_number").is_null()
-    stem = pl.when(pl.col("kind_code") == "invoice").then(pl.col("invoice_prefix")).otherwise(
+    stem = pl.when(pl.col("kind_code") != "credit_memo").then(pl.col("invoice_prefix")).otherwise(
         pl.lit(policy.credit_memo_prefix)
     ) + pl.col("order_number")
     papers = papers.with_columns(stem=stem, nth=running(is_new, *per_order) + (~is_new).sum().over(per_order))
@@ -321,11 +335,15 @@ def _judged(
     state = pl.col("state_code")
     alters = pl.col("posted_minor") != pl.col("planned_minor")
     sent = state.is_in(["accepted", "sending", "unknown"])
+    sale = pl.col("kind_code") != "sales_order"
     twins = (
         pl.struct("kind_code", "number").is_duplicated() & state.is_null() & pl.col("number").is_not_null()
     )
     reasons: list[tuple[pl.Expr, str]] = [
         (state == "cancelled", "cancelled_by_hand"),
+        # What was ordered may change after it was sent; invoices say what came of it.
+        (~sale & (state == "accepted"), "already_in_intacct"),
+        (~sale & sent, "already_planned"),
         (sent & alters, "changed_after_posting"),
         (state == "accepted", "already_in_intacct"),
         (sent, "already_planned"),
@@ -337,7 +355,10 @@ def _judged(
         (pl.col("order_number").is_null() & paper, "order_number_missing"),
         (paper & pl.col("number").is_null(), "store_unmapped"),
         (pl.col("planned_minor") == 0, "zero_total"),
-        ((pl.col("kind_code") == "invoice") & (pl.col("planned_minor") < 0), "negative_total"),
+        (
+            pl.col("kind_code").is_in(["invoice", "sales_order"]) & (pl.col("planned_minor") < 0),
+            "negative_total",
+        ),
         (
             (pl.col("event_code") == "credit")
             & (pl.col("other_minor") != 0)
@@ -373,13 +394,18 @@ def _documents(drafts: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:
         pl.when(pl.col("kind_code") != "receipt").then(pl.col("reference")).alias("reference"),
         "customer_id",
         on.alias("document_on"),
-        pl.when(pl.col("kind_code") == "invoice").then(on.dt.offset_by(f"{policy.due_days}d")).alias("due_on"),
+        pl.when(_has_due_date(policy)).then(on.dt.offset_by(f"{policy.due_days}d")).alias("due_on"),
         "currency",
         pl.col("planned_minor").alias("total_minor"),
         "account_ref", "method",
         (pl.lit(policy.description) + pl.coalesce("order_number", "order_ref")).alias("description"),
         details=details_of(policy.order_entry),
     )  # fmt: skip
+
+
+def _has_due_date(policy: PostingPolicy) -> pl.Expr:
+    """Invoices have one, and so must every document of order entry."""
+    return pl.col("kind_code").is_in(["invoice", "sales_order"]) | is_through_order_entry(policy.order_entry)
 
 
 def _credited(left_out: pl.DataFrame, policy: PostingPolicy) -> pl.DataFrame:

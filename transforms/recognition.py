@@ -79,8 +79,8 @@ def owed(
 
 
 _PART: Final = [
-    "oid", "event_code", "event_ref", "line_no", "component_code", "sku", "category_ref", "tax_code", "quantity", "description",
-    "amount_minor",
+    "oid", "event_code", "event_ref", "line_no", "line_ref", "component_code", "sku", "category_ref", "tax_code", "quantity",
+    "description", "amount_minor",
 ]  # fmt: skip
 
 

@@ -46,6 +46,7 @@ OWED_LINES_SCHEMA: Final[dict[str, pl.DataType]] = {
     "description": pl.String(),
     "currency": pl.String(),
     "amount_minor": pl.Int64(),
+    "line_ref": pl.String(),
 }
 EXCLUDED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "storefront": pl.String(),

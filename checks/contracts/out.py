@@ -19,7 +19,7 @@ DOCUMENTS = Table(
         Column(
             "kind_code",
             TEXT,
-            "customer, invoice, credit_memo, receipt, application (a credit memo set against an invoice), journal or reversal.",
+            "customer, sales_order, invoice, credit_memo, receipt, application (a credit memo set against an invoice), journal, order_closure (a cancelled sales order closed) or reversal.",
             words=DOCUMENT_KINDS,
         ),
         Column("revision", WHOLE, "1 for the first; a correction gets the next.", least=1),
@@ -31,13 +31,13 @@ DOCUMENTS = Table(
         Column(
             "number",
             TEXT,
-            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt or application, or REFERENCENO of a journal entry; our own id for a reversal, which has none.",
+            "What Intacct will hold as its natural key: RECORDID, CUSTOMERID, DOCNUMBER of a receipt or application, or REFERENCENO of a journal entry; our own id for a reversal or a closure, which have none.",
             longest=45,
         ),
         Column(
             "reference",
             TEXT,
-            "DOCNUMBER of invoices and memos: the order number; for a reversal `invoice:` or `receipt:` and the RECORDNO it takes back.",
+            "DOCNUMBER of invoices and memos: the order number; for a reversal `invoice:` or `receipt:` and the RECORDNO it takes back; for a closure the sales order.",
             null=True,
         ),
         Column(
@@ -52,7 +52,7 @@ DOCUMENTS = Table(
         Column(
             "total_minor",
             MINOR,
-            "Total in minor units, credit memos negative; what is taken back for a reversal; 0 for customers, and for journals, whose lines balance.",
+            "Total in minor units, credit memos negative; what is taken back for a reversal; 0 for customers and closures, and for journals, whose lines balance.",
         ),
         Column("account_ref", TEXT, "Financial entity of a receipt; journal of a journal entry.", null=True),
         Column("method", TEXT, "Payment method of a receipt.", null=True),
@@ -60,7 +60,7 @@ DOCUMENTS = Table(
         Column(
             "details",
             TEXT,
-            "JSON: name and address of a customer, the transaction definition of a sales document; null otherwise.",
+            "JSON: name and address of a customer, the transaction definition of a document of order entry; null otherwise.",
             null=True,
         ),
         Column(
@@ -126,6 +126,13 @@ DOCUMENT_LINES = Table(
             "subtotal_name",
             TEXT,
             "Subtotal of the transaction definition, for a line of a sales document that is no item.",
+            null=True,
+        ),
+        Column("order_line_ref", TEXT, "The order's line, for an item of a sales document.", null=True),
+        Column(
+            "converts_id",
+            TEXT,
+            "Our id of the sales order that this item of a sales invoice is converted from, at its line of the same `order_line_ref` and component.",
             null=True,
         ),
     ),

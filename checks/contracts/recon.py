@@ -63,6 +63,7 @@ OWED_LINES = Table(
         Column("description", TEXT, "For people.", null=True),
         _CURRENCY,
         Column("amount_minor", MINOR, "Signed like the event."),
+        Column("line_ref", TEXT, "The order's line, or the word for what is no line of it.", null=True),
     ),
 )
 

@@ -26,11 +26,13 @@ def _findings(documents: pl.DataFrame, sentence: pl.Expr) -> pl.DataFrame:
 
 @rule("Lines sum to their document.", code="lines_do_not_sum", severity="stop", reads=(_DOCUMENTS, _LINES))
 def lines_do_not_sum(tables: Tables, limits: Limits) -> pl.DataFrame:
-    """Invoices and credit memos whose lines do not sum to their total, and lines of no document."""
+    """Sales orders, invoices and credit memos whose lines do not sum to their total, and lines of no document."""
     documents, lines = tables[_DOCUMENTS], tables[_LINES]
     sums = lines.group_by("document_id").agg(lines_minor=pl.col("amount_minor").sum())
     wrong = (
-        documents.filter(pl.col("kind_code").is_in(["invoice", "credit_memo", "application", "journal"]))
+        documents.filter(
+            pl.col("kind_code").is_in(["sales_order", "invoice", "credit_memo", "application", "journal"])
+        )
         .join(sums, on="document_id", how="left")
         .with_columns(pl.col("lines_minor").fill_null(0))
         .filter(pl.col("lines_minor") != pl.col("total_minor"))
@@ -180,7 +182,8 @@ def orders_do_not_sum(tables: Tables, limits: Limits) -> pl.DataFrame:
 def batch_total_differs(tables: Tables, limits: Limits) -> pl.DataFrame:
     """Control totals per event and currency: owed less unplanned less rounded away must be the plan, to the minor unit.
 
-    A document counts for the event it answers, whatever its kind: a sale that became smaller is answered by a credit memo.
+    A document counts for the event it answers, whatever its kind: a sale that became smaller is answered by a credit memo. A sales order
+    answers nothing that is owed.
     """
     kinds = {"sale": "invoice", "credit": "credit_memo", "receipt": "receipt"}
     kind = pl.col("event_code").replace_strict(kinds, return_dtype=pl.String).alias("kind_code")
@@ -192,6 +195,7 @@ def batch_total_differs(tables: Tables, limits: Limits) -> pl.DataFrame:
     ]
     totals = (
         pl.concat(sides)
+        .filter(pl.col("kind_code").is_in(list(kinds.values())))
         .group_by("kind_code", "currency")
         .agg(
             owed=pl.col("amount").filter(pl.col("side") == "owed").sum(),

@@ -12,6 +12,7 @@ from drawn import drawn
 from checks.contracts import ALL
 from checks.findings import Limits, run
 from transforms.postings import Existing, Mappings, Plan, PostingPolicy, plan
+from transforms.sales_orders import Ordered
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 POLICY = PostingPolicy(posting_starts_on=date(2026, 10, 1))
@@ -67,6 +68,7 @@ def planned(
     policy: PostingPolicy = POLICY,
     held: pl.DataFrame = NO_HELD,
     changes: str | None = None,
+    ordered: Ordered | None = None,
 ) -> Plan:
     """A plan that keeps its contracts and every batch rule. `changes` draws order_ref, changed_on, is_cancelled."""
     more: dict[str, Any] = {}
@@ -74,6 +76,8 @@ def planned(
         from drawn import table
 
         more["changes"] = table(changes).with_columns(storefront=pl.lit("shop"))
+    if ordered is not None:
+        more["ordered"] = ordered
     before = there or nothing()
     done = plan(
         found.owed, found.owed_lines, CUSTOMERS, mappings, before, held, policy, run_id="r", planned_at=NOW, **more

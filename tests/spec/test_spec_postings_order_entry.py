@@ -142,10 +142,11 @@ def test_a_price_is_exact_or_said_not_to_be(
             ),
             "tax_detail_code": pl.Series([None] * len(rows), dtype=pl.String),
             "location_code": ["100"] * len(rows),
+            "line_ref": [f"l{n}" for n in range(len(rows))],
         }
     )
     papers = drawn.select(
-        "document_id", currency=pl.lit(currency), step=pl.lit(step, dtype=pl.Int64), posting_code=pl.lit("order_entry"), kind_code=pl.lit("invoice"), revision=pl.lit(1),
+        "document_id", currency=pl.lit(currency), step=pl.lit(step, dtype=pl.Int64), posting_code=pl.lit("order_entry"), kind_code=pl.lit("invoice"), event_code=pl.lit("sale"), revision=pl.lit(1),
     )  # fmt: skip
     lines, reasons = sales_lines(drawn, papers, replace(TERMS, price_decimals=decimals))
     inexact = set(reasons["document_id"].to_list())

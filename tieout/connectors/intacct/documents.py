@@ -267,7 +267,10 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SalesLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of an order-entry document; `source_line_key` is the parent line's RECORDNO when converting."""
+    """One line of an order-entry document; `source_line_key` is the parent line's RECORDNO when converting.
+
+    `tax_entries` override the taxes of the line (`linesubtotals`); to override one means giving all of the line.
+    """
 
     item: str
     quantity: Decimal
@@ -283,6 +286,7 @@ class SalesLine(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     class_: str | None = None
     custom: Custom = msgspec.field(default_factory=dict)
+    tax_entries: tuple[TaxEntry, ...] = ()
 
 
 class Subtotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -316,6 +320,7 @@ class SalesDocument(msgspec.Struct, frozen=True, kw_only=True):
     rate: Decimal | None = None
     state: Literal["Draft", "Pending", "Closed"] | None = None
     project: str | None = None
+    tax_solution: str | None = None
     subtotals: tuple[Subtotal, ...] = ()
     custom: Custom = msgspec.field(default_factory=dict)
 

@@ -200,6 +200,7 @@ def _sales(node: Element, doc: SalesDocument) -> None:
     custom(node, doc.custom)
     put_some(node, "state", doc.state)
     put_some(node, "projectid", doc.project)
+    put_some(node, "taxsolutionid", doc.tax_solution)
     items = _sub(node, "sotransitems")
     for line in doc.lines:
         sales_line(items, line)

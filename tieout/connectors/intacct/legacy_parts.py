@@ -102,6 +102,13 @@ def sales_line(items: Element, line: SalesLine) -> None:
     if line.source_line_key is not None:
         put(item, "sourcelinekey", str(line.source_line_key))
     put_some(item, "locationid", line.location)
+    if line.tax_entries:
+        taxes = _sub(item, "linesubtotals")
+        for entry in line.tax_entries:
+            tax = _sub(taxes, "linesubtotal")
+            put(tax, "overridedetailid", entry.detail_id)
+            if entry.amount is not None:
+                put(tax, "trx_tax", money(entry.amount))
     put_some(item, "departmentid", line.department)
     put_some(item, "memo", line.memo)
     custom(item, line.custom)

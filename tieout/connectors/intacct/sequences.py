@@ -114,6 +114,8 @@ SEQUENCES: dict[str, tuple[Child, ...]] = {
     ),
     "sotransitems": _sequence("sotransitem+"),
     "sotransitem": _sequence(_SALES_LINE_TEXT),
+    "linesubtotals": _sequence("linesubtotal+"),
+    "linesubtotal": _sequence("overridedetailid! trx_tax"),
     "update_sotransaction": _sequence(
         "datecreated dateposted referenceno termname datedue origdocdate message shippingmethod shipto billto supdocid externalid "
         f"{_CURRENCY} vsoepricelist customfields state projectid updatesotransitems updatesubtotals"

@@ -205,7 +205,7 @@ def build(company: Company) -> dict[str, ObjectType]:
         ),
         ObjectType(
             "SODOCUMENT",
-            order_fields(),
+            order_fields(returns_name_adjustment=company.knobs.returns_name_adjustment),
             "SODOCUMENT",
             owner=entity,
             created=created,

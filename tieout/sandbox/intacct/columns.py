@@ -405,8 +405,14 @@ def order_line_fields() -> dict[str, Field]:
     )
 
 
-def order_fields() -> dict[str, Field]:
-    """SODOCUMENT and INVDOCUMENT."""
+def order_fields(*, returns_name_adjustment: bool = True) -> dict[str, Field]:
+    """SODOCUMENT and INVDOCUMENT; whether a return names the AR adjustment it makes is not documented."""
+
+    def made(order: Any) -> int | None:
+        record = order.invoice
+        named = record is not None and (returns_name_adjustment or record.recordtype == "ri")
+        return record.recordno if named else None
+
     return columns(
         ("RECORDNO", "INTEGER", attribute("recordno")),
         ("DOCID", "TEXT", attribute("docid")),
@@ -425,8 +431,8 @@ def order_fields() -> dict[str, Field]:
         ("TRACKINGNUMBER", "TEXT", extra("TRACKINGNUMBER")),
         ("SHIPPINGMETHOD", "TEXT", extra("SHIPPINGMETHOD")),
         ("SHIPPEDDATE", "TEXT", extra("SHIPPEDDATE")),
-        ("PRRECORDKEY", "INTEGER", lambda r: r.invoice.recordno if r.invoice else None),
-        ("PRINVOICEKEY", "INTEGER", lambda r: r.invoice.recordno if r.invoice else None),
+        ("PRRECORDKEY", "INTEGER", made),
+        ("PRINVOICEKEY", "INTEGER", made),
         *AUDIT,
     )
 

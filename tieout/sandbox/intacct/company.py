@@ -135,6 +135,9 @@ class Knobs:
     replay_scope: str = "sender"
     result_id_scope: str = "user"
     delete_audit_key: str = "record"
+    return_amounts: str = "positive"
+    returns_name_adjustment: bool = True
+    close_partly_converted: bool = True
 
 
 @dataclass(slots=True)

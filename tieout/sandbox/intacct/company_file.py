@@ -42,6 +42,7 @@ _CHOICES = {
     "replay_scope": ("sender", "user", "entity"),
     "result_id_scope": ("user", "session", "any"),
     "delete_audit_key": ("record", "suffixed", "id"),
+    "return_amounts": ("positive", "negative"),
 }
 
 
@@ -213,8 +214,8 @@ class CompanyFile:
         ):
             for row in self.rows(section, "name"):
                 posts = str(row.get("posts", "none"))
-                if posts not in ("AR", "none"):
-                    self.say(f"[[{section}]] '{row['name']}': posts must be AR or none")
+                if posts not in ("AR", "AR credit", "none"):
+                    self.say(f"[[{section}]] '{row['name']}': posts must be AR, AR credit or none")
                 pool[row["name"]] = Definition(
                     row["name"],
                     str(row.get("prefix", "")),

@@ -70,7 +70,7 @@ _ENTRY |= {
 _ORDER = {"transactiontype": "TRANSACTIONTYPE", "createdfrom": "CREATEDFROM", "customerid": "CUSTOMERID"}
 _ORDER |= {"documentno": "DOCNO", "referenceno": "REFERENCENO", "termname": "TERMNAME", "message": "MESSAGE"}
 _ORDER |= {"state": "STATE", "currency": "CURRENCY", "trackingnumber": "TRACKINGNUMBER"}
-_ORDER |= {"shippingmethod": "SHIPPINGMETHOD"}
+_ORDER |= {"shippingmethod": "SHIPPINGMETHOD", "taxsolutionid": "TAXSOLUTIONID"}
 _ORDER_LINE = {"itemid": "ITEMID", "warehouseid": "WAREHOUSEID", "quantity": "QUANTITY", "unit": "UNIT"}
 _ORDER_LINE |= {"price": "PRICE", "discountpercent": "DISCOUNTPERCENT", "sourcelinekey": "SOURCELINEKEY"}
 _ORDER_LINE |= {"locationid": "LOCATIONID", "departmentid": "DEPARTMENTID", "memo": "MEMO"}
@@ -238,10 +238,19 @@ def _create_journal(element: Any) -> Order:
 
 def _create_order(element: Any) -> Order:
     fields = _dated(element, _named(element, _ORDER), _DATES)
-    fields["LINES"] = [_named(row, _ORDER_LINE) for row in element.find("sotransitems")]
+    fields["LINES"] = [_order_line(row) for row in element.find("sotransitems")]
     names = {"description": "DESCRIPTION", "total": "TOTAL", "locationid": "LOCATIONID"}
     fields["SUBTOTALS"] = [_named(row, names) for row in element.findall("subtotals/subtotal")]
     return Order("create", "SODOCUMENT", fields, id_answer=True)
+
+
+def _order_line(element: Any) -> dict[str, Any]:
+    row = _named(element, _ORDER_LINE)
+    taxes = element.findall("linesubtotals/linesubtotal")
+    if taxes:
+        names = {"overridedetailid": "DETAILID", "trx_tax": "TRX_TAX"}
+        row["TAXENTRIES"] = [_named(tax, names) for tax in taxes]
+    return row
 
 
 def _update_order(element: Any) -> Order:

@@ -1,7 +1,8 @@
 """Order-entry transactions (SODOCUMENT): orders, sales invoices, and orders converted to invoices.
 
-A definition says whether its documents make an AR invoice and how they move inventory totals. An edited document that posts to
-AR loses its AR invoice and gets a new one under a new RECORDNO, as the manual says. Source: Sage Intacct Web Services
+A definition says whether its documents make an AR invoice or a credit memo and how they move inventory totals. An edited document that
+posts to AR loses its AR record and gets a new one under a new RECORDNO, as the manual says of invoices. Taxes of a line are given as
+overrides of its tax details. What is not documented of returns and closed orders are knobs. Source: Sage Intacct Web Services
 documentation, Order Entry Transactions.
 """
 
@@ -117,7 +118,8 @@ class OrderDesk(Desk):
         """Change header and lines (LINE_NUM counts from 1); the AR invoice, if any, is made anew."""
         books, journal = self.books, self.books.journal
         definition = self.company.order_definitions[record.definition]
-        if record.state in ("Converted", "Partially Converted"):
+        closes = text_of(fields, "STATE") == "Closed" and self.knobs.close_partly_converted
+        if record.state == "Converted" or (record.state == "Partially Converted" and not closes):
             raise BookError(BUSINESS, f"The document '{record.docid}' is converted and cannot be changed.")
         for field, name in (("REFERENCENO", "referenceno"), ("MESSAGE", "message"), ("STATE", "state")):
             if text_of(fields, field):
@@ -136,7 +138,7 @@ class OrderDesk(Desk):
                 self._change(record, row, number, definition, actor)
             else:
                 self._line(record, row, definition, actor)
-        if definition.posts == "AR":
+        if definition.posts != "none":
             posted = day_text(record.invoice.posted_on) if record.invoice else ""
             self._unpost(record, actor)
             self._post(record, definition, posted, actor)
@@ -229,6 +231,7 @@ class OrderDesk(Desk):
             text_of(row, "DEPARTMENTID"),
             source_line,
             account=item.income_account or self.company.posting["revenue"],
+            taxes=rows_of(row, "TAXENTRIES", "TAXENTRY") or None,
         )
         books.tables["SODOCUMENTENTRY"].add(books.journal, line)
         document.lines.append(line)
@@ -302,10 +305,25 @@ class OrderDesk(Desk):
             self._stock(record, line, definition, line.quantity - before, actor)
 
     def _post(self, document: OrderDocument, definition: Definition, posted: str, actor: Actor) -> None:
-        if definition.posts != "AR":
+        if definition.posts == "none":
             return
         assert document.customer is not None
-        fields = {
+        is_credit = definition.posts == "AR credit"
+        sign = -1 if is_credit and self.knobs.return_amounts == "positive" else 1
+        lines = [
+            {
+                "ACCOUNTNO": line.account,
+                "TRX_AMOUNT": "0.00" if not line.amount else money(sign * line.amount),
+                "LOCATIONID": line.location,
+                "DEPARTMENTID": line.department,
+                "ITEMID": line.itemid,
+                "ENTRYDESCRIPTION": line.memo,
+                "SUBTOTAL": line.subtotal,
+                **({"TAXENTRIES": [_signed(tax, sign) for tax in line.taxes]} if line.taxes else {}),
+            }
+            for line in document.lines
+        ]
+        fields: dict[str, Any] = {
             "RECORDID": document.docno,
             "CUSTOMERID": document.customer.customerid,
             "WHENCREATED": day_text(document.created_on),
@@ -315,27 +333,23 @@ class OrderDesk(Desk):
             "DOCNUMBER": document.referenceno,
             "DESCRIPTION": document.message,
             "CURRENCY": document.currency,
-            "ARINVOICEITEMS": [
-                {
-                    "ACCOUNTNO": line.account,
-                    "TRX_AMOUNT": "0.00" if not line.amount else money(line.amount),
-                    "LOCATIONID": line.location,
-                    "DEPARTMENTID": line.department,
-                    "ITEMID": line.itemid,
-                    "ENTRYDESCRIPTION": line.memo,
-                    "SUBTOTAL": line.subtotal,
-                }
-                for line in document.lines
-            ],
         }
-        desk = receivables.InvoiceDesk(self.books)
+        solution = text_of(document.extra or {}, "TAXSOLUTIONID")
+        if solution:
+            fields["TAXSOLUTIONID"] = solution
+        desk = self._receivables(is_credit=is_credit)
+        fields[f"{desk.lines_name}S"] = lines
         self.books.journal.set(document, "invoice", desk.create(fields, actor, modulekey="8.SO"))
+
+    def _receivables(self, *, is_credit: bool) -> receivables.ReceivableDesk:
+        return (receivables.AdjustmentDesk if is_credit else receivables.InvoiceDesk)(self.books)
 
     def _unpost(self, document: OrderDocument, actor: Actor) -> None:
         invoice: Document | None = document.invoice
         if invoice is not None:
-            receivables.InvoiceDesk(self.books).delete(invoice, actor)
-            self.books.note_deleted("arinvoice", str(invoice.recordno), actor)
+            desk = self._receivables(is_credit=invoice.recordtype == "ra")
+            desk.delete(invoice, actor)
+            self.books.note_deleted(desk.object_name.lower(), str(invoice.recordno), actor)
             self.books.journal.set(document, "invoice", None)
 
     def _progress(self, source: OrderDocument | None) -> None:
@@ -347,3 +361,8 @@ class OrderDesk(Desk):
         else:
             state = "Partially Converted" if any(line.converted for line in items) else "Pending"
         self.books.journal.set(source, "state", state)
+
+
+def _signed(tax: dict[str, Any], sign: int) -> dict[str, Any]:
+    given = text_of(tax, "TRX_TAX")
+    return {**tax, "TRX_TAX": money(sign * cents(given))} if given else tax

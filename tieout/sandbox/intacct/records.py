@@ -232,6 +232,7 @@ class OrderLine:
     converted: Decimal = Decimal(0)
     subtotal: str = ""
     account: str = ""
+    taxes: list[dict[str, Any]] | None = None
     extra: dict[str, Any] | None = None
 
 

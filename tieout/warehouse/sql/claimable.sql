@@ -12,6 +12,12 @@ waits_for_document AS (
     JOIN ready AS r ON r.document_id = l.document_id
     LEFT JOIN ops.outbox AS p ON p.document_id = l.applies_to_id
     WHERE l.applies_to_id IS NOT NULL AND p.state_code IS DISTINCT FROM 'accepted'
+    UNION ALL
+    SELECT DISTINCT l.document_id
+    FROM out.document_lines AS l
+    JOIN ready AS r ON r.document_id = l.document_id
+    LEFT JOIN ops.outbox AS p ON p.document_id = l.converts_id
+    WHERE l.converts_id IS NOT NULL AND p.state_code IS DISTINCT FROM 'accepted'
 ),
 customers AS (
     SELECT d.customer_id, bool_or(o.state_code = 'accepted') AS is_there, bool_or(o.state_code NOT IN ('accepted', 'cancelled')) AS is_coming

@@ -18,6 +18,12 @@ JOIN out.document_lines AS l ON l.document_id = w.document_id
 LEFT JOIN ops.outbox AS p ON p.document_id = l.applies_to_id
 WHERE l.applies_to_id IS NOT NULL AND p.state_code IS DISTINCT FROM 'accepted'
 UNION ALL
+SELECT DISTINCT w.document_id, w.kind_code, l.converts_id, p.state_code, p.reason
+FROM waiting AS w
+JOIN out.document_lines AS l ON l.document_id = w.document_id
+LEFT JOIN ops.outbox AS p ON p.document_id = l.converts_id
+WHERE l.converts_id IS NOT NULL AND p.state_code IS DISTINCT FROM 'accepted'
+UNION ALL
 SELECT w.document_id, w.kind_code, c.document_id, c.state_code, c.reason
 FROM waiting AS w
 JOIN customers AS c ON c.customer_id = w.customer_id
