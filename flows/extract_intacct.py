@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -21,6 +23,7 @@ from tieout.connectors.paging import Page, Record, Window
 from tieout.errors import ConnectorError, Incomplete, Refused, Rejected
 from tieout.settings import Intacct, Settings, Shipping
 from tieout.warehouse.landing import LandingWriter
+from tieout.warehouse.session import Session
 
 log = logging.getLogger("tieout.extract")
 
@@ -194,10 +197,14 @@ def read_intacct(
                     look_back=look_back,
                     condition=condition_of(subject, house.ledger, house.settings.shipping),
                 )
-                land(house, run_id, tally, _once(pages), moves=window is None, going_on=going_on)
+                landed = _Landed()
+                land(
+                    house, run_id, tally, _once(pages), moves=window is None, going_on=going_on,
+                    look=partial(landed.look, subject=subject),
+                )  # fmt: skip
                 # The walk proved itself by Intacct's own count of the same filter.
                 tally.stated = tally.read
-                _bury(house, run_id, tally, client, mark)
+                _bury(house, run_id, tally, client, mark, landed)
             except (ConnectorError, Refused) as fault:
                 tally.error, tally.exit_code = str(fault), fault.exit_code
                 if isinstance(fault, Refused):
@@ -243,12 +250,23 @@ _DELETED_LOOK_BACK = timedelta(days=1)
 """The zone of the audit trail's time is not documented; a day covers any."""
 
 
-def _landed(house: House, subject: str) -> tuple[set[str], set[str]]:
-    """Every record ever landed: those that are there as far as we know, and those we know to be gone."""
-    with house.warehouse.read() as session:
-        rows = session.raw_refs(table_of("intacct", subject), mark=f'"{TOMBSTONE}"')
-    gone = rows.filter("is_marked")["native_ref"].to_list()
-    return set(rows.filter(~pl.col("is_marked"))["native_ref"].to_list()), set(gone)
+@dataclass
+class _Landed:
+    """Records ever landed: `known` are there as far as we know; `graves` are headers of theirs that we know to be gone."""
+
+    known: set[str] = field(default_factory=set)
+    graves: set[str] = field(default_factory=set)
+
+    def look(self, session: Session, subject: str) -> None:
+        """Ask the warehouse, in whatever transaction it is in."""
+        self.known = _refs(session, subject, gone=False)
+        if subject in _PARENTS:
+            self.graves = _refs(session, _PARENTS[subject][0], gone=True)
+
+
+def _refs(session: Session, subject: str, *, gone: bool) -> set[str]:
+    rows = session.raw_refs(table_of("intacct", subject), mark=f'"{TOMBSTONE}"')
+    return set(rows.filter(pl.col("is_marked") == gone)["native_ref"].to_list())
 
 
 def _matching(house: House, subject: str, field: str, values: set[str]) -> set[str]:
@@ -262,7 +280,9 @@ def _matching(house: House, subject: str, field: str, values: set[str]) -> set[s
     return found
 
 
-def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime | None) -> None:
+def _bury(
+    house: House, run_id: str, tally: Tally, client: Any, since: datetime | None, landed: _Landed
+) -> None:
     """Land a tombstone for each record we know that the ledger no longer has.
 
     The audit trail, where the user may read it, and deleted headers say which; counts then prove that they are all. Where counts
@@ -270,13 +290,12 @@ def _bury(house: House, run_id: str, tally: Tally, client: Any, since: datetime 
     """
     subject = tally.subject
     condition = condition_of(subject, house.ledger, house.settings.shipping)
-    known, _ = _landed(house, subject)
+    known = landed.known
     told: set[str] = set()
     if subject in _PARENTS:
-        parent, field = _PARENTS[subject]
-        _, graves = _landed(house, parent)
-        if graves:
-            told = known & _matching(house, subject, field, graves)
+        _, member = _PARENTS[subject]
+        if landed.graves:
+            told = known & _matching(house, subject, member, landed.graves)
     elif subject in _LOGGED and since is not None:
         told = known & _told(house, client, subject, since)
     name = object_of(subject, house.settings)

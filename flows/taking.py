@@ -11,6 +11,7 @@ from flows.wiring import House
 from tieout.connectors.paging import Page
 from tieout.warehouse.ingesting import Watermark
 from tieout.warehouse.landing import LandingResult, LandingWriter
+from tieout.warehouse.session import Session
 
 
 @dataclass
@@ -52,9 +53,10 @@ def land(
     *,
     moves: bool,
     going_on: Callable[[], None] = lambda: None,
+    look: Callable[[Session], None] = lambda session: None,
 ) -> LandingResult:
     """Pages to a landing file, then into `raw`; with `moves` the watermark moves in the same transaction. `going_on` is asked before each
-    page and may raise to end the read."""
+    page and may raise to end the read; `look` sees the warehouse with what has landed, in the same transaction."""
     with LandingWriter(
         house.warehouse.landing_folder, tally.source, tally.subject, run_id, clock=house.clock
     ) as writer:
@@ -74,5 +76,6 @@ def land(
             else None
         )
         counts = session.ingest(landed, table=table_of(tally.source, tally.subject), watermark=watermark)
+        look(session)
     tally.new += counts.new
     return landed

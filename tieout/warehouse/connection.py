@@ -75,5 +75,6 @@ class Connection:
 
 
 def _described(raw: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    rows = raw.execute(f"DESCRIBE {quoted(CATALOG)}.{quoted_table(table)}").fetchall()
-    return {str(row[0]): str(row[1]) for row in rows}
+    # A relation is bound and not executed: half the time of DESCRIBE, which every transaction asks of every table it touches.
+    found = raw.sql(statement("every_column", table=f"{quoted(CATALOG)}.{quoted_table(table)}"))
+    return dict(zip(found.columns, map(str, found.types), strict=True))

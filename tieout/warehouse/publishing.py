@@ -43,6 +43,8 @@ def publish(
     _key_is_sound(table, frame, key)
     if mode == "merge" and not key:
         raise WarehouseError(f"{table} cannot be merged without a key; name its key columns.")
+    if frame.is_empty() and mode in ("merge", "append"):
+        return Counts()
     con.register(INCOMING, frame)
     try:
         if mode == "merge":
@@ -53,7 +55,8 @@ def publish(
                 deleted = _changed(con, statement("delete_all", table=quoted_table(table)))
             elif mode == "replace_where":
                 deleted = _delete_scope(con, table, frame, scope)
-            inserted = _changed(con, statement("insert", table=quoted_table(table), incoming=INCOMING))
+            insert = statement("insert", table=quoted_table(table), incoming=INCOMING)
+            inserted = 0 if frame.is_empty() else _changed(con, insert)
             counts = Counts(inserted=inserted, deleted=deleted)
         if key and frame.height:
             _key_is_unique_in_table(con, table, frame, key)
@@ -89,8 +92,6 @@ def _merge(
     key: Sequence[str],
     ignore: Sequence[str],
 ) -> Counts:
-    if frame.is_empty():
-        return Counts()
     columns = frame.columns
     carried = [column for column in columns if column not in key]
     compared = [column for column in carried if column not in ignore]
@@ -120,8 +121,9 @@ def _delete_scope(
     """Delete the rows of the scope; refuse a frame with rows outside it, which would pile up run after run."""
     if scope is None or not len(scope):
         raise WarehouseError(f"{table} cannot be replaced in part without saying which part; give a scope.")
-    keys = scope_frame(table, scope, frame.schema).unique()
-    outside = frame.join(keys, on=keys.columns, how="anti", nulls_equal=True)
+    keys = scope_frame(table, scope, frame.schema)
+    keys = keys.unique() if keys.height > 1 else keys
+    outside = frame if frame.is_empty() else frame.join(keys, on=keys.columns, how="anti", nulls_equal=True)
     if outside.height:
         raise WarehouseError(
             f"{outside.height} rows for {table} lie outside the part being replaced, for example {outside.select(keys.columns).row(0)}; nothing was written."
@@ -169,8 +171,7 @@ def _key_is_sound(table: str, frame: pl.DataFrame, key: Sequence[str]) -> None:
         raise WarehouseError(
             f"Rows for {table} have no value in their key column {', '.join(holes)}; nothing was written."
         )
-    twins = frame.select(key).filter(pl.struct(key).is_duplicated())
-    if twins.height:
+    if frame.height > 1 and (twins := frame.select(key).filter(pl.struct(key).is_duplicated())).height:
         raise WarehouseError(
             f"{twins.height} rows for {table} share a key, for example {dict(zip(key, twins.row(0), strict=True))}; nothing was written."
         )

@@ -89,16 +89,16 @@ def end_run(
 
     Raises `WarehouseError` if the run was never started.
     """
-    rows = session.fetch("ops.runs", where={"run_id": run_id})
-    if rows.is_empty():
+    row = {
+        "run_id": run_id,
+        "ended_at": now,
+        "state_code": "done" if error is None else "failed",
+        "summary": json.dumps(dict(summary or {}), sort_keys=True, default=str),
+        "error": error,
+    }
+    schema = {name: dtype for name, dtype in _RUN_COLUMNS.items() if name in row}
+    if not session.change("end_run", pl.DataFrame([row], schema=schema)):
         raise WarehouseError(f"Run {run_id} was never started, so it cannot end; start it first.")
-    ended = rows.with_columns(
-        ended_at=pl.lit(now, dtype=_INSTANT),
-        state_code=pl.lit("done" if error is None else "failed"),
-        summary=pl.lit(json.dumps(dict(summary or {}), sort_keys=True, default=str)),
-        error=pl.lit(error, dtype=pl.String),
-    )
-    session.publish("ops.runs", ended, key=["run_id"], mode="merge")
 
 
 def _mark_crashed(session: Session, now: datetime) -> list[str]:
