@@ -19,6 +19,7 @@ _TABLES = (
     "core.order_lines",
     "core.payments",
     "core.order_payments",
+    "core.order_tenders",
     "core.shipments",
     "core.returns",
     "core.customers",

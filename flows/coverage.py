@@ -29,6 +29,7 @@ _TABLES: Final = (
     "core.order_lines",
     "core.payments",
     "core.order_payments",
+    "core.order_tenders",
     "core.returns",
     "core.stock",
 )

@@ -38,6 +38,7 @@ _OF_ORDERS: Final = (
     "core.orders",
     "core.order_lines",
     "core.order_payments",
+    "core.order_tenders",
     "core.shipments",
     "core.returns",
 )

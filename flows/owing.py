@@ -30,6 +30,7 @@ class Trade:
     shipments: pl.DataFrame
     payments: pl.DataFrame
     order_payments: pl.DataFrame
+    order_tenders: pl.DataFrame
     returns: pl.DataFrame
     customers: pl.DataFrame
     owed: Owed
@@ -41,6 +42,7 @@ def trade(house: House, session: Session) -> Trade:
     corrections = house.mappings["corrections"]
     orders, changed = mapping.correct_orders(session.fetch("core.orders"), corrections)
     order_payments = session.fetch("core.order_payments")
+    order_tenders = session.fetch("core.order_tenders")
     payments, tenders = mapping.correct_tenders(
         session.fetch("core.payments"), corrections, orders=orders, order_payments=order_payments
     )
@@ -61,6 +63,7 @@ def trade(house: House, session: Session) -> Trade:
         house.mappings["stores"],
         policy=recognition_policy(house),
         reductions=session.fetch("core.reductions"),
+        order_tenders=order_tenders,
     )
     return Trade(
         orders=orders,
@@ -68,6 +71,7 @@ def trade(house: House, session: Session) -> Trade:
         shipments=frames["shipments"],
         payments=payments,
         order_payments=order_payments,
+        order_tenders=order_tenders,
         returns=frames["returns"],
         customers=customers,
         owed=found,

@@ -196,6 +196,7 @@ def _recognise(tables: Tables, places: Places, policy: Policy, basis: str, progr
             nothing["returns"],
             mapping,
             policy=rules,
+            order_tenders=tables.slice("core.order_tenders", number),
         )
         tables.put("recon.owed", found.owed, number)
         tables.put("recon.excluded", found.excluded, number)

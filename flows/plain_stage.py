@@ -268,6 +268,7 @@ def _orders(
     keys = ["storefront", "order_ref"]
     tables.put("core.orders", orders.join(lost, on=keys, how="anti"), number)
     tables.put("core.order_lines", detail.join(lost, on=keys, how="anti"), number)
+    tables.put("core.order_tenders", staged["core.order_tenders"].join(lost, on=keys, how="anti"), number)
 
 
 def _blank(lines: pl.DataFrame) -> int:

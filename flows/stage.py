@@ -26,6 +26,7 @@ _CHILDREN = {
     # The parts of a record are replaced with it: a line that is gone from the newest version must be gone from core.
     "core.order_lines": ["storefront", "order_ref"],
     "core.order_payments": ["storefront", "order_ref"],
+    "core.order_tenders": ["storefront", "order_ref"],
     "core.shipments": ["storefront", "order_ref"],
     "core.returns": ["storefront", "order_ref"],
     "core.reductions": ["storefront", "order_ref"],

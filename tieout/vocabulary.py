@@ -41,6 +41,15 @@ PAYMENT_STATES: Final = ("success", "pending", "failure")
 MONEY_MOVES: Final = ("charge", "refund", "chargeback")
 """Payment kinds that move money when their state is `success`."""
 
+TENDER_CODES: Final = {
+    "gift_card": "GiftCard",
+    "store_credit": "StoreCredit",
+    "reward_points": "RewardPoints",
+}
+"""Kinds of tender an order carries itself, without a payment of its own, and the word each goes by in tenders.csv and clearing.csv."""
+TENDER_KINDS: Final = (*TENDER_CODES, "other")
+"""A tender of kind `other` goes by the storefront's own word."""
+
 COMPONENTS: Final = ("goods", "gift_card", "discount", "shipping", "fees", "tax", "rounding", "other")
 """What a total is made of. `gift_card` is a gift card sold (a liability); `other` is a line on an account no rule knows."""
 

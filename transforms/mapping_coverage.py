@@ -49,7 +49,7 @@ def used_codes(
 ) -> dict[str, pl.DataFrame]:
     """Per mapping the codes in use: its keys with `order_ref`, `currency` and `total_minor` of each order that carries the code.
 
-    `tables` are core.orders, order_lines, payments, order_payments, returns and stock. Tests and orders that could not be read are left out,
+    `tables` are core.orders, order_lines, payments, order_payments, order_tenders, returns and stock. Tests and orders that could not be read are left out,
     save those whose status nobody knows: no mapping would let the others go.
     """
     orders = (
@@ -72,6 +72,7 @@ def used_codes(
         )
         .select("storefront", "tender_code", order_ref=pl.coalesce("order_ref", "named_ref"))
     )
+    paid = pl.concat([paid, tables["core.order_tenders"].select("storefront", "tender_code", "order_ref")])
     placed, _ = resolve(
         orders, stores.select("storefront", "store_ref", "mode", "entity_code"), ["storefront", "store_ref"]
     )

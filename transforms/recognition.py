@@ -25,6 +25,7 @@ from transforms.recognition_terms import (
 from transforms.reductions import with_reductions
 from transforms.running import position
 from transforms.sales import sale_events
+from transforms.tenders import tender_receipts
 
 __all__ = ["REASONS", "Owed", "RecognitionPolicy", "owed"]
 
@@ -43,11 +44,13 @@ def owed(
     *,
     policy: RecognitionPolicy,
     reductions: pl.DataFrame | None = None,
+    order_tenders: pl.DataFrame | None = None,
 ) -> Owed:
     """Recognise sales, credits and receipts from the core tables of the same names.
 
     A store without a mapping keeps its orders, with a null entity. Orders whose payload could not be read (`problem`) owe no
     sale, yet their charges owe receipts: that money moved. Receipts carry their amount in `total_minor` alone, no components.
+    Tender that an order carries itself owes a receipt for each of its `order_tenders` (see `transforms.tenders`).
     Of an order whose total was lowered after shipping, `reductions` owe credits (see `transforms.reductions`).
     A store that recognises when the storefront invoices needs a column `invoiced_at` in `orders`; raises `InputError` without.
     """
@@ -72,7 +75,7 @@ def owed(
     credits, credit_parts, returned = credit_events(
         base, events, parts, refunds, returns, lines, mirror=policy.refunds == "mirror"
     )
-    receipts = _receipts(charges, base, events, policy)
+    receipts = _receipts(charges, base, events, order_tenders, policy)
     all_parts = pl.concat([parts.select(_PART), credit_parts.select(_PART)])
     found = _assemble(base, pl.concat([events, credits, receipts], how="diagonal"), all_parts, policy)
     return Owed(found, _lines(base, all_parts), _excluded(base, events, returned, moved))
@@ -167,9 +170,13 @@ def _money_moved(payments: pl.DataFrame, order_payments: pl.DataFrame, base: pl.
 
 
 def _receipts(
-    charges: pl.DataFrame, base: pl.DataFrame, events: pl.DataFrame, policy: RecognitionPolicy
+    charges: pl.DataFrame,
+    base: pl.DataFrame,
+    events: pl.DataFrame,
+    tenders: pl.DataFrame | None,
+    policy: RecognitionPolicy,
 ) -> pl.DataFrame:
-    """One receipt per successful charge, for exactly the money that moved; and for tender the order carries itself."""
+    """One receipt per successful charge, for exactly the money that moved; and one per tender the order carries itself."""
     owing = pl.col("reason_code").is_null() | ~pl.col("reason_code").is_in(["test", "store_ignored"])
     paid = charges.filter(owing & pl.col("payment_problem").is_null()).select(
         "oid",
@@ -184,19 +191,21 @@ def _receipts(
     )
     if not policy.tender_owes_receipt:
         return paid
+    owing_base = base.filter(pl.col("reason_code").is_null())
     tender = (
-        base.filter((pl.col("tender_minor") > 0) & pl.col("reason_code").is_null())
+        tender_receipts(owing_base, tenders, policy.tender_code)
         .join(events.group_by("oid").agg(pl.col("owed_at").min()), on="oid")
+        .join(base.select("oid", "currency"), on="oid")
         .select(
             "oid",
             pl.lit("receipt").alias("event_code"),
-            pl.lit("tender").alias("event_ref"),
+            "event_ref",
             pl.lit(None, dtype=pl.String).alias("payment_ref"),
-            (pl.lit("tender-") + pl.coalesce("order_number", "order_ref")).alias("gateway_ref"),
-            pl.lit(policy.tender_code).alias("tender_code"),
+            "gateway_ref",
+            "tender_code",
             "owed_at",
             pl.col("currency").alias("event_currency"),
-            pl.col("tender_minor").alias("event_minor"),
+            "event_minor",
         )
     )
     return pl.concat([paid, tender])

@@ -88,8 +88,8 @@ class RecognitionPolicy:
     `basis`: `placed`, `captured`, `shipped` or `invoiced`; `bases` overrides it per store. `zones` gives the IANA time zone of
     each entity, in which accounting dates are read; `zone` is for the rest. `partial`: one sale per shipment, or the whole order
     at its first. `refunds`: `mirror` what came back where the returns prove it, or `allowance` for every refund.
-    `tender_owes_receipt`: gift cards and credit that an order carries as tender, without a payment of their own, owe a receipt
-    under `tender_code` when the sale is first recognised.
+    `tender_owes_receipt`: gift cards and credit that an order carries as tender, without a payment of their own, owe a receipt each
+    when the sale is first recognised; under `tender_code` where they are not told apart.
     """
 
     basis: str = "shipped"

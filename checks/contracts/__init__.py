@@ -18,6 +18,7 @@ from checks.contracts import (
     refund_entries,
     settling,
     shipping,
+    tenders,
 )
 from checks.contracts.raw import landing
 from checks.contracts.table import Column, Table
@@ -26,6 +27,7 @@ ALL: dict[str, Table] = {
     table.name: table
     for module in (
         core,
+        tenders,
         catalogue,
         general_ledger,
         recon,

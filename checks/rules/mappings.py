@@ -204,10 +204,10 @@ def _with_entity(orders: pl.DataFrame, stores: pl.DataFrame) -> pl.DataFrame:
 
 @rule(
     "Every payment method has a clearing account.", code="tender_unmapped", severity="hold",
-    reads=("core.orders", "core.payments", "core.order_payments", "mappings.stores", "mappings.tenders"),
+    reads=("core.orders", "core.payments", "core.order_payments", "core.order_tenders", "mappings.stores", "mappings.tenders"),
 )  # fmt: skip
 def tender_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
-    """Orders paid by a method that tenders.csv does not know for their entity."""
+    """Orders paid by a method, or by a tender of their own, that tenders.csv does not know for their entity."""
     keys = ["storefront", "entity_code", "tender_code"]
     named = tables["core.order_payments"].select("storefront", "payment_ref", named_ref="order_ref")
     paid = (
@@ -217,8 +217,9 @@ def tender_unmapped(tables: Tables, limits: Limits) -> pl.DataFrame:
         .join(named, on=["storefront", "payment_ref"], how="left")
         .with_columns(order_ref=pl.coalesce("order_ref", "named_ref"))
         .select("storefront", "order_ref", "tender_code")
-        .unique()
     )
+    carried = tables["core.order_tenders"].select("storefront", "order_ref", "tender_code")
+    paid = pl.concat([paid, carried]).unique()
     # Where the store itself has no entity another rule speaks; one fault, one finding.
     placed = _with_entity(_orders(tables), tables["mappings.stores"]).filter(
         pl.col("entity_code").is_not_null()

@@ -47,7 +47,7 @@ def cutoff(house: House, *, period: str, entity: str | None = None, limit: int =
     by_basis = {
         basis: owed(
             trade.orders, trade.lines, trade.shipments, trade.payments, trade.order_payments, trade.returns, house.mappings["stores"],
-            policy=replace(declared, basis=basis, bases=dict.fromkeys(declared.bases, basis)),
+            policy=replace(declared, basis=basis, bases=dict.fromkeys(declared.bases, basis)), order_tenders=trade.order_tenders,
         ).owed
         for basis in bases_known
     }  # fmt: skip

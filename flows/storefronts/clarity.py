@@ -34,7 +34,7 @@ class ClarityKind(Kind):
         "products",
     )
     tables: ClassVar[tuple[str, ...]] = (
-        "core.orders", "core.order_lines", "core.payments", "core.shipments", "core.returns", "core.customers", "core.stock",
+        "core.orders", "core.order_lines", "core.order_tenders", "core.payments", "core.shipments", "core.returns", "core.customers", "core.stock",
         "core.products", "core.web_prices",
     )  # fmt: skip
     cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(

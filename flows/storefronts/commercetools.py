@@ -26,7 +26,7 @@ class CommercetoolsKind(Kind):
     )  # fmt: skip
     optional: ClassVar[tuple[str, ...]] = ("customer_groups", "products", "prices")
     tables: ClassVar[tuple[str, ...]] = (
-        "core.orders", "core.order_lines", "core.order_payments", "core.payments", "core.shipments", "core.returns", "core.customers",
+        "core.orders", "core.order_lines", "core.order_payments", "core.order_tenders", "core.payments", "core.shipments", "core.returns", "core.customers",
         "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ class FilesKind(Kind):
     tables: ClassVar[tuple[str, ...]] = (
         "core.orders",
         "core.order_lines",
+        "core.order_tenders",
         "core.payments",
         "core.payout_lines",
         "core.stock",

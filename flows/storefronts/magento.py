@@ -31,7 +31,7 @@ class MagentoKind(Kind):
         "stores", "invoices", "creditmemos", "shipments", "transactions", "orders", "customers", "products", "source_items",
     )  # fmt: skip
     tables: ClassVar[tuple[str, ...]] = (
-        "core.orders", "core.order_lines", "core.order_payments", "core.payments", "core.shipments", "core.returns", "core.customers",
+        "core.orders", "core.order_lines", "core.order_payments", "core.order_tenders", "core.payments", "core.shipments", "core.returns", "core.customers",
         "core.stock", "core.products", "core.web_prices",
     )  # fmt: skip
     cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(

@@ -41,6 +41,7 @@ class XCartKind(Kind):
     cannot_tell: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "core.order_payments": "Transactions hang on their order and name it themselves.",
+            "core.order_tenders": "Gift certificates and credit have no member of their own; what pays by them is a transaction.",
             "core.orders.goods_minor": "Where prices include tax, a discount on the order is already taken off each row.",
             "core.orders.discount_minor": "Where prices include tax, a discount on the order is already taken off each row.",
             "core.order_lines.unit_price": "A row that was reduced states its reduced price only.",

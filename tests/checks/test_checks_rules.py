@@ -171,6 +171,7 @@ def mapping_tables(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
     )
     tables = {
         "core.orders": orders, "core.order_lines": lines, "core.payments": paid, "core.order_payments": named,
+        "core.order_tenders": trade.empty("core.order_tenders"),
         "mappings.stores": trade.STORES, "mappings.items": items, "mappings.taxes": taxes, "mappings.tenders": tenders,
     }  # fmt: skip
     return {**tables, **changes}

@@ -79,6 +79,7 @@ def recognised(
     policy: RecognitionPolicy = POLICY,
     stores: pl.DataFrame = STORES,
     reductions: pl.DataFrame | None = None,
+    order_tenders: pl.DataFrame | None = None,
 ) -> Owed:
     """`owed` over what is given; the results keep their contracts and add up."""
 
@@ -95,6 +96,7 @@ def recognised(
         stores,
         policy=policy,
         reductions=reductions,
+        order_tenders=order_tenders,
     )
     ALL["recon.owed"].checked(found.owed, at="in a test")
     ALL["recon.owed_lines"].checked(found.owed_lines, at="in a test")

@@ -105,7 +105,14 @@ def test_words_of_shipments_and_payments_are_told_with_the_money_that_waits() ->
     named = drawn(ALL["core.order_payments"], "order_ref | payment_ref\nc | q", storefront="shop")
     tables = {
         name: ALL[name].empty()
-        for name in ("core.order_lines", "core.returns", "core.stock", "core.shipments", "core.products")
+        for name in (
+            "core.order_lines",
+            "core.order_tenders",
+            "core.returns",
+            "core.stock",
+            "core.shipments",
+            "core.products",
+        )
     }
     tables |= {"core.orders": orders, "core.payments": payments, "core.order_payments": named}
     found = used_codes(tables, ALL["mappings.stores"].empty(), ALL["mappings.items"].empty())["statuses"]

@@ -18,6 +18,7 @@ from flows.storefronts import KINDS as SERVED
 from tieout.connectors.paging import Window
 from tieout.errors import ConnectorError
 from tieout.sandbox.world.catalog import GIFT
+from tieout.sandbox.world.orders import by_card_or_credit, tenders_of_header
 from tieout.sandbox.world.telling import DEFAULT
 from tieout.vocabulary import MONEY_MOVES
 
@@ -28,6 +29,9 @@ KEYED = ("xcart", "xcart_addon")
 """Kinds signed in to by a key that does not end."""
 AFTER_A_CHANGE = ("core.returns", "core.reductions")
 """What X-Cart fills from the difference between two versions of an order; see test_storefront_more.py."""
+
+PAID_BY_PAYMENT = {"commercetools": ("core.order_tenders",), "clarity": ("core.order_tenders",)}
+"""What these stand-ins tell as payments; how their tenders stage is in test_staging_tenders.py."""
 
 
 @pytest.fixture(autouse=True)
@@ -147,10 +151,21 @@ def test_gift_cards_and_credit_used_come_through_as_tender(told: dict[str, Shop]
     whole = used["due_minor"] == 0
     assert whole.any()
     assert not whole.all()
-    # Both members occur: a guest has no balance.
-    guests = used["customer_ref"].is_null()
-    assert guests.any()
-    assert not guests.all()
+    # Each order's tenders are those of the world, kind by kind: a guest has no balance, and some pay with both.
+    shop = told["magento"]
+    world = shop.rehearsal.world
+    wanted = {
+        (one.number, word.method, minor)
+        for line in world.told_by("magento")
+        if (one := world.order(line.index)).number in used["order_number"].to_list()
+        for word, _, minor in tenders_of_header(one, by_card_or_credit(one))
+    }
+    rows = shop.core("order_tenders").join(
+        shop.core("orders").select("order_ref", "order_number"), on="order_ref"
+    )
+    assert set(rows.select("order_number", "tender_code", "amount_minor").iter_rows()) == wanted
+    assert {word for _, word, _ in wanted} == {"GiftCard", "StoreCredit"}
+    assert len(wanted) > len({number for number, _, _ in wanted})
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -347,7 +362,7 @@ def test_what_a_kind_says_it_cannot_tell_it_does_not_tell(told: dict[str, Shop],
 def test_a_table_that_is_filled_is_said_to_be_and_no_other(told: dict[str, Shop], kind: str) -> None:
     tables = {table for one in SERVED.values() for table in one.tables} - {"core.payout_lines"}
     filled = {table for table in tables if told[kind].core(table.removeprefix("core.")).height}
-    late = set(AFTER_A_CHANGE) if kind in KEYED else set()
+    late = {*(AFTER_A_CHANGE if kind in KEYED else ()), *PAID_BY_PAYMENT.get(kind, ())}
     assert filled | late == set(SERVED[kind].tables)
     assert not filled & set(SERVED[kind].cannot_tell)
 

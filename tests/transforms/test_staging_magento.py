@@ -251,8 +251,8 @@ def test_what_a_credit_memo_gives_back_as_tender_is_a_refund_of_its_own() -> Non
     )
     assert rows == [
         ("creditmemo-9", "creditmemo-9", "stripe", "ch_1", "success", 8010),
-        ("creditmemo-9", "creditmemo-9-gift_card", "gift_card", None, "success", 2000),
-        ("creditmemo-9", "creditmemo-9-store_credit", "store_credit", None, "success", 345),
+        ("creditmemo-9", "creditmemo-9-gift_card", "GiftCard", None, "success", 2000),
+        ("creditmemo-9", "creditmemo-9-store_credit", "StoreCredit", None, "success", 345),
     ]
     alone = one(
         magento.creditmemos,

@@ -31,6 +31,7 @@ from transforms.storefronts.footing import (
     series,
     told,
 )
+from transforms.tenders import of_figures, order_tenders
 
 __all__ = ["ClaritySettings", "customers", "orders", "payments", "returns", "stock"]
 
@@ -40,7 +41,7 @@ _YES: Final = ("true", "1", "yes")
 
 
 def orders(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: ClaritySettings) -> Staged:
-    """`core.orders`, `core.order_lines` and `core.shipments`.
+    """`core.orders`, `core.order_lines`, `core.order_tenders` and `core.shipments`.
 
     `revision` is the second of the order's last change. `shipped_at` is the order's own, else its first shipment's.
     """
@@ -71,7 +72,7 @@ def _orders(
         shipped_at=pl.coalesce("said_shipped", "first_at"),
         cancelled_at=pl.lit(None, dtype=INSTANT),
         total_minor="total_stated",
-        tender_minor=pl.col("store_credit_stated").abs(),
+        tender_minor=pl.col("store_credit_stated").abs() + pl.col("gift_card_stated").abs(),
         tax_included=pl.lit(settings.tax_included),
         is_taxed=~pl.col("at").is_in(
             [at for at, some in decoded.troubles.items() if any(one.code == "tax_unknown" for one in some)]
@@ -79,6 +80,11 @@ def _orders(
         is_test=pl.col("is_test").fill_null("").str.to_lowercase().is_in(_YES),
     )
     frames = footed(heads, lines, storefront=storefront, run_id=run_id)
+    used = heads.select(
+        "order_ref", "currency", *(pl.col(name).abs() for name in ("gift_card_stated", "store_credit_stated"))
+    )
+    stated = of_figures(used, {"gift_card_stated": "gift_card", "store_credit_stated": "store_credit"})
+    frames["core.order_tenders"] = order_tenders(stated, storefront=storefront, run_id=run_id)
     frames["core.shipments"] = shipments.filter(pl.col("line_ref").is_not_null()).select(
         "storefront",
         "order_ref",

@@ -29,7 +29,7 @@ from transforms.storefronts.footing import (
     series,
 )
 
-MONEY: Final = ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit")
+MONEY: Final = ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit", "gift_card")
 _ZERO: Final = pl.lit(0, dtype=pl.Int64)
 _NULL: Final = pl.lit(None, dtype=pl.String)
 

@@ -26,7 +26,7 @@ LISTS: Final = {
 }
 AMOUNTS: Final = {
     # group: fields that are read from the bytes they were written in
-    "orders": ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit"),
+    "orders": ("total", "subtotal", "shipping", "fees", "tax", "discount", "store_credit", "gift_card"),
     "lines": ("quantity", "unit_price", "subtotal", "tax", "discount", "tax_rate", "tax_percent"),
     "taxes": ("amount",),
     "transactions": ("amount", "fee"),

@@ -43,7 +43,7 @@ _USUAL: Final = CommercetoolsSettings()
 def orders(
     raw: pl.DataFrame, *, storefront: str, run_id: str, settings: CommercetoolsSettings = _USUAL
 ) -> Staged:
-    """`core.orders`, `core.order_lines`, `core.order_payments`, `core.shipments` and `core.returns`.
+    """`core.orders`, `core.order_lines`, `core.order_payments`, `core.order_tenders`, `core.shipments` and `core.returns`.
 
     Lines sum to their order, component by component and in tax. The total is `taxedPrice.totalGross`, with negative custom rows that
     are tenders taken back out (they stand in `tender_minor`); without `taxedPrice` it is `totalPrice`, `is_taxed` is false and the

@@ -34,11 +34,12 @@ def reckoned(
     rows: pl.DataFrame,
     whole: Whole,
     settings: CommercetoolsSettings,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Header components and lines of a batch of orders.
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Header components, lines and tenders of a batch of orders.
 
     Heads gain `total_minor`, `tender_minor`, the component columns, `tax_minor`, `rounding_minor`, `tax_included`, `is_taxed` and
     `tax_trouble`; lines have `net_minor`, `discount_minor`, `tax_minor`, `tax_code` and sum to the head, component by component.
+    Tenders have `at`, `line_ref`, the `word` that makes a row one and `amount_minor`; they sum to `tender_minor`.
     """
     rows = _with_reduced_shipping(heads, rows)
     heads, rows = _known_taxes(heads, rows)
@@ -49,7 +50,10 @@ def reckoned(
     lines = pl.concat([_shaped(lines), extra]).filter(
         (pl.col("row_kind") != "shipping") | (pl.col("net_minor") != 0) | (pl.col("tax_minor") != 0)
     )
-    return heads, lines
+    tenders = rows.filter(pl.col("is_tender")).select(
+        "at", "line_ref", word="category_ref", amount_minor=-(pl.col("net_minor") + pl.col("tax_minor"))
+    )
+    return heads, lines, tenders
 
 
 def _with_reduced_shipping(heads: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from transforms.storefronts.commercetools_arithmetic import reckoned
 from transforms.storefronts.commercetools_decode import Trouble
 from transforms.storefronts.commercetools_rows import open_orders
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
+from transforms.tenders import kind_of_word, order_tenders
 
 _BATCH: Final = 20_000
 """Orders decoded at a time: bounds the memory of decoded objects, which is several times that of the columns."""
@@ -32,7 +33,7 @@ def stage_orders(
 def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: CommercetoolsSettings) -> Staged:
     payloads, known, refs = raw["payload"].to_list(), raw["problem"].to_list(), raw["native_ref"].to_list()
     opened = open_orders(payloads, known, refs, settings)
-    heads, lines = reckoned(opened.heads, opened.rows, opened.whole, settings)
+    heads, lines, tenders = reckoned(opened.heads, opened.rows, opened.whole, settings)
     heads = _with_times(heads, raw)
     heads = _with_state(heads, settings)
     heads = _with_problems(heads, opened.troubles, settings)
@@ -52,6 +53,7 @@ def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: Commerceto
         "core.orders": _orders(heads, fixed),
         "core.order_lines": _lines(lines, named, fixed),
         "core.order_payments": _of_orders(opened.payments, named, fixed),
+        "core.order_tenders": _tenders(tenders, named, storefront, run_id),
         "core.shipments": shipments.filter(pl.col("line_ref") != "")
         .join(named, on="at")
         .select(
@@ -67,6 +69,23 @@ def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: Commerceto
         "core.returns": _returns(opened.returns, named, fixed),
     }
     return Staged(frames, problems.select(list(PROBLEMS_SCHEMA)))
+
+
+def _tenders(tenders: pl.DataFrame, named: pl.DataFrame, storefront: str, run_id: str) -> pl.DataFrame:
+    """`core.order_tenders`: negative rows that are tender, each of the kind its word names."""
+    words = tenders["word"].unique().drop_nulls().to_list()
+    kind = pl.col("word").replace_strict(
+        {word: kind_of_word(word) for word in words}, default="other", return_dtype=pl.String
+    )
+    stated = tenders.join(named, on="at").select(
+        "order_ref",
+        tender_ref="line_ref",
+        kind_code=kind,
+        tender_code=pl.when(kind == "other").then("word"),
+        currency="currency",
+        amount_minor="amount_minor",
+    )
+    return order_tenders(stated, storefront=storefront, run_id=run_id)
 
 
 def _with_times(heads: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:

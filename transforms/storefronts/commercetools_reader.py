@@ -199,14 +199,17 @@ class Reader:
     def _custom(self, line: CustomLineItem) -> None:
         """A negative row is a discount, or a tender by the name the settings know it by; any other is a fee."""
         price, stated, kind = line.total_price, line.taxed_price, _FEE
+        known: str | None = None
         if price is not None and price.cent_amount < 0:
             words = (*(line.name or {}).values(), line.slug or "")
-            kind = TENDER if any(word.casefold() in self._tenders for word in words) else _DISCOUNT
+            known = next((word for word in words if word.casefold() in self._tenders), None)
+            kind = _DISCOUNT if known is None else TENDER
         self._row(
             kind,
             line.id,
             None,
-            None,
+            # Only items have categories: a tender's place for it holds the word that makes it one.
+            known,
             _name(line.name) or line.slug,
             line.quantity,
             line.money,

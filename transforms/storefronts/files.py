@@ -17,6 +17,7 @@ from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.files_ledger import credit_memos, invoices, receipts
 from transforms.storefronts.files_lines import LINE_COLUMNS, read_lines, with_missing_lines, with_order_keys
 from transforms.storefronts.files_rules import USUAL, FileRules, Reading, distinct, words
+from transforms.tenders import of_figures, order_tenders
 from transforms.text_values import read_decimals, read_instants
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "stock",
 ]
 
-_PARTS: Final = ("goods", "discount", "shipping", "fees", "tax", "gift_card")
+_PARTS: Final = ("goods", "discount", "shipping", "fees", "tax", "gift_card", "store_credit")
+_TENDERS: Final = ("gift_card", "store_credit")
+"""Columns of an orders file that are tender; each is called like its kind."""
 _ORDER: Final = (
     "order_number",
     "placed_at",
@@ -91,7 +94,7 @@ def orders(
     headers repeated or only on the first. An order's total is the header's; without one it is the sum of its lines and its other parts.
     Parts that no header and no line states are zero, goods then being what is left; so a file of totals alone has goods only, and
     `is_taxed` is false. Exports differ in whether the goods are before the discount and with tax: the reading that sums to the total
-    is taken, and where none does, the rest is in `rounding_minor`. Gift cards in an orders file are tender. Two rows with one order
+    is taken, and where none does, the rest is in `rounding_minor`. Gift cards and store credit in an orders file are tender (`core.order_tenders`). Two rows with one order
     number are two orders (`W1`, `W1#2`) for a rule to hold; one without a number keeps its row with a problem; lines without an order are
     in `problems`.
     """
@@ -184,7 +187,13 @@ def orders(
         "payload_sha256",
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     )
-    return Staged({"core.orders": table, "core.order_lines": whole}, problems)
+    used = heads.select(
+        "order_ref", _currency().alias("currency"), *(pl.col(name).abs() for name in _TENDERS)
+    )
+    tenders = order_tenders(
+        of_figures(used, dict(zip(_TENDERS, _TENDERS, strict=True))), storefront=storefront, run_id=run_id
+    )
+    return Staged({"core.orders": table, "core.order_lines": whole, "core.order_tenders": tenders}, problems)
 
 
 def _currency() -> pl.Expr:
@@ -307,7 +316,7 @@ def _with_components(frame: pl.DataFrame, detail: pl.DataFrame | None) -> pl.Dat
         gift_card_minor="gift",
         shipping_minor="ship",
         fees_minor="fee",
-        tender_minor=pl.col("gift_card").fill_null(0).abs(),
+        tender_minor=pl.sum_horizontal(pl.col(name).fill_null(0).abs() for name in _TENDERS),
         rounding_minor=pl.col("total_minor")
         - pl.sum_horizontal("goods_minor", "discount_minor", "tax_minor", "ship", "fee", "gift"),
     )

@@ -40,7 +40,7 @@ def orders(
     settings: MagentoSettings = _USUAL,
     stores: Mapping[str, str] | None = None,
 ) -> Staged:
-    """`core.orders`, `core.order_lines`, `core.order_payments` and, of `core.payments`, the authorisation an order's payment says.
+    """`core.orders`, `core.order_lines`, `core.order_payments`, `core.order_tenders` and, of `core.payments`, the authorisation an order's payment says.
 
     The total is the header's grand_total with gift cards, store credit and points added again: these are tender. Lines sum to their
     order, component by component and in tax; a row's discount stands on the row. `store_ref` is the store view's code where `stores`

@@ -12,10 +12,12 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from tieout.vocabulary import TENDER_CODES
 from transforms.staged import PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.magento_amounts import four_places, in_minor, texts, with_digits
 from transforms.storefronts.magento_payloads import Document, Id, Item, decoded, text
 from transforms.storefronts.magento_reading import NO_CURRENCY, counted, instant
+from transforms.storefronts.magento_tenders import KINDS
 
 _STATES: Final[Mapping[str, str]] = {"1": "pending", "2": "success", "3": "failure"}
 
@@ -60,7 +62,7 @@ def moved(
 
     `orders` is what `known_orders` gave. A document that cannot be read whole is pending, so that it moves no money; so is one of zero.
     What a credit memo gives back to a gift card, as store credit or as points is in no grand_total: each is a refund of its own, with the
-    tender `gift_card`, `store_credit` or `reward_points` and no reference of a gateway. What was paid with them stands in the order's tender.
+    tender `GiftCard`, `StoreCredit` or `RewardPoints` and no reference of a gateway. What was paid with them stands in the order's tender.
     """
     documents, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Document)
     told = pl.DataFrame(
@@ -147,7 +149,7 @@ def _tendered(table: pl.DataFrame, frame: pl.DataFrame, name: str, code: str) ->
         table.with_columns(amount.alias("amount_minor"), frame["ended"].alias("ended"))
         .filter((pl.col("amount_minor") > 0) & pl.col("problem").is_null())
         .with_columns(
-            transaction_ref=pl.format("{}-{}", "transaction_ref", pl.lit(code)),
+            transaction_ref=pl.format("{}-{}", "transaction_ref", pl.lit(KINDS[name])),
             tender_code=pl.lit(code),
             gateway_ref=pl.lit(None, dtype=pl.String),
             state_code=pl.col("ended"),
@@ -156,12 +158,8 @@ def _tendered(table: pl.DataFrame, frame: pl.DataFrame, name: str, code: str) ->
     )
 
 
-TENDERS: Final = {
-    "gift_cards_amount": "gift_card",
-    "customer_balance_amount": "store_credit",
-    "reward_currency_amount": "reward_points",
-}
-"""Members of a document by the tender they are of (Magento REST reference 2.4.8, Adobe Commerce)."""
+TENDERS: Final = {name: TENDER_CODES[kind] for name, kind in KINDS.items()}
+"""Members of a document by the word of the tender they are of (Magento REST reference 2.4.8, Adobe Commerce)."""
 
 
 def _heads(documents: Sequence[Document]) -> pl.DataFrame:

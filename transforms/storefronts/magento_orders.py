@@ -25,9 +25,8 @@ from transforms.storefronts.magento_reading import (
     rows_of,
 )
 from transforms.storefronts.magento_settings import MagentoSettings
-from transforms.storefronts.magento_taxes import (
-    rate_of,
-)
+from transforms.storefronts.magento_taxes import rate_of
+from transforms.storefronts.magento_tenders import tenders_of
 
 _BATCH: Final = 20_000
 """Orders decoded at a time: bounds the memory of decoded objects."""
@@ -66,6 +65,7 @@ def _stage(
         "core.orders": _orders(heads, fixed),
         "core.order_lines": _lines(heads, rows, fixed),
         "core.order_payments": _order_payments(heads, fixed),
+        "core.order_tenders": tenders_of(orders, heads, storefront=storefront, run_id=run_id),
         "core.payments": _authorizations(heads, fixed),
     }
     return Staged(frames, problems.select(list(PROBLEMS_SCHEMA)))

@@ -30,11 +30,19 @@ class ItemTaxes(msgspec.Struct, gc=False):
     applied_taxes: list[Tax] | None = None
 
 
+class GiftCard(msgspec.Struct, gc=False):
+    """A gift card used on an order. Its code is money to whoever has it and is not read."""
+
+    id: Id | None = None
+    amount: msgspec.Raw = NULL
+
+
 class Extension(msgspec.Struct, gc=False):
     """What Adobe Commerce and tax modules add to an order."""
 
     item_applied_taxes: list[ItemTaxes] | None = None
     applied_taxes: list[Tax] | None = None
+    gift_cards: list[GiftCard] | None = None
     gift_cards_amount: msgspec.Raw = NULL
     customer_balance_amount: msgspec.Raw = NULL
     reward_currency_amount: msgspec.Raw = NULL

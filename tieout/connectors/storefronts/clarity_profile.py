@@ -25,7 +25,7 @@ FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "orders": (
         ("ref", "changed", "placed", "status", "currency", "total", "lines"),
         (
-            "number", "subtotal", "shipping", "fees", "tax", "discount", "store_credit", "coupon", "customer_ref", "customer_name",
+            "number", "subtotal", "shipping", "fees", "tax", "discount", "store_credit", "gift_card", "coupon", "customer_ref", "customer_name",
             "customer_email", "store", "is_test", "taxes", "shipments", "shipped",
         ),
     ),

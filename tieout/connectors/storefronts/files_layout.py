@@ -53,7 +53,7 @@ _LINE_COLUMNS = "line_sku line_description line_quantity:m line_unit_price:m lin
 LAYOUTS: Mapping[str, Layout] = {
     "orders": _layout(
         "order_number* placed_at*:d currency* total*:m status store customer email goods:m discount:m shipping:m "
-        "fees:m tax:m gift_card:m captured_at:d shipped_at:d",
+        "fees:m tax:m gift_card:m store_credit:m captured_at:d shipped_at:d",
         line=_LINE_COLUMNS,
         lifts={"total": ("line_total", "line_net")},
     ),
@@ -108,7 +108,8 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "order_number": "name, increment id, reference number",
         "placed_at": "created at, order date, date, ordered at, purchased on, purchase date, placed on, date created, bestelldatum",
         "total": "order total, grand total, total amount, total price, amount, gross total, total gross, gesamtbetrag, summe",
-        "gift_card": "gift card amount, gift cards, store credit, voucher",
+        "gift_card": "gift card amount, gift cards, voucher",
+        "store_credit": "store credit amount, customer balance, credit used",
         "captured_at": "paid at, payment date, captured on, date paid",
         "shipped_at": "fulfilled at, shipped on, ship date, shipping date, shipment date, date shipped",
         "line_sku": "lineitem sku",

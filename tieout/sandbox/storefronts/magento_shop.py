@@ -11,7 +11,14 @@ from typing import Any
 from tieout.sandbox.world import people
 from tieout.sandbox.world.arithmetic import decimal_text, iso, random_of, split_by_weight
 from tieout.sandbox.world.catalog import CARD, GIFT, PAYPAL, STORES, Item
-from tieout.sandbox.world.orders import Order, Payment, Row, Transaction, by_card_or_credit
+from tieout.sandbox.world.orders import (
+    Order,
+    Payment,
+    Row,
+    Transaction,
+    by_card_or_credit,
+    tenders_of_header,
+)
 
 METHODS = {CARD.method: "stripe_payments", PAYPAL.method: "paypal_express"}
 _OFFLINE = {"zero_total": "free", "on_account": "purchaseorder"}
@@ -101,10 +108,12 @@ def money(pair: tuple[Payment, Transaction]) -> int:
 
 
 def tender_of(order: Order, minor: int, number: Numbers) -> dict[str, Any]:
-    """Members of an order or invoice for a gift card used, or for store credit, which only customers with an account have."""
-    if order.customer is not None and order.index % 2:
-        return {"customer_balance_amount": number(minor), "base_customer_balance_amount": number(minor)}
-    return {"gift_cards_amount": number(minor), "base_gift_cards_amount": number(minor)}
+    """Members of an order or invoice for a gift card used, for store credit, or for both."""
+    found: dict[str, Any] = {}
+    for _, kind, part in tenders_of_header(order, minor):
+        name = {"gift_card": "gift_cards_amount", "store_credit": "customer_balance_amount"}[kind]
+        found |= {name: number(part), f"base_{name}": number(part)}
+    return found
 
 
 def refunds(order: Order) -> list[tuple[Payment, Transaction]]:
@@ -282,16 +291,11 @@ class Shop:
         found: dict[str, Any] = {"applied_taxes": taxes, "item_applied_taxes": of_rows}
         if used := by_card_or_credit(order):
             found |= tender_of(order, used, number)
-            if "gift_cards_amount" in found:
-                code = f"GC{order_id(order.index):06d}"
-                found["gift_cards"] = [
-                    {
-                        "id": order_id(order.index),
-                        "code": code,
-                        "amount": number(used),
-                        "base_amount": number(used),
-                    }
-                ]
+            for _, kind, part in tenders_of_header(order, used):
+                if kind == "gift_card":
+                    own = order_id(order.index)
+                    amounts = {"amount": number(part), "base_amount": number(part)}
+                    found["gift_cards"] = [{"id": own, "code": f"GC{own:06d}", **amounts}]
         if reckoned.fees:
             # Gift wrapping amounts are text in this interface.
             digits = order.store.digits

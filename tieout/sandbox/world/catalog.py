@@ -159,6 +159,7 @@ class Tender:
 CARD = Tender("CreditCard", "PSP", "ch_", "Credit Card", "CLR-CARD")
 PAYPAL = Tender("PayPal", "PAYPAL", "PP-", "EFT", "CLR-PAYPAL")
 GIFT = Tender("GiftCard", "GIFT", "gc_", "EFT", "CLR-GIFT")
+CREDIT = Tender("StoreCredit", "CREDIT", "sc_", "EFT", "CLR-CREDIT")
 CRYPTO = Tender("CryptoPay", "CHAIN", "0x", "EFT", "CLR-CARD")
 
 

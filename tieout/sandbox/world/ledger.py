@@ -24,7 +24,7 @@ from tieout.sandbox.world.catalog import (
     Tender,
     clearing_account,
 )
-from tieout.sandbox.world.orders import Order, Row
+from tieout.sandbox.world.orders import Order, Row, tenders_of_header
 from tieout.sandbox.world.people import ledger_customer_id
 
 
@@ -225,20 +225,25 @@ def _receipts(order: Order, invoices: list[Document]) -> list[Receipt]:
         charged = local_date(order.store.zone, charge.at)
         if charged >= GO_LIVE:
             continue
-        reference = charge.reference
+        parts = [(charge.reference, payment.tender, charge.minor)]
         if order.tender_in_header and payment.tender is GIFT:
             # No payment has a reference or a day of its own: what the order was paid with counts when its sale does.
-            reference, charged = f"tender-{order.number}", invoices[0].on
-        left, applied, on = hundredths(charge.minor, order.store.digits), [], charged
-        for k, one in enumerate(invoices):
-            if take := min(left, room[k]):
-                applied.append((one.number, take))
-                room[k] -= take
-                left -= take
-                on = max(on, one.on)
-        if left:
-            raise AssertionError(f"{order.number}: a charge found no invoice for {left}")
-        found.append(Receipt(reference, payment.tender, customer, order.store, on, applied))
+            charged = invoices[0].on
+            parts = [
+                (f"tender-{order.number}" + (f"-{kind}" if nth else ""), tender, minor)
+                for nth, (tender, kind, minor) in enumerate(tenders_of_header(order, charge.minor))
+            ]
+        for reference, tender, minor in parts:
+            left, applied, on = hundredths(minor, order.store.digits), [], charged
+            for k, one in enumerate(invoices):
+                if take := min(left, room[k]):
+                    applied.append((one.number, take))
+                    room[k] -= take
+                    left -= take
+                    on = max(on, one.on)
+            if left:
+                raise AssertionError(f"{order.number}: a charge found no invoice for {left}")
+            found.append(Receipt(reference, tender, customer, order.store, on, applied))
     return found
 
 

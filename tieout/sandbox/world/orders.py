@@ -19,6 +19,7 @@ from tieout.sandbox.world.arithmetic import (
 )
 from tieout.sandbox.world.catalog import (
     CARD,
+    CREDIT,
     CRYPTO,
     EU,
     FEES,
@@ -152,6 +153,18 @@ class Order:
 def by_card_or_credit(order: Order) -> int:
     """What of an order was paid by gift card or store credit."""
     return sum(move.minor for payment, move in order.charges() if payment.tender is GIFT)
+
+
+def tenders_of_header(order: Order, minor: int) -> list[tuple[Tender, str, int]]:
+    """How what was paid by gift card or store credit stands in an order whose header states it: tender, its kind, and its part.
+
+    Only customers with an account have credit; some of them pay by a card and the rest by credit.
+    """
+    if order.customer is None or order.index % 2 == 0:
+        return [(GIFT, "gift_card", minor)]
+    if order.index % 4 == 1 or minor < 2:
+        return [(CREDIT, "store_credit", minor)]
+    return [(GIFT, "gift_card", minor - minor // 2), (CREDIT, "store_credit", minor // 2)]
 
 
 def order_number(index: int) -> str:
