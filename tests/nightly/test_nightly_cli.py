@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import night
 import pytest
+
+from flows.cli import main
 
 
 @dataclass(frozen=True)
@@ -129,12 +132,29 @@ kind = "commercetools"
     ],
 )  # fmt: skip
 def test_a_users_mistake_is_one_sentence(
-    words: tuple[str, ...], code: int, says: str, shop: Shop, tmp_path: Path
+    words: tuple[str, ...],
+    code: int,
+    says: str,
+    shop: Shop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """By the entry point in this process; the tests around this one start processes of their own."""
     filled = [word.replace("{config}", str(shop.folder / "tieout.toml")) for word in words]
-    done = night.tieout(tmp_path, *filled)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert says in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["tieout", *filled])
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    for name, value in night.environment().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == code, said.out + said.err
+    assert says in said.err
+    assert says not in said.out
+    assert "Traceback" not in said.out + said.err
+    assert list(tmp_path.iterdir()) == [], "the file of a defect"
 
 
 @pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGINT", 130)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from outbox_desk import Desk
 
 from checks.contracts import ALL
 from tieout.warehouse.store import Warehouse
@@ -47,6 +48,12 @@ def warehouse(tmp_path: Path, ensured_folder: Path) -> Warehouse:
 @pytest.fixture
 def noon() -> datetime:
     return NOON
+
+
+@pytest.fixture
+def desk(warehouse: Warehouse, papers: SimpleNamespace, noon: datetime) -> Iterator[Desk]:
+    with warehouse.write(run_id="test") as session:
+        yield Desk(session, papers, noon)
 
 
 def _document(document_id: str, kind: str = "invoice", **over: Any) -> dict[str, Any]:
