@@ -3,76 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from staged_files import GERMAN, footing, order, sound, staged, text
 
-from checks.contracts import ALL
-from transforms.staged import Staged
 from transforms.storefronts import files
 from transforms.storefronts.files import FileRules
 from transforms.text_values import NumberStyle, read_amounts
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "files"
-USUAL = FileRules()
-GERMAN = FileRules(date_format="%d.%m.%Y", decimal=",", time_zone="Europe/Berlin")
-
-
-def text(*rows: dict[str, str]) -> pl.DataFrame:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return pl.DataFrame(
-        [{name: row.get(name) for name in names} for row in rows], schema=dict.fromkeys(names, pl.String)
-    )
-
-
-def order(**values: str) -> dict[str, str]:
-    return {"order_number": "W1", "placed_at": "2026-09-01", "currency": "EUR", "total": "100.00", **values}
-
-
-def staged(*rows: dict[str, str], rules: FileRules = USUAL, **more) -> Staged:
-    found = files.orders(text(*rows), rules, storefront="shop", run_id="r", **more)
-    return sound(found)
-
-
-def sound(found: Staged) -> Staged:
-    for name, frame in found.frames.items():
-        ALL[name].checked(ALL[name].shaped(frame), at="in a test")
-    if "core.orders" in found.frames and "core.order_lines" in found.frames:
-        assert footing(found).filter(pl.col("gap") != 0).is_empty()
-    return found
-
-
-def footing(found: Staged) -> pl.DataFrame:
-    """Total less the sum of lines per order, and header tax less line tax."""
-    sums = (
-        found["core.order_lines"]
-        .group_by("order_ref")
-        .agg(
-            lines=pl.sum_horizontal("net_minor", "discount_minor", "tax_minor").sum(),
-            taxes=pl.col("tax_minor").sum(),
-        )
-    )
-    whole = (
-        found["core.orders"]
-        .join(sums, on="order_ref", how="left")
-        .with_columns(pl.col("lines", "taxes").fill_null(0))
-    )
-    parts = pl.sum_horizontal(
-        "goods_minor",
-        "gift_card_minor",
-        "discount_minor",
-        "shipping_minor",
-        "fees_minor",
-        "tax_minor",
-        "rounding_minor",
-    )
-    gap = (pl.col("total_minor") - pl.col("lines")).abs() + (pl.col("tax_minor") - pl.col("taxes")).abs()
-    return whole.with_columns(gap=gap + (pl.col("total_minor") - parts).abs())
-
 
 STYLES = [
     (".", ",", "EUR", "1,234.56", 123456),
@@ -333,109 +277,6 @@ def test_refunds_and_stock() -> None:
     )
     assert [str(one) for one in found["core.stock"]["on_hand_qty"]] == ["1234.5000"]
     assert found.problems["row_no"].to_list() == [2, 3, 3]
-
-
-def invoice(**values: str) -> dict[str, str]:
-    return {
-        "invoice_number": "I1",
-        "reference": "W1",
-        "invoiced_on": "2026-09-03",
-        "currency": "EUR",
-        "total": "100.00",
-        **values,
-    }
-
-
-def test_invoices_with_component_columns() -> None:
-    found = sound(
-        files.invoices(
-            text(
-                invoice(goods="80.00", discount="5.00", shipping="10.00", tax="15.00", paid="40.00"),
-                invoice(invoice_number="I2", goods="90.00", discount="5.00", tax="10.00"),
-                invoice(invoice_number="I3"),
-                invoice(invoice_number="I3", goods="60.00"),
-                invoice(invoice_number="I4", total="abc"),
-                invoice(invoice_number="I5", invoiced_on=""),
-            ),
-            run_id="r",
-        )
-    )
-    heads, lines = found["core.ar_invoices"], found["core.ar_lines"]
-    assert heads["invoice_ref"].to_list() == ["I1", "I2", "I3", "I3#2"]
-    assert heads.row(0, named=True) | {"paid_minor": 4000, "due_minor": 6000} == heads.row(0, named=True)
-    assert heads["invoiced_on"][0] == date(2026, 9, 3)
-    got = lines.group_by("document_ref", maintain_order=True).agg("component_code", "amount_minor").rows()
-    assert got == [
-        ("I1", ["goods", "discount", "shipping", "tax"], [8000, -500, 1000, 1500]),
-        ("I2", ["goods", "tax"], [9000, 1000]),
-        ("I3", ["other"], [10000]),
-        ("I3#2", ["goods", "other"], [6000, 4000]),
-    ]
-    assert found.problems["row_no"].to_list() == [5, 6]
-
-
-def test_invoices_by_account_lines() -> None:
-    accounts = pl.DataFrame({"account_code": ["4000", "2200"], "component_code": ["goods", "tax"]})
-    rows = [
-        invoice(total="", gl_account="4000", amount="90.00"),
-        invoice(total="", gl_account="2200", amount="10.00"),
-        invoice(invoice_number="I2", gl_account="7777", amount="99.00"),
-    ]
-    found = sound(
-        files.invoices(text(*rows), FileRules(rows="line"), run_id="r", component_accounts=accounts)
-    )
-    assert found["core.ar_invoices"].select("invoice_ref", "total_minor").rows() == [
-        ("I1", 10000),
-        ("I2", 10000),
-    ]
-    assert found["core.ar_lines"].select("component_code", "amount_minor").rows() == [
-        ("goods", 9000),
-        ("tax", 1000),
-        ("other", 9900),
-        ("other", 100),
-    ]
-
-
-def test_receipts_over_several_invoices_and_on_account() -> None:
-    row = {
-        "receipt_ref": "R1",
-        "received_on": "2026-09-04",
-        "currency": "EUR",
-        "amount": "60.00",
-        "invoice_number": "I1",
-    }
-    rows = (
-        row,
-        {**row, "amount": "40.00", "invoice_number": "I2"},
-        {**row, "receipt_ref": "R2", "invoice_number": ""},
-    )
-    found = sound(files.receipts(text(*rows), run_id="r"))
-    heads = found["core.ar_receipts"].select("receipt_ref", "total_minor", "unapplied_minor").rows()
-    assert heads == [("R1", 10000, 0), ("R2", 6000, 6000)]
-    assert found["core.ar_applications"].select("receipt_ref", "invoice_ref", "amount_minor").rows() == [
-        ("R1", "I1", 6000),
-        ("R1", "I2", 4000),
-    ]
-    silent = sound(files.receipts(text({**row, "invoice_number": ""}), run_id="r"))
-    assert silent["core.ar_receipts"]["unapplied_minor"].to_list() == [0]
-
-
-def test_credit_memos_are_negative_whatever_their_sign() -> None:
-    row = {
-        "credit_memo_number": "C1",
-        "reference": "W1",
-        "issued_on": "2026-09-05",
-        "currency": "EUR",
-        "invoice_number": "I1",
-    }
-    rows = (
-        {**row, "total": "30.00", "goods": "25.00", "tax": "5.00"},
-        {**row, "credit_memo_number": "C2", "total": "-7.00"},
-    )
-    found = sound(files.credit_memos(text(*rows), run_id="r"))
-    assert found["core.ar_adjustments"]["total_minor"].to_list() == [-3000, -700]
-    assert found["core.ar_lines"]["amount_minor"].to_list() == [-2500, -500, -700]
-    assert found["core.ar_applications"]["credit_minor"].to_list() == [3000, 700]
 
 
 def test_empty_files_give_empty_tables() -> None:
