@@ -40,6 +40,13 @@ def words_of(house: House, name: str, subject: str, usual: Mapping[str, str]) ->
     return {**anybody, **usual, **own}
 
 
+def own_words(house: House, name: str, subject: str) -> dict[str, str]:
+    """Our word by theirs, of the rows of this storefront alone."""
+    rows = _rows(house).filter(subject=subject, storefront=name)
+    ours = pl.when(pl.col("mode") == "ignore").then(pl.lit(IGNORED.get(subject, ""))).otherwise("status_code")
+    return dict(rows.select("status", ours).iter_rows())
+
+
 def returns_that_count(house: House, returns: pl.DataFrame) -> pl.DataFrame:
     """Returns that brought goods back or still may: those whose word means `refused`, or is ignored on purpose, are left out."""
     rows = _rows(house).filter(subject="return").select("storefront", "status", "mode", "status_code")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.status_words import own_words, words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
 if TYPE_CHECKING:
@@ -51,9 +52,15 @@ class CommercetoolsKind(Kind):
     ) -> Mapping[str, Transform]:
         """Orders, payments, customers and inventory; channels only give inventory its keys."""
         from transforms.storefronts import commercetools, commercetools_catalogue
+        from transforms.storefronts.commercetools_settings import SHIPMENTS, STATES, TRANSACTION_STATES
 
+        keeps_shipments = bool(own_words(house, name, "shipment"))
         policy = commercetools.CommercetoolsSettings(
-            tender_slugs=front.tender_slugs, gift_card_prefixes=front.gift_card_prefixes
+            tender_slugs=front.tender_slugs,
+            gift_card_prefixes=front.gift_card_prefixes,
+            states=words_of(house, name, "order", STATES),
+            transaction_states=words_of(house, name, "payment", TRANSACTION_STATES),
+            shipments=words_of(house, name, "shipment", SHIPMENTS) if keeps_shipments else {},
         )
         told: dict[str, Any] = {"storefront": name, "run_id": run_id}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from flows.status_words import own_words, words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
 if TYPE_CHECKING:
@@ -62,16 +63,20 @@ class MagentoKind(Kind):
     ) -> Mapping[str, Transform]:
         """Documents, orders, customers and source items. Stores give orders their codes; transactions are landed only."""
         from transforms.storefronts import magento, magento_catalogue
+        from transforms.storefronts.magento_settings import DOCUMENT_STATES, STATES
 
         policy = magento.MagentoSettings(
             gift_card_prefixes=front.gift_card_prefixes,
             test_email_suffixes=front.test_email_suffixes,
             tax_included_stores=front.tax_included_stores,
             customer_number=front.customer_number_attribute,
+            states=words_of(house, name, "order", STATES),
+            statuses=own_words(house, name, "order"),
         )
         told: dict[str, Any] = {"storefront": name, "run_id": run_id}
+        moved = {**told, "states": words_of(house, name, "payment", DOCUMENT_STATES)}
 
-        def document(call: Callable[..., Staged]) -> Transform:
+        def document(call: Callable[..., Staged], told: dict[str, Any]) -> Transform:
             def staged(raw: pl.DataFrame, session: Session) -> Staged:
                 found = call(raw, orders=magento.known_orders(_orders_of(raw, session, name)), **told)
                 _date_orders(found, session)
@@ -89,9 +94,9 @@ class MagentoKind(Kind):
             return magento_catalogue.products(raw, currency=currency, **told)
 
         return {
-            "invoices": document(magento.invoices),
-            "creditmemos": document(magento.creditmemos),
-            "shipments": document(magento.shipments),
+            "invoices": document(magento.invoices, moved),
+            "creditmemos": document(magento.creditmemos, moved),
+            "shipments": document(magento.shipments, told),
             "orders": orders,
             "customers": lambda raw, _: magento.customers(raw, settings=policy, **told),
             "products": products,

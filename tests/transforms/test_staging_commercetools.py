@@ -350,7 +350,7 @@ BAD_MOVES = [
     ({"amount": {"currencyCode": "JPY", "centAmount": 1, "fractionDigits": 2}}, "amount_not_exact"),
     ({"amount": None}, "payload_unreadable"),
     ({"type": "Tip"}, "payload_unreadable"),
-    ({"state": "Maybe"}, "payload_unreadable"),
+    ({"state": "Maybe"}, "status_unknown"),
     ({"id": 5}, "payload_unreadable"),
 ]
 

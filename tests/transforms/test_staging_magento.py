@@ -223,7 +223,7 @@ def one(call: Any, document: dict[str, Any], **more: Any) -> Staged:
         ({}, "charge", "success", 10355, None),
         ({"state": 1}, "charge", "pending", 10355, None),
         ({"state": 3}, "charge", "failure", 10355, None),
-        ({"state": 9}, "charge", "pending", 0, "payload_unreadable"),
+        ({"state": 9}, "charge", "pending", 0, "status_unknown"),
         ({"grand_total": 0}, "charge", "pending", 0, None),
         ({"grand_total": -1}, "charge", "pending", 0, "payload_unreadable"),
         ({"grand_total": None}, "charge", "pending", 0, "amount_not_exact"),

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from tieout.money import known_currencies
+from tieout.vocabulary import NO_MEANING
 from transforms.instants import instant
 from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, sentence_of, together
@@ -36,7 +37,6 @@ _KINDS: Final = {
     "Refund": "refund",
     "Chargeback": "chargeback",
 }
-_STATES: Final = {"Initial": "pending", "Pending": "pending", "Success": "success", "Failure": "failure"}
 _USUAL: Final = CommercetoolsSettings()
 
 
@@ -64,7 +64,6 @@ def payments(
     timestamp, else the payment's last change. A transaction that cannot be read whole is a pending authorization of zero with a
     problem, so that it moves no money; the payment's other transactions stand.
     """
-    del settings  # the same signature as the other subjects
     decoded = decode(raw["payload"].to_list(), raw["problem"].to_list(), Payment)
     owners = [at for at, payment in enumerate(decoded.objects) for _ in payment.transactions or (None,)]
     numbers = [number for payment in decoded.objects for number in range(max(1, len(payment.transactions)))]
@@ -124,7 +123,9 @@ def payments(
     )
     landed = raw.with_row_index("at").select("at", "native_ref", "updated_at", "fetched_at", "payload_sha256")
     kind = pl.col("type").replace_strict(_KINDS, default=None, return_dtype=pl.String)
-    state = pl.col("state").replace_strict(_STATES, default=None, return_dtype=pl.String)
+    state = pl.col("state").replace_strict(
+        dict(settings.transaction_states), default=None, return_dtype=pl.String
+    )
     whole = (
         frame.filter(pl.col("is_move") | pl.col("problem").is_not_null())
         .join(landed, on="at", how="left", maintain_order="left")
@@ -139,9 +140,14 @@ def payments(
                     )
                 ),
                 pl.when(pl.col("is_move") & pl.col("ended").is_null()).then(
-                    pl.format(
-                        "payload_unreadable: the transaction's state '{}' is none that is known",
-                        pl.col("state").fill_null(""),
+                    pl.when(pl.col("state").is_null())
+                    .then(pl.lit("payload_unreadable: the transaction's state is missing"))
+                    .otherwise(
+                        pl.format(
+                            "status_unknown: the payment status '{}' {}",
+                            pl.col("state").str.slice(0, 40),
+                            pl.lit(NO_MEANING),
+                        )
                     )
                 ),
             )

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from tieout.vocabulary import NO_MEANING
 from transforms.instants import instant
 from transforms.running import distinct, position
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged, sentence_of
@@ -38,6 +39,12 @@ def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: Commerceto
     heads = _with_state(heads, settings)
     heads = _with_problems(heads, opened.troubles, settings)
     shipments = _shipments(opened.deliveries, heads)
+    if settings.shipments:
+        waits = heads.filter(
+            pl.col("shipment_state").is_not_null()
+            & (pl.col("shipment_word") != "shipped").fill_null(value=True)
+        )
+        shipments = shipments.join(waits, on="at", how="anti")
     first = shipments.group_by("at").agg(shipped_at=pl.col("shipped_at").min())
     heads = heads.join(first, on="at", how="left", maintain_order="left")
     fixed = {"storefront": pl.lit(storefront, dtype=pl.String), "run_id": pl.lit(run_id, dtype=pl.String)}
@@ -103,7 +110,16 @@ def _with_times(heads: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
 
 def _with_state(heads: pl.DataFrame, settings: CommercetoolsSettings) -> pl.DataFrame:
     ours = pl.col("state").replace_strict(dict(settings.states), default=None, return_dtype=pl.String)
-    return heads.with_columns(status_code=ours.fill_null("held"), lacks_state=ours.is_null())
+    word = pl.col("shipment_state").replace_strict(
+        dict(settings.shipments), default=None, return_dtype=pl.String
+    )
+    asks = pl.lit(bool(settings.shipments)) & pl.col("shipment_state").is_not_null()
+    return heads.with_columns(
+        status_code=ours.fill_null("held"),
+        lacks_state=ours.is_null(),
+        shipment_word=word,
+        lacks_word=asks & word.is_null(),
+    )
 
 
 def _with_problems(
@@ -112,22 +128,25 @@ def _with_problems(
     """One problem text an order, from what decoding, taxes, times and states gave."""
     asks_tax = settings.untaxed == "hold"
     odd = heads.select(
-        "at", "state", "lacks_state", "lacks_placed", tax_trouble=pl.when(asks_tax).then("tax_trouble")
-    ).filter(pl.col("lacks_state") | pl.col("lacks_placed") | pl.col("tax_trouble").is_not_null())
+        "at", "state", "lacks_state", "shipment_state", "lacks_word", "lacks_placed",
+        tax_trouble=pl.when(asks_tax).then("tax_trouble"),
+    ).filter(
+        pl.col("lacks_state") | pl.col("lacks_word") | pl.col("lacks_placed") | pl.col("tax_trouble").is_not_null()
+    )  # fmt: skip
     found = {at: [(one.code, one.sentence) for one in some] for at, some in troubles.items()}
     unread = {at for at, some in troubles.items() if any(one.path == "" for one in some)}
     # Only over the orders with something odd about them.
-    for at, state, lacks_state, lacks_placed, tax_trouble in odd.iter_rows():
+    for at, state, lacks_state, shipment_state, lacks_word, lacks_placed, tax_trouble in odd.iter_rows():
         if at in unread:
             continue
         known = found.setdefault(at, [])
         if lacks_state:
-            said = (
-                "orderState is missing"
-                if state is None
-                else f"orderState '{state[:40]}' has no meaning here; map it"
-            )
-            known.append(("payload_unreadable", said))
+            if state is None:
+                known.append(("payload_unreadable", "orderState is missing"))
+            else:
+                known.append(("status_unknown", f"the status '{state[:40]}' {NO_MEANING}"))
+        if lacks_word:
+            known.append(("status_unknown", f"the shipment status '{shipment_state[:40]}' {NO_MEANING}"))
         if lacks_placed:
             known.append(("payload_unreadable", "createdAt is missing or no instant"))
         # A damaged order is held for its damage; what its tax is cannot be told from what is left.

@@ -247,6 +247,7 @@ class Order(_Shape):
     tax_mode: str | None = None
     payment_info: PaymentInfo | None = None
     order_state: str | None = None
+    shipment_state: str | None = None
     return_info: tuple[ReturnInfo, ...] | None = None
     custom: CustomFields | None = None
 

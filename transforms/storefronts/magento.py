@@ -17,7 +17,7 @@ from transforms.storefronts.magento_documents import known_orders, moved, proble
 from transforms.storefronts.magento_orders import stage_orders
 from transforms.storefronts.magento_payloads import Address, Customer, SourceItem, Store, decoded, text
 from transforms.storefronts.magento_reading import instant
-from transforms.storefronts.magento_settings import MagentoSettings
+from transforms.storefronts.magento_settings import DOCUMENT_STATES, MagentoSettings
 
 __all__ = [
     "MagentoSettings", "creditmemos", "customers", "invoices", "known_orders", "orders", "shipments", "stock", "store_codes",
@@ -51,20 +51,47 @@ def orders(
     )
 
 
-def invoices(raw: pl.DataFrame, *, storefront: str, run_id: str, orders: pl.DataFrame) -> Staged:
-    """`core.payments`: a charge per invoice, in success once the invoice is paid. `orders` is what `known_orders` gave."""
+def invoices(
+    raw: pl.DataFrame,
+    *,
+    storefront: str,
+    run_id: str,
+    orders: pl.DataFrame,
+    states: Mapping[str, str] = DOCUMENT_STATES,
+) -> Staged:
+    """`core.payments`: a charge per invoice, in success once the invoice is paid. `orders` is what `known_orders` gave, `states` the
+    states of documents in our words of payments."""
     table, problems, _ = moved(
-        raw, storefront=storefront, run_id=run_id, subject="invoices", kind="charge", orders=orders
+        raw,
+        storefront=storefront,
+        run_id=run_id,
+        subject="invoices",
+        kind="charge",
+        orders=orders,
+        states=states,
     )
     return Staged({"core.payments": table}, problems)
 
 
-def creditmemos(raw: pl.DataFrame, *, storefront: str, run_id: str, orders: pl.DataFrame) -> Staged:
+def creditmemos(
+    raw: pl.DataFrame,
+    *,
+    storefront: str,
+    run_id: str,
+    orders: pl.DataFrame,
+    states: Mapping[str, str] = DOCUMENT_STATES,
+) -> Staged:
     """`core.payments`: a refund per credit memo; `core.returns`: the rows it names. Adjustments are in its total and name no row."""
     table, problems, documents = moved(
-        raw, storefront=storefront, run_id=run_id, subject="creditmemos", kind="refund", orders=orders
+        raw,
+        storefront=storefront,
+        run_id=run_id,
+        subject="creditmemos",
+        kind="refund",
+        orders=orders,
+        states=states,
     )
-    back = returned(documents, orders, storefront=storefront, run_id=run_id)
+    back = returned(documents, orders, storefront=storefront, run_id=run_id, states=states)
     return Staged({"core.payments": table, "core.returns": back}, problems)
 
 

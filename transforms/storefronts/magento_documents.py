@@ -12,14 +12,12 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from tieout.vocabulary import TENDER_CODES
+from tieout.vocabulary import NO_MEANING, TENDER_CODES
 from transforms.staged import PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.magento_amounts import four_places, in_minor, texts, with_digits
 from transforms.storefronts.magento_payloads import Document, Id, Item, decoded, text
 from transforms.storefronts.magento_reading import NO_CURRENCY, counted, instant
 from transforms.storefronts.magento_tenders import KINDS
-
-_STATES: Final[Mapping[str, str]] = {"1": "pending", "2": "success", "3": "failure"}
 
 
 class _Brief(msgspec.Struct, gc=False):
@@ -56,11 +54,18 @@ def known_orders(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def moved(
-    raw: pl.DataFrame, *, storefront: str, run_id: str, subject: str, kind: str, orders: pl.DataFrame
+    raw: pl.DataFrame,
+    *,
+    storefront: str,
+    run_id: str,
+    subject: str,
+    kind: str,
+    orders: pl.DataFrame,
+    states: Mapping[str, str],
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[Document]]:
     """`core.payments` of invoices (`kind` charge) or credit memos (refund), problems, and the documents themselves.
 
-    `orders` is what `known_orders` gave. A document that cannot be read whole is pending, so that it moves no money; so is one of zero.
+    `orders` is what `known_orders` gave, `states` their states in our words. A document that cannot be read whole is pending, so that it moves no money; so is one of zero.
     What a credit memo gives back to a gift card, as store credit or as points is in no grand_total: each is a refund of its own, with the
     tender `GiftCard`, `StoreCredit` or `RewardPoints` and no reference of a gateway. What was paid with them stands in the order's tender.
     """
@@ -77,7 +82,7 @@ def moved(
         how="horizontal",
     )
     frame = in_minor(with_digits(frame), ["grand_total", *TENDERS])
-    state = pl.col("state").replace_strict(dict(_STATES), default=None, return_dtype=pl.String)
+    state = pl.col("state").replace_strict(dict(states), default=None, return_dtype=pl.String)
     frame = (
         frame.join(told, on="at", how="left", maintain_order="left")
         .join(orders.select("order_ref", "tender_code"), on="order_ref", how="left", maintain_order="left")
@@ -105,9 +110,12 @@ def moved(
                 pl.when(pl.col("order_ref").is_null()).then(
                     pl.lit("payload_unreadable: order_id is missing")
                 ),
+                pl.when(pl.col("state").is_null()).then(pl.lit("payload_unreadable: state is missing")),
                 pl.when(pl.col("ended").is_null()).then(
                     pl.format(
-                        "payload_unreadable: state '{}' is none that is known", pl.col("state").fill_null("")
+                        "status_unknown: the payment status '{}' {}",
+                        pl.col("state").str.slice(0, 40),
+                        pl.lit(NO_MEANING),
                     )
                 ),
             )
@@ -288,10 +296,16 @@ def _tracking(one: Document) -> str | None:
 
 
 def returned(
-    documents: Sequence[Document], orders: pl.DataFrame, *, storefront: str, run_id: str
+    documents: Sequence[Document],
+    orders: pl.DataFrame,
+    *,
+    storefront: str,
+    run_id: str,
+    states: Mapping[str, str],
 ) -> pl.DataFrame:
     """`core.returns` of credit memos: the rows a memo names, unless it was cancelled. An adjustment names none."""
-    rows = pieces(documents, orders).filter(pl.col("state") != "3")
+    word = pl.col("state").replace_strict(dict(states), default=None, return_dtype=pl.String)
+    rows = pieces(documents, orders).filter((word != "failure").fill_null(value=True))
     return rows.select(
         pl.lit(storefront, dtype=pl.String).alias("storefront"),
         "order_ref",
@@ -299,9 +313,7 @@ def returned(
         "line_ref",
         "sku",
         (pl.col("quantity").cast(pl.Decimal(38, 4)) / 10_000).cast(QUANTITY).alias("quantity"),
-        pl.col("state")
-        .replace_strict(dict(_STATES), default=None, return_dtype=pl.String)
-        .alias("state_code"),
+        word.alias("state_code"),
         instant("created").alias("returned_at"),
         pl.lit(run_id, dtype=pl.String).alias("run_id"),
     ).unique(["order_ref", "return_ref"], keep="first", maintain_order=True)

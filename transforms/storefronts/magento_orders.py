@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
+from tieout.vocabulary import NO_MEANING
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.magento_payloads import Order, decoded
 from transforms.storefronts.magento_reading import (
@@ -118,6 +119,11 @@ def _judged(heads: pl.DataFrame, troubles: Mapping[int, str], settings: MagentoS
         ]
     )
     status = pl.col("state").replace_strict(dict(settings.states), default=None, return_dtype=pl.String)
+    if settings.statuses:
+        own = pl.col("shop_status").replace_strict(
+            dict(settings.statuses), default=None, return_dtype=pl.String
+        )
+        status = pl.coalesce(own, status)
     unread = pl.concat_str(
         pl.when(pl.col("unread") != "").then("unread"),
         pl.col("rows_unread"),
@@ -146,10 +152,14 @@ def _judged(heads: pl.DataFrame, troubles: Mapping[int, str], settings: MagentoS
                 pl.when(pl.col("placed_at").is_null()).then(
                     pl.lit("payload_unreadable: created_at is missing or no instant")
                 ),
+                pl.when(pl.col("status").is_null() & pl.col("state").is_null()).then(
+                    pl.lit("payload_unreadable: state is missing")
+                ),
                 pl.when(pl.col("status").is_null()).then(
                     pl.format(
-                        "payload_unreadable: state '{}' has no meaning here; map it",
-                        pl.col("state").fill_null(""),
+                        "status_unknown: the status '{}' {}",
+                        pl.col("state").str.slice(0, 40),
+                        pl.lit(NO_MEANING),
                     )
                 ),
             ),

@@ -64,6 +64,7 @@ def heads_of(
         "customer_name": [_buyer(order) for order in orders],
         "customer_email": [order.customer_email or None for order in orders],
         "state": [order.state for order in orders],
+        "shop_status": [order.status for order in orders],
         "placed": [order.created_at for order in orders],
         "changed": [order.updated_at for order in orders],
         "currency": [order.order_currency_code or NO_CURRENCY for order in orders],

@@ -19,7 +19,10 @@ STATES: Final = MappingProxyType(
         "canceled": "cancelled",
     }
 )
-"""Magento's states in our words. A closed order was refunded whole: it is over, and its credit memos say what was given back."""
+"""Magento's order states in our words. A closed order was refunded whole: it is over, and its credit memos say what was given back."""
+
+DOCUMENT_STATES: Final = MappingProxyType({"1": "pending", "2": "success", "3": "failure"})
+"""States of invoices and credit memos in our words of payments: open, paid or refunded, cancelled."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class MagentoSettings:
     test_email_suffixes    orders of these e-mail addresses are tests
     tax_included_stores    codes of the store views whose catalogue prices include tax: an order does not say it
     customer_number        attribute that holds the number people know a customer by; the id if it is empty
-    states                 the shop's states in our words
+    states                 Magento's states in our words
+    statuses               the shop's own statuses in our words: an order whose status is here goes by it, any other by its state
     """
 
     gift_card_prefixes: tuple[str, ...] = ("GIFT-",)
@@ -38,3 +42,4 @@ class MagentoSettings:
     tax_included_stores: tuple[str, ...] = ()
     customer_number: str = ""
     states: Mapping[str, str] = field(default_factory=lambda: STATES)
+    statuses: Mapping[str, str] = field(default_factory=dict)
