@@ -66,8 +66,7 @@ def ensure_table(con: Connection, table: str, schema: Mapping[str, pl.DataType])
         columns = ", ".join(
             f"{quoted(column)} {kind}{_compressed(column)}" for column, kind in wanted.items()
         )
-        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.partition('.')[0])}")
-        con.define(table, f"CREATE TABLE {quoted_table(table)} ({columns})")
+        con.make(table, f"CREATE TABLE {quoted_table(table)} ({columns})", wanted)
         return
     for column, kind in wanted.items():
         stored = present.get(column)

@@ -18,6 +18,7 @@ class Connection:
     def __init__(self, raw: duckdb.DuckDBPyConnection) -> None:
         self._raw = raw
         self._tables: dict[str, dict[str, str]] = {}
+        self._schemas: set[str] = set()
         self._knows_all = False
 
     def execute(self, text: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -67,6 +68,15 @@ class Connection:
         """Run a statement that makes or alters a table or view, and look at what it is now."""
         self.execute(text)
         self._tables[table] = _described(self._raw, table)
+
+    def make(self, table: str, text: str, columns: Mapping[str, str]) -> None:
+        """Run a statement that makes a table of these columns, in its schema, which is made if need be."""
+        schema = table.partition(".")[0]
+        if schema not in self._schemas:
+            self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+            self._schemas.add(schema)
+        self.execute(text)
+        self._tables[table] = dict(columns)
 
     def drop(self, table: str) -> None:
         """Drop a table if it is there."""
