@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from tieout.warehouse.outbox import Claim
 
 
-RECORDS = {"invoice": ("core.ar_invoices", "invoice_ref"), "credit_memo": ("core.ar_adjustments", "adjustment_ref")}  # fmt: skip
-"""Kinds of documents of order entry that make an AR record: where those are read to, and their key there."""
-_CALLED = {"invoice": "AR invoice", "credit_memo": "AR adjustment"}
+RECORDS = {"invoice": "AR invoice", "credit_memo": "AR adjustment"}
+"""Kinds of documents of order entry that make an AR record, and what it is called."""
 
 
 def definition() -> pl.Expr:
@@ -129,7 +128,7 @@ def with_invoices(
         return outcome
     try:
         there = invoices_of(client, list(sold.values()), entity=entity)
-        silent = f"does not show its {_CALLED[claim.kind]} yet"
+        silent = f"does not show its {RECORDS[claim.kind]} yet"
     except TieoutError as fault:
         there, silent = {}, f"could not be read back: {fault}"
     results: dict[str, Outcome] = dict(outcome.results)
@@ -145,29 +144,9 @@ def follow_edited(house: House, client: Intacct, *, run_id: str) -> list[str]:
     Asked only of documents whose record was last read to be deleted, so a night without an edit costs nothing.
     """
     with house.warehouse.read() as session:
-        sold = session.fetch(
-            "out.documents",
-            where={"kind_code": list(RECORDS)},
-            columns=["document_id", "kind_code", "number", "details"],
-        )
-        sold = sold.with_columns(definition=definition()).drop_nulls("definition")
-        if sold.is_empty():
-            return []
-        gone = pl.concat(
-            [
-                session.fetch(table, where={"is_deleted": True}, columns=[key]).select(
-                    kind_code=pl.lit(kind), intacct_key=key
-                )
-                for kind, (table, key) in RECORDS.items()
-            ]
-        )
-        states = session.fetch(
-            "ops.outbox", where={"state_code": "accepted"}, columns=["document_id", "intacct_key"]
-        )
-    lost = sold.join(states, on="document_id").join(gone, on=["kind_code", "intacct_key"], how="semi")
+        lost = session.query("lost_sales_documents")
     if lost.is_empty():
         return []
-    lost = lost.with_columns(name=pl.format("{}-{}", "definition", "number"))
     try:
         there = invoices_of(client, lost["name"].to_list())
     except (Rejected, MalformedReply) as fault:
@@ -190,6 +169,6 @@ def follow_edited(house: House, client: Intacct, *, run_id: str) -> list[str]:
             )
     unclear = lost.filter(~pl.col("document_id").is_in(list(now)))
     return [
-        f"The {_CALLED[kind]} of {name} was deleted in Intacct and the sales document has no other; look at it there."
+        f"The {RECORDS[kind]} of {name} was deleted in Intacct and the sales document has no other; look at it there."
         for kind, name in unclear.select("kind_code", "name").iter_rows()
     ]

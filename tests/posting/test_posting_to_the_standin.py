@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,61 +11,17 @@ import polars as pl
 import posting_desk
 import pytest
 from posting_desk import invoice, states
+from standin_books import Books, books_of, line, planned
 
-from checks.contracts import ALL
 from flows.doctor import examine
 from flows.post import post
-from flows.wiring import House
-from tieout.sandbox.faults import FaultBoard
-from tieout.sandbox.intacct.company import Company
-from tieout.sandbox.intacct.gateway import Gateway
-from tieout.sandbox.server import Server
 from tieout.settings.order_entry import OrderEntry
-from tieout.warehouse import outbox
-from transforms.posting_content import rehashed
-
-SECRETS = {"TIEOUT_INTACCT_USER_PASSWORD": "demo-user-secret", "TIEOUT_INTACCT_SENDER_PASSWORD": "demo-sender-secret"}  # fmt: skip
-NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
-
-
-class Books:
-    """A house before a stand-in gateway of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.board = FaultBoard()
-        self.gateway = Gateway(Company.load(), self.board, lambda: NOW)
-        self.server = Server(self.gateway, 0, self.board)
-        self.house: House | None = None
-        self.folder = folder
-
-    def open(self) -> House:
-        settings = posting_desk.desk_settings(
-            self.folder, entity="E100", endpoint=f"{self.server.url}/ia/xml/xmlgw.phtml", company_id="TIEOUTDEMO", sender_id="tieout_mpp",
-            user_id="sync", quota_per_month=0,
-        )  # fmt: skip
-        house = House(settings=settings, environment=dict(SECRETS), clock=posting_desk.Clock())
-        posting_desk.open_gate(house)
-        return house
-
-    def told(self) -> dict[str, Any]:
-        return self.gateway.ledger()
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
-    found = Books(tmp_path)
-    with found.server:
+    with books_of(tmp_path) as found:
         yield found
-
-
-def planned(house: House, documents: list[dict[str, Any]], lines: list[dict[str, Any]]) -> None:
-    frames = [pl.DataFrame(of, schema=ALL[name].polars_schema) for of, name in ((documents, "out.documents"), (lines, "out.document_lines"))]  # fmt: skip
-    with house.warehouse.write(run_id="plan") as session:
-        outbox.plan(session, rehashed(*frames), frames[1], ALL["out.document_orders"].empty(), now=house.clock(), run_id="plan")  # fmt: skip
-
-
-def line(document: str, number: int, amount: int, **more: Any) -> dict[str, Any]:
-    return {"document_id": document, "line_no": number, "amount_minor": amount, **more}
 
 
 def test_an_application_closes_memo_and_invoice_and_a_journal_leaves_the_clearing_account(

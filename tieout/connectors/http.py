@@ -76,6 +76,29 @@ class _Retry(Exception):
         self.failure = failure
 
 
+class _Session(requests.Session):
+    """Asks the environment for proxies and CA bundle once per host: otherwise all of it is walked for every request, which costs as much as
+    building one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_host: dict[tuple[str, Any], dict[str, Any]] = {}
+
+    def merge_environment_settings(  # type: ignore[override]
+        self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> dict[str, Any]:
+        """What requests would find for this address."""
+        if proxies or cert:
+            return dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
+        key = ("/".join(url.split("/", 3)[:3]), verify)
+        known = self._of_host.get(key)
+        if known is None:
+            known = self._of_host[key] = dict(
+                super().merge_environment_settings(url, proxies, stream, verify, cert)
+            )
+        return {**known, "stream": stream}
+
+
 class Http:
     """A client for one base address: connection reuse, pacing, retries, limits and redaction.
 
@@ -121,7 +144,7 @@ class Http:
         self._wall = wall
         self._next_slot = 0.0
         self._lock = threading.Lock()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.clear()
         self._session.headers.update({"User-Agent": f"tieout/{__version__}", "Accept-Encoding": "gzip"})
         # An auth object of our own keeps requests from putting a .netrc login in place of our Authorization

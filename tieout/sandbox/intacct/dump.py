@@ -44,6 +44,7 @@ def ledger(books: Books) -> dict[str, Any]:
                 "state": one.state,
                 "invoice": one.invoice.recordno if one.invoice else None,
                 "total": amount(sum(line.amount for line in one.lines)),
+                "currency": one.currency,
             }
             for one in tables["SODOCUMENT"]
         ],
