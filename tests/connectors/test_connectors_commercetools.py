@@ -4,139 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
-import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs
 
 import pytest
+from commercetools_platform import SECRET, Platform, courier, make_orders, stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieout.connectors.http import RetryPolicy
 from tieout.connectors.paging import Window
-from tieout.connectors.storefronts.commercetools import Commercetools, StockChange, literal
+from tieout.connectors.storefronts.commercetools import Commercetools, literal
 from tieout.connectors.storefronts.commercetools_pages import Peek, decode_page, split_results, to_records
 from tieout.errors import Incomplete, InputError, MalformedReply, Refused, Rejected, Throttled, Unreachable
-
-SECRET = "client-secret-canary"
-
-
-def stamp(second: int) -> str:
-    return (
-        f"{datetime(2026, 9, 1, tzinfo=UTC) + timedelta(milliseconds=second):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-    )
-
-
-class Platform:
-    """Orders with ids and stamps, served by the two predicates the courier uses; anything else is a 400."""
-
-    def __init__(self, say, orders: list[dict], limit_cap: int = 500) -> None:
-        self.say, self.orders, self.limit_cap = say, orders, limit_cap
-        self.tokens = 0
-        self.valid: set[str] = set()
-        self.lists = 0
-        self.on_list = None  # (number of the list request, page body) → Say or None
-        self.on_write = None
-        self.scope = "view_orders:p"
-        self.expires_in = 172800
-        self.rows: dict[str, dict] = {}
-
-    def __call__(self, seen):
-        if seen.path == "/oauth/token":
-            self.tokens += 1
-            token = f"bearer-canary-{self.tokens}"
-            self.valid.add(token)
-            assert parse_qs(seen.body.decode())["grant_type"] == ["client_credentials"]
-            return self.json({"access_token": token, "expires_in": self.expires_in, "scope": self.scope})
-        token = seen.headers.get("authorization", "").removeprefix("Bearer ")
-        if token not in self.valid:
-            return self.json(
-                {"statusCode": 401, "errors": [{"code": "invalid_token"}], "error": "invalid_token"}, 401
-            )
-        if seen.method == "POST":
-            return self.write(seen)
-        self.lists += 1
-        query = dict(seen.query)
-        assert query["withTotal"] in ("false", "true")
-        rows = list(self.rows.values()) if seen.path.endswith("inventory") else self.orders
-        if seen.path.endswith("channels"):
-            rows = [{"id": "ch-1", "key": "wh-east"}, {"id": "ch-2", "key": "wh-berlin"}]
-        found = [row for row in rows if self.matches(query.get("where"), row)]
-        sorts = [value.split()[0] for name, value in seen.query if name == "sort"]
-        found.sort(key=lambda row: [row[name] for name in sorts])
-        limit = min(int(query["limit"]), self.limit_cap)
-        page = {"limit": limit, "count": len(found[:limit]), "results": found[:limit]}
-        if query["withTotal"] == "true":
-            page["total"] = min(len(found), 10_000)
-        said = self.on_list(self.lists, page) if self.on_list else None
-        return said or self.json(page)
-
-    def matches(self, where: str | None, row: dict) -> bool:
-        if where is None:
-            return True
-        if found := re.fullmatch(r'sku = "(.*)"', where):
-            return row["sku"] == found[1]
-        if found := re.fullmatch(r'id > "([^"]*)"', where):
-            return row["id"] > found[1]
-        term = r'(?:\(lastModifiedAt > "([^"]*)" or \(lastModifiedAt = "\1" and id > "([^"]*)"\)\)|lastModifiedAt >= "([^"]*)")?'
-        found = re.fullmatch(term + r'(?: and )?(?:lastModifiedAt < "([^"]*)")?', where)
-        assert found, where
-        at, ref, start, end = found.groups()
-        key = (row["lastModifiedAt"], row["id"])
-        return (
-            (at is None or key > (at, ref))
-            and (start is None or key[0] >= start)
-            and (end is None or key[0] < end)
-        )
-
-    def write(self, seen):
-        said = self.on_write(seen, json.loads(seen.body)) if self.on_write else None
-        if said is not None:
-            return said
-        return self.commit(seen)
-
-    def commit(self, seen):
-        body = json.loads(seen.body)
-        if seen.path.endswith("/inventory"):
-            row = {
-                "id": f"inv-{len(self.rows) + 1}",
-                "version": 1,
-                "sku": body["sku"],
-                "quantityOnStock": body["quantityOnStock"],
-                "supplyChannel": body.get("supplyChannel"),
-                "lastModifiedAt": stamp(0),
-            }
-            self.rows[row["id"]] = row
-            return self.json(row, 201)
-        row = self.rows.get(seen.path.rsplit("/", 1)[1])
-        if row is None:
-            return self.json(
-                {"statusCode": 404, "message": "gone", "errors": [{"code": "ResourceNotFound"}]}, 404
-            )
-        if row["version"] != body["version"]:
-            fault = {"code": "ConcurrentModification", "currentVersion": row["version"]}
-            return self.json({"statusCode": 409, "message": "stale", "errors": [fault]}, 409)
-        row["quantityOnStock"] = body["actions"][0]["quantity"]
-        row["version"] += 1
-        return self.json(row)
-
-    def json(self, value, status: int = 200):
-        return self.say(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-
-def make_orders(count: int, same: int = 3) -> list[dict]:
-    """Orders whose stamps come in runs of `same`, with ids in no order."""
-    rng = random.Random(3)
-    return [
-        {
-            "id": f"{rng.getrandbits(64):016x}-{n:04d}",
-            "version": 1 + n % 3,
-            "lastModifiedAt": stamp(n // same),
-            "totalPrice": {"centAmount": n},
-        }
-        for n in range(count)
-    ]
 
 
 @pytest.fixture
@@ -147,20 +25,6 @@ def platform(serve, say):
         return fake
 
     return start
-
-
-def courier(fake, **options) -> Commercetools:
-    policy = RetryPolicy(attempts=3, base_seconds=0.001, cap_seconds=0.002)
-    return Commercetools(
-        api_url=fake.stub.url,
-        auth_url=fake.stub.url,
-        project_key="p",
-        client_id="me",
-        client_secret=SECRET,
-        page_size=options.pop("page_size", 20),
-        http_options={"policy": policy, "timeout": (1, 1)},
-        **options,
-    )
 
 
 ALL = Window(datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 9, 2, tzinfo=UTC))
@@ -458,122 +322,6 @@ def test_no_value_can_change_a_predicate():
 
 # ── stock ──
 
-
-def stocked(fake, **quantities):
-    for number, (sku, quantity) in enumerate(quantities.items(), 1):
-        fake.rows[f"inv-{number}"] = {
-            "id": f"inv-{number}", "version": 4, "sku": sku, "quantityOnStock": quantity,
-            "supplyChannel": {"typeId": "channel", "id": "ch-1"}, "lastModifiedAt": stamp(0),
-        }  # fmt: skip
-
-
-def writes(fake):
-    return [seen for seen in fake.stub.seen if seen.method == "POST" and seen.path != "/oauth/token"]
-
-
-def test_stock_is_written_only_where_it_differs(platform):
-    fake = platform()
-    stocked(fake, MUG=5, CUP=7)
-    changes = [
-        StockChange("MUG", "wh-east", 3),
-        StockChange("CUP", "ch-1", 7),
-        StockChange("NEW", "wh-berlin", 2),
-    ]
-    results = list(courier(fake).write_stock(changes))
-    assert [(w.sku, w.before, w.after, w.version, w.outcome) for w in results] == [
-        ("MUG", 5, 3, 5, "written"),
-        ("CUP", 7, 7, 4, "unchanged"),
-        ("NEW", None, 2, 1, "written"),
-    ]
-    assert len(writes(fake)) == 2
-    assert [w.outcome for w in courier(fake).write_stock(changes)] == ["unchanged"] * 3
-    assert len(writes(fake)) == 2
-
-
-def test_a_known_row_is_written_without_reading_it_first(platform):
-    fake = platform()
-    stocked(fake, MUG=5)
-    (result,) = courier(fake).write_stock([StockChange("MUG", None, 3, "inv-1", 4, 5)])
-    assert (result.outcome, result.after, fake.lists) == ("written", 3, 0)
-
-
-def test_a_stale_version_is_read_and_decided_again(platform):
-    fake = platform()
-    stocked(fake, MUG=9, CUP=9)
-    decisions = []
-
-    def decide(change, row):
-        decisions.append((row.version, row.on_stock))
-        return None if row.on_stock == change.quantity else change.quantity
-
-    changes = [StockChange("MUG", "ch-1", 3, "inv-1", 2, 5), StockChange("CUP", "ch-1", 9, "inv-2", 2, 5)]
-    mug, cup = courier(fake).write_stock(changes, decide)
-    assert (mug.outcome, mug.before, mug.after) == ("written", 9, 3)
-    assert (cup.outcome, cup.after) == ("unchanged", 9)
-    assert decisions == [(2, 5), (4, 9), (2, 5), (4, 9)]
-    assert "decided again" in mug.detail
-
-
-def test_a_row_that_keeps_changing_is_given_up(platform):
-    fake = platform()
-    stocked(fake, MUG=9)
-
-    def always_first(seen, body):
-        fake.rows["inv-1"]["version"] += 1
-
-    fake.on_write = always_first
-    (result,) = courier(fake).write_stock([StockChange("MUG", "ch-1", 3)])
-    assert result.outcome == "refused"
-    assert "kept changing" in result.detail
-    assert len(writes(fake)) == 5
-
-
-@pytest.mark.parametrize("create", [False, True])
-@pytest.mark.parametrize("committed", [False, True])
-@pytest.mark.parametrize("how", ["cut", "500", "garbage"])
-def test_a_lost_answer_is_read_back_and_never_sent_blindly(platform, say, how, committed, create):
-    """Cut the line before or after the commit: either way the row ends right, and nothing is doubled."""
-    fake = platform()
-    if not create:
-        stocked(fake, MUG=9)
-    lost = []
-
-    def lose_first(seen, body):
-        if lost:
-            return None
-        lost.append(1)
-        if committed:
-            fake.commit(seen)
-        return {"cut": say(hang_up=True), "500": say(500, b"x"), "garbage": say(200, b"<html>")}[how]
-
-    fake.on_write = lose_first
-    (result,) = courier(fake).write_stock([StockChange("MUG", "ch-1", 3)])
-    assert (result.outcome, result.after) == ("written", 3)
-    assert result.before == (None if create else 9)
-    assert len(fake.rows) == 1
-    assert fake.rows["inv-1"]["quantityOnStock"] == 3
-    assert len(writes(fake)) == (1 if committed else 2)
-    assert "lost" in result.detail
-
-
-def test_a_refused_change_does_not_stop_the_others(platform, say):
-    fake = platform()
-    stocked(fake, MUG=9, CUP=9)
-    fault = b'{"message":"no","errors":[{"code":"InvalidOperation"}]}'
-    fake.on_write = lambda seen, body: say(400, fault) if "inv-1" in seen.path else None
-    changes = [StockChange("MUG", "ch-1", 3), StockChange("HAT", "ch-9", 1), StockChange("CUP", "ch-1", 4)]
-    mug, hat, cup = courier(fake).write_stock(changes)
-    assert (mug.outcome, mug.after, hat.outcome, cup.outcome) == ("refused", 9, "refused", "written")
-    assert "'ch-9'" in hat.detail
-
-
-@pytest.mark.parametrize("quantity", [-1, 1.5, True, "3"])
-def test_quantities_are_whole_and_not_negative(quantity):
-    with pytest.raises(InputError):
-        StockChange("MUG", None, quantity)
-
-
-# ── parsing, fuzzed ──
 
 PAGE = json.dumps(
     {"limit": 3, "count": 2, "results": [{"id": "a", "n": [1, "]"]}, {"id": 'b"\\', "o": {}}]}

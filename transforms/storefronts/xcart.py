@@ -24,7 +24,8 @@ from transforms.storefronts.footing import (
     series,
     told,
 )
-from transforms.storefronts.xcart_orders import blame_heads, heads_of, lines_of, text_of
+from transforms.storefronts.xcart_heads import blame_heads, heads_of, text_of
+from transforms.storefronts.xcart_orders import lines_of
 from transforms.storefronts.xcart_payloads import OrderTransactions, Product, Profile
 from transforms.storefronts.xcart_payments import payment_rows
 from transforms.storefronts.xcart_settings import XCartSettings
