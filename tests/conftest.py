@@ -6,6 +6,7 @@ cost a quarter of the whole run. That any number of threads says the same is a t
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -28,6 +29,17 @@ LONG = (
     "sandbox",
 )
 """Folders by how long their longest file takes; all others are short."""
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays to the end; looking through it again and again for garbage is work for nothing."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """At the end everything goes as usual."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

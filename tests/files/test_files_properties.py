@@ -146,9 +146,9 @@ def sliced(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(plain_files, "PARTS", 3)
 
 
-@pytest.mark.parametrize("rows", [3, 11])
+@pytest.mark.parametrize("rows", [3, 9])
 def test_slices_change_nothing(reconcile: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    files = files_of(24)
+    files = files_of(16)
     whole = reconcile(files)
     assert whole.counts()["matched"] > 5
     sliced(monkeypatch, rows)
