@@ -16,7 +16,6 @@ from tieout.errors import InputError, WarehouseError
 from tieout.warehouse.columns import ensure_table
 from tieout.warehouse.connection import Connection
 from tieout.warehouse.landing import LandingResult
-from tieout.warehouse.publishing import publish
 from tieout.warehouse.statements import listed, literal, quoted, quoted_table, statement
 
 _INSTANT: Final = pl.Datetime("us", "UTC")
@@ -296,8 +295,7 @@ def _register(
         "at": at,
         "run_id": run_id,
     }
-    frame = pl.DataFrame([row], schema=OWN_TABLES["ops.landings"].schema)
-    publish(con, "ops.landings", frame, key=["landing_id"], mode="merge", scope=None, ignore=())
+    con.execute(statement("register_landing"), row)
 
 
 def _casts(con: Connection, path: Path, header: Sequence[str]) -> str:

@@ -158,7 +158,7 @@ def move_cursor(
         "run_id": run_id,
     }
     frame = pl.DataFrame([row], schema=OWN_TABLES["ops.stage_cursors"].schema)
-    session.publish("ops.stage_cursors", frame, key=["source", "subject"], mode="merge", ignore=())
+    session.change("move_cursor", frame, rows=1)
 
 
 # --- control totals and quota -----------------------------------------------------------------------------------
