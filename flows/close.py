@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from flows import refund_entries
 from flows.closing import events, packing, periods
 from flows.ledger_tie_out import control_entries, standing_with_ledger
 from flows.reconcile import CHANGES_NOTHING, pairs_now, policy, printed_policy, proved_table, remember
@@ -69,6 +70,8 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         inputs[packing.ENTRIES] = kept.entries
     if kept.payouts is not None:
         inputs |= {"payout_lines": kept.payouts.lines, "fees": kept.payouts.fees, "rates": kept.payouts.rates}
+    if kept.refunds is not None:
+        inputs |= kept.refunds.frames()
     if last_register is not None:
         inputs[packing.LAST_REGISTER] = last_register
     chosen = kept.policy
@@ -183,8 +186,8 @@ def _books(house: House, period: str) -> statement.Books:
         return kept
     with house.warehouse.read() as session:
         entries = control_entries(house, session)
-        payouts = payouts_read(house, session)
-    found = statement.books_of(pairs, policy(house, period), entries, payouts)
+        payouts, refunds = payouts_read(house, session), refund_entries.read(house, session)
+    found = statement.books_of(pairs, policy(house, period), entries, payouts, refunds)
     remember(house, ("close", mark, period), found)
     every = proofs(found.period)
     if (every["difference_minor"] == 0).all():  # what does not foot is refused by whoever prints it

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from transforms.refund_entries import refund_entries
+from transforms.closing.refunds_paid import Refunds
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 TABLE = ALL["recon.refund_entries"]
 
 
-def compared(house: House, session: Session) -> pl.DataFrame:
-    """Rows of recon.refund_entries; none where refunds are not posted as journal entries, or not all accounts are read."""
+def read(house: House, session: Session) -> Refunds | None:
+    """What refunds are held against their entries with; None where they are not posted as journal entries, or not all accounts are read."""
     company = house.settings.intacct
     if (
         company is None
@@ -25,7 +25,7 @@ def compared(house: House, session: Session) -> pl.DataFrame:
         or not company.reads_general_ledger
         or company.control_accounts
     ):
-        return TABLE.empty()
+        return None
     owed = session.fetch("recon.owed", where={"event_code": "credit"})
     if company.general_ledger_starts_on is not None:
         owed = owed.filter(pl.col("owed_on") >= company.general_ledger_starts_on)
@@ -33,23 +33,32 @@ def compared(house: House, session: Session) -> pl.DataFrame:
     journals = session.fetch("out.documents", where={"kind_code": "journal"}).join(states, on="document_id")
     taken = session.fetch("core.payments", where={"kind_code": "chargeback"})
     reads = session.fetch("ops.runs", where={"stage": ["extract", "confirm"], "state_code": "done"})
-    return refund_entries(
-        owed,
-        journals,
-        session.fetch("out.document_lines", where=journals.select("document_id")),
-        session.fetch("core.gl_entries"),
-        session.fetch("ops.unplanned"),
+    return Refunds.of(
+        owed=owed,
+        journals=journals,
+        lines=session.fetch("out.document_lines", where=journals.select("document_id")),
+        entries=session.fetch("core.gl_entries"),
+        unplanned=session.fetch("ops.unplanned"),
         # A transaction that is named twice is told apart by its payment.
-        pl.concat(
+        chargebacks=pl.concat(
             [
                 taken.select("storefront", event_ref="transaction_ref"),
                 taken.select("storefront", event_ref=pl.concat_str("payment_ref", "transaction_ref", separator=":")),
             ]
         ),
-        house.mappings["clearing"],
+        clearing=house.mappings["clearing"],
         decimals=company.ledger_digits,
         read_at=reads["started_at"].max(),  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def compared(house: House, session: Session) -> pl.DataFrame:
+    """Rows of recon.refund_entries; none where there is nothing to compare."""
+    found = read(house, session)
+    if found is None:
+        return TABLE.empty()
+    unnamed = pl.when(pl.col("entity_code") != "").then("entity_code")
+    return found.compared().with_columns(entity_code=unnamed)
 
 
 def publish(session: Session, rows: pl.DataFrame) -> None:

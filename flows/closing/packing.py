@@ -13,6 +13,7 @@ import polars as pl
 from tieout.errors import InputError, WarehouseError
 from tieout.reports.closing import CONTENT, CloseReport, canonical, content_of, text_hash
 from tieout.reports.pack import MANIFEST, POLICY, Pack, write_pack
+from transforms.closing import refunds_paid
 from transforms.closing.follow_up import Payouts
 from transforms.closing.items import ROLLED
 from transforms.closing.lifecycle import standing
@@ -46,7 +47,7 @@ def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
 def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
     """The inputs of a pack. Raises `InputError` if one that must be there is not, or one is unknown."""
     names = {field.name for field in fields(Inputs)}
-    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES, ENTRIES, *PAYOUTS})
+    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES, ENTRIES, *PAYOUTS, *refunds_paid.NAMES})
     if unknown:
         raise InputError(
             f"The pack holds inputs this version does not know: {', '.join(unknown)}; verify it with the version that made it."
@@ -65,6 +66,16 @@ def payouts_of(frames: dict[str, pl.DataFrame]) -> Payouts | None:
     if len(there) < len(PAYOUTS):
         raise InputError("The pack holds only part of what payouts are proved with; it is not whole.")
     return Payouts(*(frames[name] for name in PAYOUTS))
+
+
+def refunds_of(frames: dict[str, pl.DataFrame]) -> refunds_paid.Refunds | None:
+    """What the pack proves the cash leg of refunds with; None where it holds nothing of it. Raises `InputError` if part of it is missing."""
+    there = [name for name in refunds_paid.NAMES if name in frames]
+    if not there:
+        return None
+    if len(there) < len(refunds_paid.NAMES):
+        raise InputError("The pack holds only part of what refunds are proved with; it is not whole.")
+    return refunds_paid.Refunds.packed(frames)
 
 
 def policy_text(policy: Policy) -> str:

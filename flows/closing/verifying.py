@@ -161,7 +161,11 @@ def _again(
     mark = text_hash(canonical([content["policy"], shared]))
     if mark not in compared:
         compared[mark] = statement.books(
-            packing.inputs_of(inputs), policy, inputs.get(packing.ENTRIES), packing.payouts_of(inputs)
+            packing.inputs_of(inputs),
+            policy,
+            inputs.get(packing.ENTRIES),
+            packing.payouts_of(inputs),
+            packing.refunds_of(inputs),
         )
     kept = compared[mark]
     bases = pl.DataFrame({"entity_code": [entity], "base_currency": [base]})

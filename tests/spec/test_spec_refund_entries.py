@@ -10,6 +10,7 @@ import pytest
 from drawn import drawn, shown
 
 from checks.contracts import ALL
+from transforms.closing.refunds_paid import Refunds
 from transforms.refund_entries import refund_entries
 
 READ_AT = datetime(2026, 10, 20, 3, tzinfo=UTC)
@@ -50,17 +51,19 @@ def told(
         [{"kind_code": "journal", "storefront": "shop", "order_ref": "W1", "event_ref": "t2", "reason_code": reason, "sentence": "Because."}] if reason else [],
         schema=ALL["ops.unplanned"].polars_schema,
     )  # fmt: skip
-    rows = refund_entries(
-        drawn(ALL["recon.owed"], owed, **base),
-        journals,
-        lines,
-        drawn(ALL["core.gl_entries"], entries, **{"currency": currency, "entity_code": "E100", **(entry or {})}) if entries else ALL["core.gl_entries"].empty(),
-        unplanned,
-        pl.DataFrame({"storefront": ["shop"] * len(chargebacks), "event_ref": list(chargebacks)}, schema={"storefront": pl.String, "event_ref": pl.String}),
-        CLEARING,
-        decimals=2,
-        read_at=READ_AT,
-    )  # fmt: skip
+    given = {
+        "owed": drawn(ALL["recon.owed"], owed, **base),
+        "journals": journals,
+        "lines": lines,
+        "entries": drawn(ALL["core.gl_entries"], entries, **{"currency": currency, "entity_code": "E100", **(entry or {})}) if entries else ALL["core.gl_entries"].empty(),
+        "unplanned": unplanned,
+        "chargebacks": pl.DataFrame({"storefront": ["shop"] * len(chargebacks), "event_ref": list(chargebacks)}, schema={"storefront": pl.String, "event_ref": pl.String}),
+        "clearing": CLEARING,
+    }  # fmt: skip
+    rows = refund_entries(**given, decimals=2, read_at=READ_AT)
+    # What a close packs of it gives the same rows.
+    packed = Refunds.packed(Refunds.of(**given, decimals=2, read_at=READ_AT).frames())
+    assert packed.compared().rows() == rows.with_columns(pl.col("entity_code").fill_null("")).rows()
     table = ALL["recon.refund_entries"]
     table.checked(table.shaped(rows), at="in a test")
     assert rows.filter(pl.col("expected_minor") - pl.col("actual_minor") != pl.col("delta_minor")).is_empty()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tieout.reports import follow_up_close
+from tieout.reports import follow_up_close, refunds_close
 from tieout.reports.closing import CloseReport, canonical, text_hash
 from tieout.reports.control_close import page_part
 from tieout.reports.data import money, words
@@ -75,6 +75,7 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
         ],
         "control": page_part(report),
         "follow_up": follow_up_close.page_part(report),
+        "refunds": refunds_close.page_part(report),
         "base": _base(report),
         "components": [
             {

@@ -21,6 +21,7 @@ from tieout.reports.control_close import verdict, write_sheet
 from tieout.reports.data import TIE_OUTS, words
 from tieout.reports.follow_up_close import DRAFTS, PAYOUTS, write_follow_up
 from tieout.reports.listing import LIST_LIMIT
+from tieout.reports.refunds_close import REFUNDS, write_refunds
 from tieout.reports.workbook import fill
 
 STANDING: Final = {
@@ -60,6 +61,7 @@ _SHEETS: Final = (
     ("Explained", "Differences that are proved or accepted"),
     ("Tolerance", "What was accepted without a person looking, and its cap"),
     ("Decisions", "What people decided, with reason and author"),
+    (REFUNDS, "Money paid back against the journal entries posted for it"),
     (DRAFTS, "Journals and reversals that wait for an approval or were given one"),
     ("Parameters and sources", "Every policy these figures were made under"),
 )
@@ -98,6 +100,7 @@ def write_close_workbook(
     write_components(book, report)
     write_sheet(book, report, list_limit)
     write_follow_up(book, report, list_limit)
+    write_refunds(book, report, list_limit)
     rolled = book.sheet(
         "Roll-forward",
         "Open items: opening + dated back since + new + cleared + changed = closing. The opening is the last closing.",

@@ -11,7 +11,15 @@ from datetime import date
 
 import polars as pl
 
-from transforms.closing import components, control, follow_up, items, records, translation
+from transforms.closing import (
+    components,
+    control,
+    follow_up,
+    items,
+    records,
+    refunds_paid,
+    translation,
+)
 from transforms.reconcile import (
     Inputs,
     Paired,
@@ -46,6 +54,8 @@ class Books:
     payouts: follow_up.Payouts | None = None
     settled: Settled | None = None
     drafted: follow_up.Drafted | None = None
+    refunds: refunds_paid.Refunds | None = None
+    paid_back: pl.DataFrame | None = None
 
 
 def books(
@@ -53,9 +63,10 @@ def books(
     policy: Policy,
     entries: pl.DataFrame | None = None,
     payouts: follow_up.Payouts | None = None,
+    refunds: refunds_paid.Refunds | None = None,
 ) -> Books:
     """Compare the inputs for a close; see `books_of`."""
-    return books_of(paired(inputs, policy), policy, entries, payouts)
+    return books_of(paired(inputs, policy), policy, entries, payouts, refunds)
 
 
 def books_of(
@@ -63,10 +74,12 @@ def books_of(
     policy: Policy,
     entries: pl.DataFrame | None = None,
     payouts: follow_up.Payouts | None = None,
+    refunds: refunds_paid.Refunds | None = None,
 ) -> Books:
     """Judge the pairs for a close; `policy.period` must be set. Shared by all entities of the period.
 
     `entries` are those on control accounts (`control.entries_of`), or None to tie nothing to the general ledger. `payouts`: what providers paid out, or None.
+    `refunds`: what refunds are held against their journal entries with, or None where none are posted.
     """
     period = policy.period
     if period is None:
@@ -87,6 +100,8 @@ def books_of(
         payouts=payouts,
         settled=follow_up.settled_with(pairs, payouts, policy),
         drafted=follow_up.drafted_of(pairs.inputs, now, policy),
+        refunds=refunds,
+        paid_back=None if refunds is None else refunds.compared(),
     )
 
 
@@ -100,7 +115,7 @@ def statement(
     kept: Books, *, entity: str, base_currency: str, last_register: pl.DataFrame | None, rates: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """The tables of one entity's close by name: orders, payments, matches, waterfall, base_waterfall, components, ageing, proofs, register, roll_forward,
-    absorbed, out_of_scope, records, rates, completeness, control, control_differences, settlements, drafts, draft_lines. All rows in a fixed order.
+    absorbed, out_of_scope, records, rates, completeness, control, control_differences, settlements, drafts, draft_lines, refund_entries. All rows in a fixed order.
 
     `last_register` is the register of the last close (columns of `items.ROLLED`), or None. `rates` are `translation.implied_rates` of the entity.
     Proofs that are not zero are the caller's to refuse.
@@ -148,6 +163,7 @@ def statement(
                     components.proofs(made_of, waterfall),
                     control.proofs(tied, listed),
                     follow_up.follow_up_proofs(kept.settled, heads, lines),
+                    refunds_paid.proofs(kept.refunds, kept.paid_back, entity),
                 )
             ]
         ).sort("name", "entity_code", "currency"),
@@ -163,6 +179,7 @@ def statement(
         "settlements": follow_up.settlements(kept.settled, entity, start_on, end_on),
         "drafts": heads,
         "draft_lines": lines,
+        "refund_entries": refunds_paid.within(kept.paid_back, entity, start_on, end_on),
     }
 
 

@@ -1,0 +1,85 @@
+"""The cash leg of refunds in print: what was paid back against the journal entries posted for it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+
+from tieout.reports.book import Book
+from tieout.reports.closing import CloseReport
+from tieout.reports.data import money, words
+
+REFUNDS: Final = "Refunds"
+LISTED: Final = 200
+_LIST: Final = (
+    ("outcome_code", "Outcome", 24), ("family_code", "Family", 12), ("currency", "Currency", 10), ("storefront", "Storefront", 14),
+    ("order_number", "Order", 16), ("gateway_ref", "Reference", 26), ("tender_code", "Tender", 14), ("owed_on", "Paid back", 12),
+    ("posted_on", "Posted", 12), ("batches", "Journal entry", 14), ("expected_minor", "Paid back", 14), ("actual_minor", "Posted", 14),
+    ("delta_minor", "Difference", 14), ("evidence", "Why", 60),
+)  # fmt: skip
+_SUMS: Final = ("expected_minor", "actual_minor", "delta_minor")
+
+
+def _loudest_first(rows: pl.DataFrame) -> pl.DataFrame:
+    order = {"error": 0, "ambiguous": 1, "timing": 2, "explained": 3}
+    return rows.sort(
+        pl.col("family_code").replace_strict(order, default=4, return_dtype=pl.Int64),
+        pl.col("delta_minor").abs(),
+        "storefront",
+        "order_ref",
+        "event_ref",
+        descending=[False, True, False, False, False],
+    )
+
+
+def write_refunds(book: Book, report: CloseReport, limit: int) -> None:
+    """The sheet: sums by currency over all rows, and the rows, those to look into first."""
+    rows = _loudest_first(report.tables["refund_entries"])
+    sheet = book.sheet(
+        REFUNDS,
+        "Money paid back in the period, or posted in it, against the journal entries of the general ledger.",
+    )
+    if rows.is_empty():
+        sheet.write_string(3, 0, "No refund is compared with a journal entry.", book.note)
+        return
+    heads = ["Currency", "Rows", "Paid back", "Posted", "Difference", "of which differences to look into"]
+    book.heads(sheet, 3, heads)
+    at = 4
+    for (currency,), mine in rows.sort("currency").group_by(["currency"], maintain_order=True):
+        sheet.write_string(at, 0, str(currency), book.text)
+        sheet.write_number(at, 1, mine.height, book.count)
+        for col, name in enumerate(_SUMS, start=2):
+            book.amount(sheet, at, col, int(mine[name].sum()), str(currency), total=True)
+        sheet.write_number(at, 5, mine.filter(pl.col("family_code") == "error").height, book.count)
+        at += 1
+    if rows.height > limit:
+        sheet.write_string(at, 0, f"{rows.height - limit:,} more stand in data/refund_entries.parquet.", book.note)  # fmt: skip
+    book.listing(sheet, at + 2, _LIST, rows.head(limit))
+
+
+def page_part(report: CloseReport) -> dict[str, Any]:
+    """The section of the page: sums by currency, and the rows that are not plainly as they should be."""
+    rows = report.tables["refund_entries"]
+    odd = _loudest_first(rows.filter(~pl.col("family_code").is_in(["matched", "explained", "outside"])))
+    sums = rows.group_by("currency").agg(pl.len(), pl.col(*_SUMS).sum()).sort("currency")
+    return {
+        "sums": [
+            {
+                "currency": one["currency"],
+                "count": f"{one['len']:,}",
+                **{name.removesuffix("_minor"): money(one[name], one["currency"]) for name in _SUMS},
+            }
+            for one in sums.iter_rows(named=True)
+        ],
+        "odd": [
+            {
+                **one,
+                "what": words(one["outcome_code"]),
+                "name": one["order_number"] or one["order_ref"],
+                "delta": money(one["delta_minor"], one["currency"]),
+            }
+            for one in odd.head(LISTED).iter_rows(named=True)
+        ],
+        "more": max(0, odd.height - LISTED),
+    }
