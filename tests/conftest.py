@@ -18,13 +18,16 @@ HERE = Path(__file__).parent
 LONG = (
     "prefect",
     "nightly",
+    "storefronts",
+    "bench",
+    "matching",
+    "properties",
+    "files",
     "closing",
     "writeback",
     "posting",
     "soak",
     "extract",
-    "bench",
-    "files",
     "stock",
     "sandbox",
 )
