@@ -9,6 +9,8 @@ import night
 import polars as pl
 import pytest
 
+from flows.plan import plan
+
 SECTION = """
 [order_entry]
 definition = "Sales Invoice"
@@ -32,7 +34,10 @@ def test_sales_documents_are_booked_once_paid_reconciled_and_followed_when_edite
         pl.read_csv(path, infer_schema=False).with_columns(posting_code=pl.lit("order_entry")).write_csv(path)
 
         world.fault("intacct", "cut_after", match="<create_sotransaction", times=1)
-        done = night.steps(house, *night.TO_POST, "post")["post"]
+        night.steps(house, "extract", "stage", "check")
+        text = "\n".join(plan(house, run_id="20261102T000000.000Z-000001", dry_run=True)["text"])
+        assert "<createdfrom>Sales Order-" in text, "the plan tells from which order an invoice is converted"
+        done = night.steps(house, "plan", "post")["post"]
         assert world.unstruck() == []
         assert done["found"] > 0, "an answer was lost, and the documents were found by definition and number"
         assert done["accepted"]["sales_order"] > 0
