@@ -50,7 +50,7 @@ class Installation(Section):
     mappings: Path = Path("data/mappings")
     locks: Path | None = None
     lock_seconds: Annotated[float, Field(gt=0, le=3600)] = 120
-    memory_limit: str | None = None
+    memory_limit: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")] | None = "2GB"
 
 
 @cache
