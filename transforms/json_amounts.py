@@ -56,6 +56,14 @@ def _texts(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, bool]:
     return found.set((found == "null") | (found == ""), None), is_quoted
 
 
+def as_text(name: str, values: Sequence[object]) -> pl.Series | None:
+    """A column of whole numbers as text; null for None. None if it holds anything else."""
+    try:
+        return pl.Series(name, values, dtype=pl.Int64).cast(pl.String)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def millionths(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, pl.Series]:
     """Whole millionths (Int64), and the texts of those values that are given and are no amount (null elsewhere).
 

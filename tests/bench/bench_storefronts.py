@@ -120,7 +120,9 @@ def bare_and_staging(kind: str) -> tuple[Callable[[list[str]], None], Callable[[
         from transforms.storefronts.clarity_shapes import shapes_of
 
         profile = clarity_profile.load("seed")
-        policy = clarity.ClaritySettings(profile.fields, profile.words.status)
+        policy = clarity.ClaritySettings(
+            profile.fields, profile.words.status, shipment_states=profile.words.shipment_states
+        )
         money = frozenset(
             [
                 "totalAmount",

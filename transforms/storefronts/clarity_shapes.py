@@ -6,15 +6,15 @@ profile names are decoded at all. Amounts stay the bytes they were written in; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 import polars as pl
 
-from transforms.json_amounts import ABSENT, texts
+from transforms.json_amounts import ABSENT, as_text, texts
 from transforms.json_decoding import Decoded, decode
 
 LISTS: Final = {
@@ -97,21 +97,24 @@ class Shapes:
         is_list = name in LISTS.get(group, {})
         if path is None:
             return [() if is_list else ABSENT] * len(objects)
-        read = _reader(path)
         if not is_list:
-            return [read(one) for one in objects]
-        found = [read(one) for one in objects]
+            return _column(path, objects, ABSENT)
+        found = _column(path, objects, None)
         return [one if isinstance(one, tuple) else () for one in found]
 
     def text(self, group: str, name: str, objects: Sequence[Any]) -> pl.Series:
         """A field of every object as text; null where it is absent or empty, and where it is a list or an object."""
         if not self.has(group, name):
             return pl.Series(name, [None] * len(objects), dtype=pl.String)
-        values = [None if one is ABSENT else one for one in self.values(group, name, objects)]
+        values = _column(self.fields[group][name], objects, None)
         try:
             found = pl.Series(name, values, dtype=pl.String)
         except (TypeError, ValueError):
-            found = pl.Series(name, _plain(values), dtype=pl.String)
+            whole = as_text(name, values)
+            if whole is None:
+                plain = _plain([None if one is ABSENT else one for one in values])
+                whole = pl.Series(name, plain, dtype=pl.String)
+            found = whole
         found = found.str.strip_chars()
         return found.set((found == "") | (found == "null"), None)
 
@@ -168,17 +171,18 @@ def _own(step: str) -> str:
     return "m_" + "".join(one if one.isalnum() else f"_{ord(one):x}_" for one in step)
 
 
-@cache
-def _reader(path: str) -> Callable[[Any], Any]:
-    steps = [_own(step) for step in path.split(".")]
-    if len(steps) == 1:
-        return attrgetter(steps[0])
-
-    def read(one: Any) -> Any:
-        for step in steps:
-            if one is None:
-                return ABSENT
-            one = getattr(one, step)
-        return ABSENT if one is None else one
-
-    return read
+def _column(path: str, objects: Sequence[Any], absent: Any) -> list[Any]:
+    """A member, or one within another, of every object; `absent` where what should hold it is missing."""
+    first, *rest = map(_own, path.split("."))
+    found = list(map(attrgetter(first), objects))
+    for step in rest:
+        get = attrgetter(step)
+        # The interpreter is left out of it where every object has the member, as nearly always.
+        found = (
+            list(map(get, found))
+            if None not in found
+            else [None if one is None else get(one) for one in found]
+        )
+    if rest and absent is not None and None in found:
+        found = [absent if one is None else one for one in found]
+    return found
