@@ -57,8 +57,8 @@ bench: $(READY)  ## Orders per second and memory, beside plain DuckDB in the sam
 accuracy: $(READY)  ## Precision and recall per outcome code over worlds with planted differences; writes docs/accuracy.md
 	@$(BIN)/python tests/accuracy/measure.py --write
 
-soak: $(READY)  ## Random faults, kills and second runners against the outbox (SCHEDULES=1000)
-	@$(BIN)/python tests/soak/run.py --schedules $(or $(SCHEDULES),1000)
+soak: $(READY)  ## Random faults, kills and second runners against the outbox (SCHEDULES=1000 JOBS=2)
+	@$(BIN)/python tests/soak/run.py --schedules $(or $(SCHEDULES),1000) --jobs $(or $(JOBS),2)
 
 docs: $(READY)  ## Write docs/tables.md and docs/rules.md anew from contracts and spec tests
 	@$(BIN)/python docs/build.py

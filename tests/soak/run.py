@@ -1,6 +1,6 @@
 """Random schedules of faults, kills, restarts and second runners over the outbox and the gateway, judged by the books.
 
-    python tests/soak/run.py --schedules 1000 [--first 0] [--sigkill-every 50]
+    python tests/soak/run.py --schedules 1000 [--first 0] [--sigkill-every 50] [--jobs 2]
 
 A schedule is drawn from its number alone, so `--first N --schedules 1` plays one again. Verdict over all: no duplicate, no loss, and each
 document accepted or visibly waiting with a reason. Exit code 1 and the numbers of the schedules that failed otherwise.
@@ -20,10 +20,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -387,12 +390,46 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--sigkill-every", type=int, default=50, help="each so many-th schedule with real kills; 0 for none")  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the schedules")
     options = parser.parse_args()
+    begun = time.monotonic()
+    shares = shared(options.first, options.schedules, options.jobs)
+    if len(shares) == 1:
+        done = [played(*shares[0], options.sigkill_every)]
+    else:
+        # Processes of their own: schedules patch what they play with, and kill what they start.
+        with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
+            done = list(pool.map(played, *zip(*shares, strict=True), [options.sigkill_every] * len(shares)))
+    failed = [number for one in done for number in one.failed]
+    ended = sum((one.ended for one in done), Counter())
+    print(
+        f"{options.schedules} schedules of {done[0].owed} documents, {len(failed)} failed{': ' + str(failed) if failed else ''}; "
+        f"{', '.join(f'{count:,} {state}' for state, count in sorted(ended.items()))}; {time.monotonic() - begun:.0f} s"
+    )
+    return 1 if failed else 0
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a share of the schedules came to: numbers of those that failed, documents by the state they ended in, documents a schedule owes."""
+
+    failed: list[int]
+    ended: Counter[str]
+    owed: int
+
+
+def shared(first: int, schedules: int, jobs: int) -> list[tuple[int, int]]:
+    """The schedules in as many stretches (first, how many) as there are jobs."""
+    bounds = [first + schedules * job // jobs for job in range(jobs + 1)]
+    return [(low, high - low) for low, high in pairwise(bounds) if high > low]
+
+
+def played(first: int, schedules: int, sigkill_every: int) -> Played:
+    """Play a stretch of schedules on a stage of its own; what goes wrong is printed at once."""
     logging.disable(logging.WARNING)
     # Waits between tries prove nothing here and would make up most of the time.
     defaults: Any = Http.__init__.__kwdefaults__
     defaults["sleep"] = lambda seconds: time.sleep(min(seconds, 0.01))
-    begun = time.monotonic()
     failed: list[int] = []
     ended: Counter[str] = Counter()
     # In memory where the machine offers it: what is proved is what a killed process leaves, not what a disk does.
@@ -401,8 +438,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tieout-soak-", dir=where) as name:
         stage = Stage(Path(name))
         try:
-            for number in range(options.first, options.first + options.schedules):
-                real = bool(options.sigkill_every) and (number + 1) % options.sigkill_every == 0
+            for number in range(first, first + schedules):
+                real = bool(sigkill_every) and (number + 1) % sigkill_every == 0
                 schedule = Schedule.drawn(number)
                 wrong, states = stage.play(schedule, sigkill=real)
                 ended += states
@@ -410,17 +447,14 @@ def main() -> int:
                     failed.append(number)
                     print(f"schedule {number}: {schedule}")
                     for line in wrong[:10]:
-                        print(f"  ! {line}")
+                        print(f"  ! {line}", flush=True)
                 elif sys.stderr.isatty():
-                    print(f"\r{number - options.first + 1} of {options.schedules}", end="", file=sys.stderr)
+                    print(
+                        f"\rschedule {number} of {first} to {first + schedules - 1}", end="", file=sys.stderr
+                    )
         finally:
             stage.stop()
-    took = time.monotonic() - begun
-    print(
-        f"{options.schedules} schedules of {stage.owed} documents, {len(failed)} failed{': ' + str(failed) if failed else ''}; "
-        f"{', '.join(f'{count:,} {state}' for state, count in sorted(ended.items()))}; {took:.0f} s"
-    )
-    return 1 if failed else 0
+    return Played(failed, ended, stage.owed)
 
 
 if __name__ == "__main__":

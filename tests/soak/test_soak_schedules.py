@@ -20,6 +20,8 @@ def test_fifty_schedules_leave_no_duplicate_and_no_loss(tmp_path: Path) -> None:
             "50",
             "--sigkill-every",
             "50",
+            "--jobs",
+            "2",
         ],
         cwd=tmp_path,
         env=night.environment(),

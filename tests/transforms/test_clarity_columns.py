@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from staged_orders import landed
 
@@ -41,12 +41,17 @@ def columns(records: list[dict[str, Any]]) -> dict[str, list[str | None]]:
     return {name: shapes.text("customers", name, found.objects).to_list() for name in ("ref", "name", "city")}
 
 
+# Unicode's White_Space; Python's own `strip` also takes the separators \x1c to \x1f, which a text may hold.
+BLANKS = "".join(chr(one) for one in (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))  # fmt: skip
+
+
 def said(value: Any) -> str | None:
-    text = "" if value is None else str(value).strip()
+    text = "" if value is None else str(value).strip(BLANKS)
     return None if text in ("", "null") else text
 
 
 @settings(deadline=None, max_examples=60)
+@example([{"id": "\x1f"}, {"id": "\u2003"}, {"id": "\x85a"}])
 @given(st.lists(_RECORD, min_size=1, max_size=5))
 def test_columns_are_what_each_record_says(records: list[dict[str, Any]]) -> None:
     billings = [one.get("billing") or {} for one in records]
