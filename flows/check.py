@@ -9,7 +9,7 @@ import polars as pl
 
 from checks import findings as judge
 from checks.contracts import ALL
-from flows import expectations
+from flows import expectations, owing
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -43,7 +43,7 @@ PLAN_TABLES = {
 def check(house: House, *, run_id: str) -> dict[str, Any]:
     """Run every rule over what is staged, store the findings, and say whether the gate is open."""
     with house.warehouse.read() as session:
-        tables = {name: session.fetch(name) for name in _TABLES}
+        tables = {name: owing.without_origin(session, name) for name in _TABLES}
         controls = session.fetch("ops.controls")
         problems = session.fetch("ops.problems")
     tables |= {f"mappings.{name}": frame for name, frame in house.mappings.items()}

@@ -43,13 +43,15 @@ class Trade:
 def trade(house: House, session: Session) -> Trade:
     """Read `core` and work out what is owed."""
     corrections = house.mappings["corrections"]
-    orders, changed = mapping.correct_orders(_fetched(session, "orders"), corrections)
-    order_payments = _fetched(session, "order_payments")
-    order_tenders = _fetched(session, "order_tenders")
+    orders, changed = mapping.correct_orders(without_origin(session, "core.orders"), corrections)
+    order_payments = without_origin(session, "core.order_payments")
+    order_tenders = without_origin(session, "core.order_tenders")
     payments, tenders = mapping.correct_tenders(
-        _fetched(session, "payments"), corrections, orders=orders, order_payments=order_payments
+        without_origin(session, "core.payments"), corrections, orders=orders, order_payments=order_payments
     )
-    frames = {name: _fetched(session, name) for name in ("order_lines", "shipments", "returns")}
+    frames = {
+        name: without_origin(session, f"core.{name}") for name in ("order_lines", "shipments", "returns")
+    }
     frames["customers"] = session.fetch("core.customers")
     frames["returns"] = returns_that_count(house, frames["returns"])
     customers = frames["customers"]
@@ -81,10 +83,10 @@ def trade(house: House, session: Session) -> Trade:
     )
 
 
-def _fetched(session: Session, name: str) -> pl.DataFrame:
-    """A core table without what only tells where its rows came from: a quarter of its memory, and nothing here reads it."""
-    columns = [one for one in ALL[f"core.{name}"].polars_schema if one not in _ORIGIN]
-    return session.fetch(f"core.{name}", columns=columns)
+def without_origin(session: Session, name: str) -> pl.DataFrame:
+    """A core table without what only tells where its rows came from: a quarter of its memory, and no rule reads it."""
+    columns = [one for one in ALL[name].polars_schema if one not in _ORIGIN]
+    return session.fetch(name, columns=columns)
 
 
 def recognition_policy(house: House) -> RecognitionPolicy:

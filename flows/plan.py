@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -24,6 +25,11 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         there = owing.existing(session)
         held = held_orders(session)
         entries = journaling.journals(house, session, trade, there, held, run_id=run_id)
+    ordered = sales_orders.ordered(house, trade, there)
+    # What is owed says it all from here on; of large trade these rows are the most that would lie in memory for nothing.
+    trade = replace(
+        trade, lines=trade.lines.clear(), shipments=trade.shipments.clear(), returns=trade.returns.clear()
+    )
     papers = posting_plan(
         trade.owed.owed,
         trade.owed.owed_lines,
@@ -35,7 +41,7 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
         run_id=run_id,
         planned_at=house.clock(),
         changes=owing.changes(house, trade.orders),
-        ordered=sales_orders.ordered(house, trade, there),
+        ordered=ordered,
     )
     credits = journaling.credits(house, trade, there, held, papers, run_id=run_id)
     closed = sales_orders.closures(house, trade, there, papers, run_id=run_id)
