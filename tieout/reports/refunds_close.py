@@ -14,8 +14,8 @@ REFUNDS: Final = "Refunds"
 LISTED: Final = 200
 _LIST: Final = (
     ("outcome_code", "Outcome", 24), ("family_code", "Family", 12), ("currency", "Currency", 10), ("storefront", "Storefront", 14),
-    ("order_number", "Order", 16), ("gateway_ref", "Reference", 26), ("tender_code", "Tender", 14), ("owed_on", "Paid back", 12),
-    ("posted_on", "Posted", 12), ("batches", "Journal entry", 14), ("expected_minor", "Paid back", 14), ("actual_minor", "Posted", 14),
+    ("order_number", "Order", 16), ("gateway_ref", "Reference", 26), ("tender_code", "Tender", 14), ("owed_on", "Paid back on", 12),
+    ("posted_on", "Posted on", 12), ("batches", "Journal entry", 14), ("expected_minor", "Paid back", 14), ("actual_minor", "Posted", 14),
     ("delta_minor", "Difference", 14), ("evidence", "Why", 60),
 )  # fmt: skip
 _SUMS: Final = ("expected_minor", "actual_minor", "delta_minor")
