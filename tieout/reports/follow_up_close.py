@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -26,16 +27,29 @@ _HEADS: Final = ["Draft", "Kind", "State", "Currency", "Amount", "Document", "Re
 _LINE_HEADS: Final = ["Draft", "Line", "Account", "Currency", "Debit or credit", "Decision", "For people"]
 
 
-def loudest_first(rows: pl.DataFrame) -> pl.DataFrame:
-    """Errors before what waits and what is explained, the largest difference first."""
+def loudest_first(rows: pl.DataFrame, *ties: str) -> pl.DataFrame:
+    """Errors before what waits and what is explained, the largest difference first; `ties` decide between equals."""
     order = {"error": 0, "ambiguous": 1, "timing": 2, "explained": 3}
     return rows.sort(
         pl.col("family_code").replace_strict(order, default=4, return_dtype=pl.Int64),
         pl.col("delta_minor").abs(),
-        "group_ref",
-        descending=[False, True, False],
+        *ties,
+        descending=[False, True, *[False] * len(ties)],
         nulls_last=True,
     )
+
+
+def sums_told(rows: pl.DataFrame, names: Sequence[str]) -> list[dict[str, str]]:
+    """Per currency how many rows there are and what these columns come to, as the page says it."""
+    sums = rows.group_by("currency").agg(pl.len(), pl.col(*names).sum()).sort("currency")
+    return [
+        {
+            "currency": one["currency"],
+            "count": f"{one['len']:,}",
+            **{name.removesuffix("_minor"): money(one[name], one["currency"]) for name in names},
+        }
+        for one in sums.iter_rows(named=True)
+    ]
 
 
 def write_follow_up(book: Book, report: CloseReport, limit: int) -> None:
@@ -45,7 +59,7 @@ def write_follow_up(book: Book, report: CloseReport, limit: int) -> None:
 
 
 def _payouts(book: Book, report: CloseReport, limit: int) -> None:
-    rows = loudest_first(report.tables["settlements"])
+    rows = loudest_first(report.tables["settlements"], "group_ref")
     sheet = book.sheet(
         PAYOUTS,
         "Money that moved or was paid out in the period, against the payouts of its provider; fees against the schedule, rates as stated.",
@@ -138,17 +152,9 @@ def _drafts(book: Book, report: CloseReport) -> None:
 def page_part(report: CloseReport) -> dict[str, Any]:
     """Both sections of the page: sums by currency and the rows that are not plainly explained; drafts."""
     rows = report.tables["settlements"]
-    odd = loudest_first(rows.filter(~pl.col("family_code").is_in(["matched", "explained"])))
-    sums = rows.group_by("currency").agg(pl.len(), pl.col(*_SUMS).sum()).sort("currency")
+    odd = loudest_first(rows.filter(~pl.col("family_code").is_in(["matched", "explained"])), "group_ref")
     return {
-        "payouts": [
-            {
-                "currency": one["currency"],
-                "count": f"{one['len']:,}",
-                **{name.removesuffix("_minor"): money(one[name], one["currency"]) for name in _SUMS},
-            }
-            for one in sums.iter_rows(named=True)
-        ],
+        "payouts": sums_told(rows, _SUMS),
         "odd": [
             {
                 **one,

@@ -9,6 +9,7 @@ import polars as pl
 from tieout.reports.book import Book
 from tieout.reports.closing import CloseReport
 from tieout.reports.data import money, words
+from tieout.reports.follow_up_close import loudest_first, sums_told
 
 REFUNDS: Final = "Refunds"
 LISTED: Final = 200
@@ -18,24 +19,13 @@ _LIST: Final = (
     ("posted_on", "Posted on", 12), ("batches", "Journal entry", 14), ("expected_minor", "Paid back", 14), ("actual_minor", "Posted", 14),
     ("delta_minor", "Difference", 14), ("evidence", "Why", 60),
 )  # fmt: skip
+_EVENT: Final = ("storefront", "order_ref", "event_ref")
 _SUMS: Final = ("expected_minor", "actual_minor", "delta_minor")
-
-
-def _loudest_first(rows: pl.DataFrame) -> pl.DataFrame:
-    order = {"error": 0, "ambiguous": 1, "timing": 2, "explained": 3}
-    return rows.sort(
-        pl.col("family_code").replace_strict(order, default=4, return_dtype=pl.Int64),
-        pl.col("delta_minor").abs(),
-        "storefront",
-        "order_ref",
-        "event_ref",
-        descending=[False, True, False, False, False],
-    )
 
 
 def write_refunds(book: Book, report: CloseReport, limit: int) -> None:
     """The sheet: sums by currency over all rows, and the rows, those to look into first."""
-    rows = _loudest_first(report.tables["refund_entries"])
+    rows = loudest_first(report.tables["refund_entries"], *_EVENT)
     sheet = book.sheet(
         REFUNDS,
         "Money paid back in the period, or posted in it, against the journal entries of the general ledger.",
@@ -61,17 +51,11 @@ def write_refunds(book: Book, report: CloseReport, limit: int) -> None:
 def page_part(report: CloseReport) -> dict[str, Any]:
     """The section of the page: sums by currency, and the rows that are not plainly as they should be."""
     rows = report.tables["refund_entries"]
-    odd = _loudest_first(rows.filter(~pl.col("family_code").is_in(["matched", "explained", "outside"])))
-    sums = rows.group_by("currency").agg(pl.len(), pl.col(*_SUMS).sum()).sort("currency")
+    odd = loudest_first(
+        rows.filter(~pl.col("family_code").is_in(["matched", "explained", "outside"])), *_EVENT
+    )
     return {
-        "sums": [
-            {
-                "currency": one["currency"],
-                "count": f"{one['len']:,}",
-                **{name.removesuffix("_minor"): money(one[name], one["currency"]) for name in _SUMS},
-            }
-            for one in sums.iter_rows(named=True)
-        ],
+        "sums": sums_told(rows, _SUMS),
         "odd": [
             {
                 **one,
