@@ -84,6 +84,11 @@ def test_refunds_are_signed_printed_and_proved_again(house: House, tmp_path: Pat
     assert 'id="refunds"' in page
     book = openpyxl.load_workbook(packs / "2026-09/r1/reconciliation.xlsx", data_only=True)
     assert "gl amount" in {cell.value for cell in book["Refunds"]["A"]}
+    live = openpyxl.load_workbook(packs / "2026-09/r1/reconciliation.xlsx")["Refunds"]
+    assert [str(cell.value).split("(")[0] for cell in live[5][2:5]] == ["=SUMIFS"] * 3
+    listed = {str(cell.value): at for at, cell in enumerate(book["Refunds"][8]) if cell.value}
+    below = [row[listed["Difference"]] for row in book["Refunds"].iter_rows(min_row=9, values_only=True)]
+    assert sum(one for one in below if one is not None) == book["Refunds"]["E5"].value == -1
     assert not_proved(packs / "2026-09/r1") == []
     less = pack.frame("inputs/refund_entries.parquet").with_columns(pl.col("amount_minor") - 1)
     found = not_proved(forged(packs, tmp_path / "less", input_refund_entries=less))

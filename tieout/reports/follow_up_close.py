@@ -67,18 +67,34 @@ def _payouts(book: Book, report: CloseReport, limit: int) -> None:
     if rows.is_empty():
         sheet.write_string(3, 0, "No payout was read, so nothing is compared with payouts.", book.note)
         return
+    write_sums_and_rows(book, sheet, rows, _LIST, _SUMS, limit, "settlements")
+
+
+def write_sums_and_rows(
+    book: Book,
+    sheet: Any,
+    rows: pl.DataFrame,
+    listing: Sequence[tuple[str, str, int]],
+    sums: Sequence[str],
+    limit: int,
+    table: str,
+) -> None:
+    """Sums by currency as formulas over the list below them, and the list: the first `limit` rows, the others counted and in the sums.
+
+    `listing` names columns with their titles and widths; `sums` those summed, in its order; `table` the Parquet file of all rows.
+    """
     shown, rest = rows.head(limit), rows.slice(limit)
     currencies = sorted(rows["currency"].unique())
     first = 8 + len(currencies)  # the first row of the list, counted from 1
     last = first + shown.height - 1
-    columns = {name: xl_col_to_name(at) for at, (name, _title, _width) in enumerate(_LIST)}
+    columns = {name: xl_col_to_name(at) for at, (name, _title, _width) in enumerate(listing)}
     book.heads(
         sheet,
         3,
         [
             "Currency",
             "Rows",
-            *(title for name, title, _width in _LIST if name in _SUMS),
+            *(title for name, title, _width in listing if name in sums),
             "of which differences to look into",
         ],
     )
@@ -89,17 +105,15 @@ def _payouts(book: Book, report: CloseReport, limit: int) -> None:
         )
         sheet.write_string(row, 0, currency, book.text)
         sheet.write_number(row, 1, mine.height, book.count)
-        for col, name in enumerate(_SUMS, start=2):
+        for col, name in enumerate(sums, start=2):
             formula = f"=SUMIFS({_span(columns[name], first, last)},{_span(columns['currency'], first, last)},A{row + 1})"
             if beyond.height:
                 formula += f"+({shown_decimal(int(beyond[name].sum()), currency)})"
             book.formula(sheet, row, col, formula, int(mine[name].sum()), currency, total=True)
-        sheet.write_number(row, 2 + len(_SUMS), mine.filter(pl.col("family_code") == "error").height, book.count)  # fmt: skip
+        sheet.write_number(row, 2 + len(sums), mine.filter(pl.col("family_code") == "error").height, book.count)  # fmt: skip
     if rest.height:
-        sheet.write_string(
-            first - 3, 0, f"{rest.height:,} more stand in data/settlements.parquet.", book.note
-        )
-    book.listing(sheet, first - 2, _LIST, shown)
+        sheet.write_string(first - 3, 0, f"{rest.height:,} more stand in data/{table}.parquet.", book.note)
+    book.listing(sheet, first - 2, listing, shown)
 
 
 def _span(column: str, first: int, last: int) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 from tieout.reports.book import Book
 from tieout.reports.closing import CloseReport
 from tieout.reports.data import money, words
-from tieout.reports.follow_up_close import loudest_first, sums_told
+from tieout.reports.follow_up_close import loudest_first, sums_told, write_sums_and_rows
 
 REFUNDS: Final = "Refunds"
 LISTED: Final = 200
@@ -33,19 +33,7 @@ def write_refunds(book: Book, report: CloseReport, limit: int) -> None:
     if rows.is_empty():
         sheet.write_string(3, 0, "No refund is compared with a journal entry.", book.note)
         return
-    heads = ["Currency", "Rows", "Paid back", "Posted", "Difference", "of which differences to look into"]
-    book.heads(sheet, 3, heads)
-    at = 4
-    for (currency,), mine in rows.sort("currency").group_by(["currency"], maintain_order=True):
-        sheet.write_string(at, 0, str(currency), book.text)
-        sheet.write_number(at, 1, mine.height, book.count)
-        for col, name in enumerate(_SUMS, start=2):
-            book.amount(sheet, at, col, int(mine[name].sum()), str(currency), total=True)
-        sheet.write_number(at, 5, mine.filter(pl.col("family_code") == "error").height, book.count)
-        at += 1
-    if rows.height > limit:
-        sheet.write_string(at, 0, f"{rows.height - limit:,} more stand in data/refund_entries.parquet.", book.note)  # fmt: skip
-    book.listing(sheet, at + 2, _LIST, rows.head(limit))
+    write_sums_and_rows(book, sheet, rows, _LIST, _SUMS, limit, "refund_entries")
 
 
 def page_part(report: CloseReport) -> dict[str, Any]:
