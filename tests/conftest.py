@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,15 @@ def pytest_collection_finish() -> None:
     """What has been imported and collected stays to the end; looking through it again and again for garbage is work for nothing."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warehouses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Houses of one process copy their empty warehouse from the first."""
+    from made_once import copied_when_empty
+
+    with copied_when_empty(tmp_path_factory.mktemp("warehouses")):
+        yield
 
 
 def pytest_unconfigure() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from closing_house import SETTINGS, fill, house_in
+from closing_house import SETTINGS, Clock, fill, house_in
 
 import flows.changed_trade
 import flows.reconcile
@@ -35,9 +36,9 @@ B1    | eu    | 2026-09-03 15:00 | 2026-09-04 15:00 | 11_900      | 2026-09-04  
 class Nights:
     """Reconciliations one after the other, each a run of its own."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, number: int = 0) -> None:
         self.house = house
-        self.number = 0
+        self.number = number
 
     def run(self, **options: Any) -> dict[str, Any]:
         self.number += 1
@@ -49,11 +50,25 @@ class Nights:
         return {name: frame.sort(pl.all()) for name, frame in found.items()}
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house after its first night; tests go on with copies of it."""
+    house = house_in(tmp_path_factory.mktemp("first"))
+    assert Nights(house).run()["full"], "nothing was kept before the first night"
+    return house
+
+
 @pytest.fixture
-def nights(tmp_path: Path) -> Nights:
-    found = Nights(house_in(tmp_path))
-    assert found.run()["full"], "nothing was kept before the first night"
-    return found
+def nights(first: House, tmp_path: Path) -> Nights:
+    """The nights after the first."""
+    shutil.copytree(first.settings.folder, tmp_path / "house")
+    house = House(
+        settings=parse(SETTINGS, folder=tmp_path / "house"),
+        environment={},
+        clock=Clock(first.clock() + timedelta(minutes=1)),
+    )
+    house.__dict__["mappings"] = first.mappings
+    return Nights(house, number=1)
 
 
 def test_a_night_looks_at_what_changed_and_leaves_what_the_whole_would(nights: Nights) -> None:

@@ -21,7 +21,7 @@ import pytest
 from tieout.connectors.paging import Window
 from tieout.warehouse.store import Warehouse
 
-ORDERS = 600
+ORDERS = 300
 _CARD = re.compile(rb"(?<![0-9A-Za-z.-])(?:4[0-9]{15}|5[1-5][0-9]{14}|3[47][0-9]{13})(?![0-9A-Za-z.-])")
 
 
@@ -46,7 +46,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         house = night.house_at(config, clock)
         told: list[str] = []
         house.say = told.append
-        yield Story(world, house, clock, base / "house", night.night(house), told)
+        first = night.night(house)
+        # What is usual is asked in the first night; how later nights are held against it has tests of its own (checks/).
+        checks = house.settings.checks.model_copy(update={"expectations": False})
+        house.settings = house.settings.model_copy(update={"checks": checks})
+        yield Story(world, house, clock, base / "house", first, told)
 
 
 def _rows(house: night.House, period: str | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -59,11 +63,11 @@ def _rows(house: night.House, period: str | None = None) -> tuple[pl.DataFrame, 
 def test_the_first_night_finds_what_was_planted_and_the_books_are_the_outbox(story: Story) -> None:
     assert story.first["problems"] == []
     assert story.first["exit_code"] == 0
-    assert story.first["stages"]["post"]["posted"] > 300
+    assert story.first["stages"]["post"]["posted"] > 150
     assert story.first["stages"]["confirm"]["problems"] == []
     assert night.unlike_the_books(story.house, story.world) == []
     assert night.unlike_the_key(story.house, story.world) == {}
-    assert len(night.expected_findings(story.world.ask("/answer-key"))) > 60
+    assert len(night.expected_findings(story.world.ask("/answer-key"))) > 40
     with story.house.warehouse.read() as session:
         refunds = session.fetch("recon.refund_entries")
     assert refunds.filter(outcome_code="matched", pass_no=1).height > 3, "refunds stand in the general ledger"
@@ -120,7 +124,7 @@ def _core(house: night.House) -> dict[str, str]:
                 frame = frame.sort("as_of_at").group_by("source", "sku", "location_ref").last()
             text = frame.sort(frame.columns, nulls_last=True).select(sorted(frame.columns)).write_csv()
             found[table.name] = f"{frame.height} {hashlib.sha256(text.encode()).hexdigest()}"
-    assert sum(int(one.split()[0]) for one in found.values()) > 3000
+    assert sum(int(one.split()[0]) for one in found.values()) > 1500
     return found
 
 

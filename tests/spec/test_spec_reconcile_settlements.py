@@ -174,7 +174,7 @@ _LINE: Any = st.tuples(st.sampled_from(["P1", "P2"]), st.sampled_from(["G1", "G2
 _PAID: Any = st.tuples(st.sampled_from(["G1", "G2"]), st.sampled_from(["charge", "refund"]), st.sampled_from([100, 5000]))  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(st.lists(_LINE, max_size=6), st.lists(_PAID, max_size=4), st.integers(0, 99))
 def test_it_foots_and_no_order_of_rows_matters(lines: list[Any], paid: list[Any], seed: int) -> None:
     there = [f"{p} | 2026-09-1{k} | {ref or '-'} | {kind} | {gross} | {fee} | USD" for k, (p, ref, kind, gross, fee) in enumerate(lines)]  # fmt: skip
