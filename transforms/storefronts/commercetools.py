@@ -25,8 +25,9 @@ from transforms.storefronts.commercetools_payloads import (
     Money,
     Payment,
 )
-from transforms.storefronts.commercetools_reader import NO_CURRENCY, address_name
+from transforms.storefronts.commercetools_reader import NO_CURRENCY
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
+from transforms.storefronts.commercetools_words import address_name
 
 __all__ = ["CommercetoolsSettings", "customers", "orders", "payments", "stock"]
 

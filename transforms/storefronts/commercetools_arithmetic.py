@@ -13,8 +13,9 @@ import polars as pl
 
 from transforms.staged import RATE
 from transforms.storefronts.commercetools_payloads import Order
-from transforms.storefronts.commercetools_reader import Infos, portion_names
+from transforms.storefronts.commercetools_reader import Infos
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
+from transforms.storefronts.commercetools_words import portion_names
 
 _COMPONENT = {
     "item": "goods_minor",

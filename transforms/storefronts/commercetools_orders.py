@@ -32,8 +32,7 @@ def stage_orders(
 
 
 def _stage(raw: pl.DataFrame, storefront: str, run_id: str, settings: CommercetoolsSettings) -> Staged:
-    payloads, known, refs = raw["payload"].to_list(), raw["problem"].to_list(), raw["native_ref"].to_list()
-    opened = open_orders(payloads, known, refs, settings)
+    opened = open_orders(raw["payload"], raw["problem"], raw["native_ref"], settings)
     heads, lines, tenders = reckoned(opened.heads, opened.rows, opened.whole, settings)
     heads = _with_times(heads, raw)
     heads = _with_state(heads, settings)

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import polars as pl
 
 from tieout.money import known_currencies
-from transforms.staged import RATE
 from transforms.storefronts.cells import Cells
 from transforms.storefronts.commercetools_decode import Trouble
 from transforms.storefronts.commercetools_money import add_missing, is_unlike, money_troubles
 from transforms.storefronts.commercetools_payloads import (
-    Address,
     CustomLineItem,
-    Delivery,
     LineItem,
     Money,
     Order,
     ShippingInfo,
     TaxedPortion,
     TaxedPrice,
-    TaxPortion,
     TaxRate,
-    Variant,
 )
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
+from transforms.storefronts.commercetools_words import (
+    Categories,
+    Taxes,
+    buyer,
+    is_test,
+    local_name,
+    returned,
+    tracking_of,
+)
 
 NO_CURRENCY: Final = "XXX"
 """ISO 4217's own code for "no currency": stands where none could be read."""
 
 KINDS: Final = ("item", "gift_card", "fee", "discount", "shipping", "discount")
 """Kinds of rows by number; the last is a discount that is a tender."""
-_ITEM, _GIFT_CARD, _FEE, _DISCOUNT, _SHIPPING, TENDER = range(6)
+ITEM, GIFT_CARD, FEE, DISCOUNT, SHIPPING, TENDER = range(6)
 
-_HEADS: Final = {
+HEADS: Final = {
+    "at": pl.UInt32(),
     "order_ref": pl.String(),
     "order_number": pl.String(),
     "version": pl.Int64(),
@@ -60,7 +63,7 @@ _HEADS: Final = {
     "off_gross": pl.Int64(),
     "is_test": pl.Boolean(),
 }
-_ROWS: Final = {
+ROWS: Final = {
     "at": pl.UInt32(),
     "kind_no": pl.UInt32(),
     "line_ref": pl.String(),
@@ -76,7 +79,7 @@ _ROWS: Final = {
     "gross_read": pl.Int64(),
     "tax_no": pl.UInt32(),
 }
-_DELIVERIES: Final = {
+DELIVERIES: Final = {
     "at": pl.UInt32(),
     "shipment_ref": pl.String(),
     "line_ref": pl.String(),
@@ -84,8 +87,8 @@ _DELIVERIES: Final = {
     "shipped": pl.String(),
     "tracking_ref": pl.String(),
 }
-_PAYMENTS: Final = {"at": pl.UInt32(), "payment_ref": pl.String()}
-_RETURNS: Final = {
+PAYMENTS: Final = {"at": pl.UInt32(), "payment_ref": pl.String()}
+RETURNS: Final = {
     "at": pl.UInt32(),
     "return_ref": pl.String(),
     "line_ref": pl.String(),
@@ -96,24 +99,19 @@ _RETURNS: Final = {
 }
 
 Infos = list[tuple[str, ShippingInfo]]
-Tax = tuple[str | None, bool, Decimal | None, bool]
 
 
 class Reader:
-    """Takes orders apart. Rows hold the number of their kind and of their tax: `taxes` has name, whether it has a rate, the rate if the
-    row states one, and whether the price includes it.
-    """
+    """Takes orders apart. Rows hold the number of their kind and of their tax."""
 
-    def __init__(self, settings: CommercetoolsSettings) -> None:
-        self.heads, self.rows, self.deliveries = Cells(_HEADS), Cells(_ROWS), Cells(_DELIVERIES)
-        self.payments, self.returns = Cells(_PAYMENTS), Cells(_RETURNS)
+    def __init__(self, settings: CommercetoolsSettings, taxes: Taxes, categories: Categories) -> None:
+        self.heads, self.rows, self.deliveries = Cells(HEADS), Cells(ROWS), Cells(DELIVERIES)
+        self.payments, self.returns = Cells(PAYMENTS), Cells(RETURNS)
         self.whole: dict[int, tuple[Order, Infos]] = {}
         self.troubles: dict[int, list[Trouble]] = {}
-        self.taxes: list[Tax] = []
+        self.taxes, self._categories = taxes, categories
         self._settings = settings
-        self._tenders = {slug.casefold() for slug in settings.tender_slugs}
-        self._tax_nos: dict[tuple[Any, ...], int] = {}
-        self._categories: dict[bytes, str | None] = {}
+        self._tenders = tender_words(settings)
         # Of the order that is being read.
         self._at, self._currency, self._digits = 0, "", -1
         self._is_odd = self._is_split = False
@@ -156,12 +154,13 @@ class Reader:
             self.troubles[at] = troubles
         store = order.store
         self.heads.cells += (
+            at,
             order.id or ref,
             order.order_number or None,
             order.version,
             "" if store is None else store.key or "",
             order.customer_id or None,
-            _buyer(order),
+            buyer(order),
             order.customer_email or None,
             order.order_state,
             order.shipment_state,
@@ -175,7 +174,7 @@ class Reader:
             None if off is None else _cents(off.discounted_amount),
             None if off is None else _cents(off.discounted_net_amount),
             None if off is None else _cents(off.discounted_gross_amount),
-            order.custom is not None and _is_test(order, self._settings),
+            order.custom is not None and is_test(order, self._settings),
         )
         self._move(at, order, infos)
 
@@ -183,13 +182,14 @@ class Reader:
         variant, price, stated = line.variant, line.price, line.taxed_price
         sku = category = None
         if variant is not None:
-            sku, category = variant.sku, self._category(variant)
+            sku = variant.sku
+            category = self._categories.of(variant.attributes or ())
         self._row(
-            _GIFT_CARD if sku and sku.startswith(self._settings.gift_card_prefixes) else _ITEM,
+            GIFT_CARD if sku and sku.startswith(self._settings.gift_card_prefixes) else ITEM,
             line.id,
             sku,
             category,
-            _name(line.name),
+            local_name(line.name),
             line.quantity,
             None if price is None else price.value,
             line.total_price,
@@ -199,20 +199,15 @@ class Reader:
         )
 
     def _custom(self, line: CustomLineItem) -> None:
-        """A negative row is a discount, or a tender by the name the settings know it by; any other is a fee."""
-        price, stated, kind = line.total_price, line.taxed_price, _FEE
-        known: str | None = None
-        if price is not None and price.cent_amount < 0:
-            words = (*(line.name or {}).values(), line.slug or "")
-            known = next((word for word in words if word.casefold() in self._tenders), None)
-            kind = _DISCOUNT if known is None else TENDER
+        kind, known = custom_kind(line, self._tenders)
+        price, stated = line.total_price, line.taxed_price
         self._row(
             kind,
             line.id,
             None,
             # Only items have categories: a tender's place for it holds the word that makes it one.
             known,
-            _name(line.name) or line.slug,
+            local_name(line.name) or line.slug,
             line.quantity,
             line.money,
             price,
@@ -224,7 +219,7 @@ class Reader:
     def _shipping(self, number: int, info: ShippingInfo) -> None:
         price, reduced = info.price, info.discounted_price
         self._row(
-            _SHIPPING,
+            SHIPPING,
             "shipping" if number == 0 else f"shipping-{number + 1}",
             None,
             None,
@@ -266,14 +261,14 @@ class Reader:
                 count = None
         if stated is None:
             self._is_split = False
-            tax_no = self._tax_no((), rate)
+            tax_no = self.taxes.number((), rate)
         else:
             if is_unlike(stated, currency, digits):
                 self._is_odd = True
             net, gross = stated.total_net.cent_amount, stated.total_gross.cent_amount
             self._net += net
             self._gross += gross
-            tax_no = self._tax_no(stated.tax_portions or (), rate)
+            tax_no = self.taxes.number(stated.tax_portions or (), rate)
         self.rows.cells += (
             self._at,
             kind,
@@ -291,35 +286,6 @@ class Reader:
             tax_no,
         )
 
-    def _tax_no(self, portions: Sequence[TaxPortion], rate: TaxRate | None) -> int:
-        named, included = (None, False) if rate is None else (rate.name, rate.included_in_price)
-        key: tuple[Any, ...]
-        if len(portions) == 1:
-            key = (portions[0].name, portions[0].rate, named, included)
-        else:
-            key = (tuple((one.name, one.rate) for one in portions), named, included)
-        number = self._tax_nos.get(key)
-        if number is None:
-            number = self._tax_nos[key] = len(self.taxes)
-            has_rate = any(portion.rate for portion in portions)
-            self.taxes.append((_tax_name(portions, rate), has_rate, _stated_rate(portions), included))
-        return number
-
-    def _category(self, variant: Variant) -> str | None:
-        attribute = self._settings.category_attribute
-        if not variant.attributes or not attribute:
-            return None
-        for one in variant.attributes:
-            if one.name == attribute:
-                raw = bytes(one.value)
-                if raw not in self._categories:
-                    value = msgspec.json.decode(raw)
-                    if isinstance(value, dict):  # enum attributes are objects with a key
-                        value = value.get("key")
-                    self._categories[raw] = value if isinstance(value, str) else None
-                return self._categories[raw]
-        return None
-
     def _move(self, at: int, order: Order, infos: Infos) -> None:
         """What left, what was paid and what came back.
 
@@ -334,7 +300,7 @@ class Reader:
                 held = [(item.id, item.quantity) for item in delivery.items or ()]
                 if is_nameless and number == 0:
                     held = [(line.id, line.quantity) for line in order.line_items]
-                tracking = _tracking(delivery)
+                tracking = tracking_of(delivery)
                 for line_ref, count in held or [("", 0)]:
                     cells += (at, delivery.id, line_ref, count, delivery.created_at, tracking)
         if order.payment_info is not None:
@@ -342,18 +308,25 @@ class Reader:
             for ref in named:
                 self.payments.cells += (at, ref)
         if order.return_info:
-            skus = {line.id: line.variant.sku for line in order.line_items if line.variant is not None}
-            for back in order.return_info:
-                for item in back.items or ():
-                    self.returns.cells += (
-                        at,
-                        item.id,
-                        item.line_item_id or item.custom_line_item_id,
-                        skus.get(item.line_item_id or ""),
-                        item.quantity,
-                        item.payment_state,
-                        back.return_date or item.created_at,
-                    )
+            for item in returned(at, order):
+                self.returns.cells += item
+
+
+def tender_words(settings: CommercetoolsSettings) -> frozenset[str]:
+    """Names of custom rows that are tenders, case folded."""
+    return frozenset(slug.casefold() for slug in settings.tender_slugs)
+
+
+def custom_kind(line: CustomLineItem, tenders: Collection[str]) -> tuple[int, str | None]:
+    """The kind of a custom row, and the word that makes it a tender.
+
+    A negative row is a discount, or a tender by a name out of `tenders` (case folded); any other is a fee.
+    """
+    if line.total_price is None or line.total_price.cent_amount >= 0:
+        return FEE, None
+    words = (*(line.name or {}).values(), line.slug or "")
+    known = next((word for word in words if word.casefold() in tenders), None)
+    return (DISCOUNT if known is None else TENDER), known
 
 
 def shipping_of(order: Order) -> Infos:
@@ -395,33 +368,6 @@ def _cents(money: Money | None) -> int | None:
     return None if money is None else money.cent_amount
 
 
-def _stated_rate(portions: Sequence[TaxPortion] | None) -> Decimal | None:
-    """The rate of a row taxed in one portion, as the payload writes it; None for several, and for what is no rate."""
-    if portions is None or len(portions) != 1 or portions[0].rate is None:
-        return None
-    # A binary fraction shows the digits it was read from: 0.08875 comes back as 0.08875.
-    rate = Decimal(repr(portions[0].rate))
-    exponent = rate.as_tuple().exponent
-    return rate if 0 <= rate <= 1 and isinstance(exponent, int) and exponent >= -RATE.scale else None
-
-
-def _tax_name(portions: Sequence[TaxPortion] | None, rate: TaxRate | None) -> str | None:
-    names = portion_names(portions, rate)
-    return "+".join(names) if names else (rate.name if rate else None)
-
-
-def portion_names(portions: Sequence[TaxPortion] | None, rate: TaxRate | None = None) -> list[str]:
-    """Names of tax portions, sorted, each once; a nameless portion goes by the row's rate name, or by its rate."""
-    spare = rate.name if rate else None
-    return sorted(
-        {
-            portion.name or spare or f"{portion.rate:g}"
-            for portion in portions or ()
-            if portion.name or portion.rate
-        }
-    )
-
-
 def _from_portions(portions: Sequence[TaxedPortion] | None) -> TaxedPrice | None:
     """In shipping mode Multiple a row may state its tax per address only; the sum is the row's."""
     parts = [portion.taxed_price for portion in portions or ()]
@@ -434,35 +380,3 @@ def _from_portions(portions: Sequence[TaxedPortion] | None) -> TaxedPrice | None
         sum(part.total_gross.cent_amount for part in known), first.currency_code, first.fraction_digits
     )
     return TaxedPrice(net, gross, tuple(chain.from_iterable(part.tax_portions or () for part in known)))
-
-
-def _buyer(order: Order) -> str | None:
-    for address in (order.billing_address, order.shipping_address):
-        if address is not None and (name := address_name(address)):
-            return name
-    return order.customer_email or None
-
-
-def address_name(address: Address) -> str | None:
-    """First and last name, else the company."""
-    name = f"{address.first_name or ''} {address.last_name or ''}".strip()
-    return name or address.company or None
-
-
-def _is_test(order: Order, settings: CommercetoolsSettings) -> bool:
-    value = ((order.custom.fields if order.custom else None) or {}).get(settings.test_field)
-    return value is not None and bytes(value).strip() in (b"true", b'"true"')
-
-
-def _name(names: dict[str, str] | None) -> str | None:
-    if not names:
-        return None
-    return names.get("en") or names[min(names)]
-
-
-def _tracking(delivery: Delivery) -> str | None:
-    for parcel in delivery.parcels or ():
-        data = parcel.tracking_data
-        if data is not None and (data.carrier or data.tracking_id):
-            return " ".join(part for part in (data.carrier, data.tracking_id) if part)
-    return None

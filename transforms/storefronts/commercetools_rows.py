@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import msgspec
 import polars as pl
 
 from transforms.staged import RATE
 from transforms.storefronts.cells import FLUSHED
 from transforms.storefronts.commercetools_decode import Trouble, decode_each
 from transforms.storefronts.commercetools_payloads import Order
-from transforms.storefronts.commercetools_reader import KINDS, TENDER, Infos, Reader, Tax
+from transforms.storefronts.commercetools_plain import currency_of, decoder_of
+from transforms.storefronts.commercetools_plain_reader import PlainReader
+from transforms.storefronts.commercetools_reader import KINDS, TENDER, Infos, Reader, shipping_of
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
+from transforms.storefronts.commercetools_words import Categories, Tax, Taxes
+
+_READ: Final = 100
+"""Payloads at hand at a time: the next ones take their place in the processor's cache."""
+
+
+class Whole(Mapping[int, tuple[Order, Infos]]):
+    """Decoded orders with their shipping parts by position; those that are not `known` are decoded when they are asked for."""
+
+    def __init__(self, payloads: pl.Series, known: Mapping[int, tuple[Order, Infos]]) -> None:
+        self._payloads, self._known = payloads, known
+
+    def __getitem__(self, at: int) -> tuple[Order, Infos]:
+        found = self._known.get(at)
+        if found is None:
+            order = msgspec.json.decode(self._payloads[at], type=Order)
+            found = order, shipping_of(order)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._payloads)
 
 
 @dataclass(frozen=True)
 class Opened:
     """A batch of orders in columns. `at` is the position of the order in the batch, in `heads` the row itself.
 
-    `whole` keeps the decoded orders, with their shipping parts, whose rows do not sum to their header, or that have a discount on the
-    total: only they are looked at again. `troubles` are by position.
+    `whole` has the orders themselves, for the few that are looked at again. `troubles` are by position.
     """
 
     heads: pl.DataFrame
@@ -28,34 +55,70 @@ class Opened:
     deliveries: pl.DataFrame
     payments: pl.DataFrame
     returns: pl.DataFrame
-    whole: dict[int, tuple[Order, Infos]]
+    whole: Mapping[int, tuple[Order, Infos]]
     troubles: dict[int, list[Trouble]]
 
 
 def open_orders(
-    payloads: Sequence[str | None],
-    problems: Sequence[str | None],
-    refs: Sequence[str],
+    payloads: pl.Series,
+    problems: pl.Series,
+    refs: pl.Series,
     settings: CommercetoolsSettings,
+    *,
+    try_plain: bool = True,
 ) -> Opened:
-    """Orders in columns, from payloads, what the landing already knew to be wrong with them (null for nothing) and native ids."""
-    reader = Reader(settings)
-    read = reader.read
-    orders = decode_each(payloads, problems, Order)
-    for at, ((order, troubles), ref) in enumerate(zip(orders, refs, strict=True)):
-        read(at, order, ref, troubles)
-        if at % FLUSHED == FLUSHED - 1:
+    """Orders in columns, from payloads, what the landing already knew to be wrong with them (null for nothing) and native ids.
+
+    Plain orders are read by their own reader, the others by the wider one. Without `try_plain` it reads all, with the same rows.
+    """
+    taxes, categories = Taxes(), Categories(settings.category_attribute)
+    plain, reader = PlainReader(settings, taxes, categories), Reader(settings, taxes, categories)
+    odd = _read_plain(payloads, problems, plain) if try_plain else list(range(len(payloads)))
+    plain.flush()
+    again = decode_each(payloads.gather(odd).to_list(), problems.gather(odd).to_list(), Order)
+    for count, (at, (order, troubles)) in enumerate(zip(odd, again, strict=True), start=1):
+        reader.read(at, order, refs[at], troubles)
+        if count % FLUSHED == 0:
             reader.flush()
     reader.flush()
     return Opened(
-        reader.heads.frame().with_row_index("at"),
-        _with_words(reader.rows.frame(), reader.taxes),
-        reader.deliveries.frame(),
-        reader.payments.frame(),
-        reader.returns.frame(),
-        reader.whole,
+        _merged(plain.heads(refs), reader.heads.frame()),
+        _with_words(_merged(plain.rows(), reader.rows.frame()), taxes.known),
+        _merged(plain.deliveries(), reader.deliveries.frame()),
+        _merged(plain.payments(), reader.payments.frame()),
+        _merged(plain.returns(), reader.returns.frame()),
+        Whole(payloads, {**plain.whole, **reader.whole}),
         reader.troubles,
     )
+
+
+def _read_plain(payloads: pl.Series, problems: pl.Series, plain: PlainReader) -> list[int]:
+    """Read the orders that are plain; the positions of those that are not."""
+    odd: list[int] = []
+    read, left = plain.read, problems.is_not_null() | payloads.is_null()
+    texts, is_left = payloads.cast(pl.Binary), left.to_list()
+    for start in range(0, len(payloads), _READ):
+        for at, payload in enumerate(texts.slice(start, _READ).to_list(), start=start):
+            decode = None if is_left[at] else decoder_of(currency_of(payload))
+            if decode is None:
+                odd.append(at)
+                continue
+            try:
+                order = decode(payload)
+            except (msgspec.MsgspecError, UnicodeError):
+                odd.append(at)
+            else:
+                read(at, order)
+        if start % FLUSHED == 0:
+            plain.flush()
+    return odd
+
+
+def _merged(plain: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Rows of both, in the order of their orders."""
+    if others.is_empty():
+        return plain
+    return pl.concat([plain, others]).sort("at", maintain_order=True)
 
 
 def _with_words(rows: pl.DataFrame, taxes: Sequence[Tax]) -> pl.DataFrame:
