@@ -26,10 +26,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from flows.shelving import FolderShelf, ParquetSink  # noqa: E402, I001  (the room of flows says how polars keeps memory, before polars is read)
 import polars as pl  # noqa: E402
-
-from flows.shelving import FolderShelf, ParquetSink  # noqa: E402
 from tieout.vocabulary import COMPONENTS  # noqa: E402
+from transforms.abreast import abreast  # noqa: E402
 from transforms.reconcile import Inputs, Period, Policy, proofs, reconcile, reconcile_streamed  # noqa: E402
 from transforms.reconcile.again import Changes, Kept, compared_again, compared_to_keep  # noqa: E402
 from transforms.reconcile.matching import match  # noqa: E402
@@ -203,7 +203,11 @@ def peak_mb() -> float:
 
 def orders_alone(inputs: Inputs, policy: Policy) -> pl.DataFrame:
     """The first tie-out by itself, as the whole does it: part by part, then what looks across all parts."""
-    parts = [order_rows(part, match(part, policy), policy) for part in parted(inputs, policy)]
+    parts = list(
+        abreast(
+            lambda part: order_rows(part, match(part, policy), policy), parted(inputs, policy), policy.abreast
+        )
+    )
     sides = [open_sides(rows) for rows in parts]
     offers = proposals(pl.concat(one for one, _ in sides), pl.concat(one for _, one in sides), policy)
     decisions = inputs.take("decisions")

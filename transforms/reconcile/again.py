@@ -29,7 +29,7 @@ from transforms.reconcile.homes import (
 from transforms.reconcile.intake import COLUMNS, Inputs, Part, read_of
 from transforms.reconcile.parts import EVERYWHERE, parted
 from transforms.reconcile.policy import Policy
-from transforms.reconcile.reconciliation import Looked, alike, finished, looked_at, pairs_of, summary
+from transforms.reconcile.reconciliation import Looked, alike, finished, looked_at, summary
 from transforms.reconcile.result import Summary
 from transforms.reconcile.streams import Collected, InMind, Shelf, Sink
 from transforms.reconcile.suspects import near
@@ -99,8 +99,7 @@ class Again:
 def compared_to_keep(inputs: Inputs, policy: Policy, sink: Sink, shelf: Shelf) -> tuple[Summary, Kept]:
     """The comparison of everything, as `reconciliation.reconcile_streamed`, and what the next one needs of it."""
     homes, prefixes = homes_of(inputs, policy), tuple(prefixes_of(inputs))
-    parts = (pairs_of(part, policy) for part in parted(inputs, policy, homes))
-    looked = looked_at(parts, inputs.decisions, policy, sink, shelf)
+    looked = looked_at(parted(inputs, policy, homes), inputs.decisions, policy, sink, shelf)
     whole = added(looked.tallies)
     view = across.seen(whole.frames, across.said_by_hand(inputs.decisions), policy)
     tally = finished(looked, view, policy, sink, shelf)
@@ -137,10 +136,9 @@ def compared_again(kept: Kept, changes: Changes, whole: Inputs, policy: Policy) 
     before, after = _sides(kept, changes, whole, old)
     found = homes_of(after, policy)
     shelf, gone, come = InMind(), Collected(), Collected()
-    was, aside = looked_at([pairs_of(before, policy)], whole.decisions, policy, gone, shelf), InMind()
+    was, aside = looked_at([before], whole.decisions, policy, gone, shelf), InMind()
     minus = finished(was, kept.view, policy, gone, shelf)
-    parts = (pairs_of(part, policy) for part in parted(after, policy, found))
-    now = looked_at(parts, whole.decisions, policy, come, aside)
+    now = looked_at(parted(after, policy, found), whole.decisions, policy, come, aside)
     left = added([less(kept.tally, minus), *now.tallies])
     view = across.seen(left.frames, across.said_by_hand(whole.decisions), policy)
     if view.refused != kept.view.refused or tuple(prefixes_at(left.places, whole)) != kept.prefixes:

@@ -38,11 +38,13 @@ class Ready:
 def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
     """Key everything by group × entity × currency, an integer."""
     orders, documents = matched.orders, matched.documents.filter("in_scope", "is_counted")
-    owed = inputs.take("owed").with_columns(g=matched.owed_g)
-    owed = owed.filter(pl.col("event_code").is_in(["sale", "credit"]) & pl.col("g").is_not_null())
-    # Orders stand in the order of `g`, so what an event takes from its order is picked by position.
-    whose = owed["g"]
-    owed = owed.with_columns(grp=orders["grp"].gather(whose), own=orders["entity"].gather(whose))
+    owed = inputs.take("owed").with_columns(at=matched.owed_at)
+    owed = owed.filter(pl.col("event_code").is_in(["sale", "credit"]) & pl.col("at").is_not_null())
+    # What an event takes from its order is picked by position.
+    whose = owed["at"]
+    owed = owed.with_columns(
+        g=orders["g"].gather(whose), grp=orders["grp"].gather(whose), own=orders["entity"].gather(whose)
+    )
     entities = words_of(orders["entity"], documents["entity"], owed["entity_code"])
     currencies = words_of(orders["currency"], documents["currency"], owed["currency"])
     width = len(entities.categories) * len(currencies.categories)

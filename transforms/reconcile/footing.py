@@ -169,7 +169,7 @@ def _bridges(waterfall: pl.DataFrame) -> list[tuple[str, pl.DataFrame, pl.DataFr
 
 
 def _owed(inputs: Inputs, matched: Matched) -> pl.DataFrame:
-    entity = matched.orders["entity"].gather(matched.owed_g)
+    entity = matched.orders["entity"].gather(matched.owed_at)
     owed = inputs.take("owed").with_columns(entity_code=pl.coalesce("entity_code", entity))
     owed = owed.filter(pl.col("event_code") != "receipt")
     return owed.select("entity_code", "currency", amount="total_minor")

@@ -54,7 +54,7 @@ HOW = (
 class Matched:
     """Orders numbered `g` with the group they belong to (`grp`); documents with theirs, or null; who is in scope; the edges.
 
-    `owed_g`: the order of each row of `owed`, of a part; of several parts together it is empty.
+    `owed_at`: the position in `orders` of the order of each row of `owed`, of a part; of several parts together it is empty.
     """
 
     orders: pl.DataFrame
@@ -62,12 +62,12 @@ class Matched:
     edges: pl.DataFrame
     ambiguous: pl.DataFrame
     keys: Keys
-    owed_g: pl.Series
+    owed_at: pl.Series
 
 
 def match(inputs: Inputs, policy: Policy) -> Matched:
     """Find the group of every order and of every document in scope that stands."""
-    orders, keys, owed_g = orders_of(inputs, policy)
+    orders, keys, owed_at = orders_of(inputs, policy)
     documents = documents_of(inputs, policy)
     own = _by_crosswalk(inputs, orders, documents, keys)
     documents = documents.with_columns(
@@ -93,7 +93,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     ambiguous = doubtful.group_by("grp").agg(
         pl.col("d").unique().sort(), pl.col("g").unique().sort(), pl.col("how").max()
     )
-    return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys, owed_g)
+    return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys, owed_at)
 
 
 def sizes(matched: Matched) -> int:
@@ -122,14 +122,14 @@ def matched_of(parts: Sequence[Matched]) -> Matched:
     return Matched(
         **{name: pl.concat(frames) for name, frames in whole.items()},
         keys=parts[0].keys,
-        owed_g=pl.Series("g", [], pl.UInt32),
+        owed_at=pl.Series("at", [], pl.UInt32),
     )
 
 
 def names_only(matched: Matched) -> Matched:
     """Matches as a reader of the result needs them: of an order its number, group and name."""
     return replace(
-        matched, orders=matched.orders.select("g", "grp", "group_ref"), owed_g=matched.owed_g.clear()
+        matched, orders=matched.orders.select("g", "grp", "group_ref"), owed_at=matched.owed_at.clear()
     )
 
 
@@ -329,7 +329,8 @@ def _grouped(orders: pl.DataFrame, edges: pl.DataFrame) -> tuple[pl.DataFrame, p
     if several.is_empty():
         return orders.with_columns(grp=pl.col("g")), pl.DataFrame(schema={"g": pl.UInt32, "grp": pl.UInt32})
     labels = smallest_labels(several.select("d", "g"), "d", "g").rename({"label": "grp"})
-    orders = orders.join(labels, on="g", how="left").with_columns(grp=pl.coalesce("grp", "g")).sort("g")
+    orders = orders.join(labels, on="g", how="left", maintain_order="left")
+    orders = orders.with_columns(grp=pl.coalesce("grp", "g"))
     return orders, labels
 
 

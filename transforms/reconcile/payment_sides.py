@@ -134,7 +134,7 @@ def with_context(
         .group_by("order_grp")
         .agg(net_moved=pl.col("amount_minor").sum())
     )
-    sold = matched.owed_g.filter(inputs.take("owed")["event_code"] == "sale").drop_nulls().unique()
+    sold = matched.owed_at.filter(inputs.take("owed")["event_code"] == "sale").drop_nulls().unique()
     owing = matched.orders.select(order_grp=pl.col("grp").gather(sold)).unique()
     owing = owing.with_columns(is_owing=pl.lit(True))
     payer = paid.payments.select("grp", "order_grp").unique("grp", keep="first", maintain_order=True)

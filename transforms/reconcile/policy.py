@@ -157,7 +157,8 @@ class Policy:
     `ledger_digits`: decimals Intacct keeps, whatever the currency (it is 2). `refund_cash_leg`: `elsewhere` counts refunds'
     money as recorded outside, `receipt` expects a negative receipt. `proposal_days`: how far apart two dates may lie for a
     proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many parts the comparison is cut at least;
-    it bounds memory and never changes a result; `bucket_least`, `bucket_most`: rows of a part below which it is not cut smaller, and above which it is. `duplicate_days`: how far apart two documents may lie to be suspected
+    it bounds memory and never changes a result; `bucket_least`, `bucket_most`: rows of a part below which it is not cut smaller, and above which it is.
+    `abreast`: parts worked on at a time. `duplicate_days`: how far apart two documents may lie to be suspected
     of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
     their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `settlement_days`: how long a payment may wait for its payout. `journals`: where drafted journals go. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
     expression that finds order numbers inside a free-text reference. `ignored_states`: Intacct's labels of documents that do not
@@ -175,6 +176,7 @@ class Policy:
     buckets: int = 8
     bucket_least: int = 100_000
     bucket_most: int = 200_000
+    abreast: int = 2
     duplicate_days: int = 3
     trend_least: int = 20
     trend_percent: Decimal = Decimal("0.1")
@@ -202,8 +204,9 @@ class Policy:
             raise InputError(
                 f"ageing_basis '{self.ageing_basis}' is not one of {', '.join(AGEING_BASES)}; correct the setting."
             )
-        if self.buckets < 1:
-            raise InputError("buckets must be at least 1; correct the setting.")
+        for name in ("buckets", "abreast"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1; correct the setting.")
 
     def in_period(self, day: str, entity: str) -> pl.Expr:
         """Whether a day column falls in the period; always true when no period is set."""

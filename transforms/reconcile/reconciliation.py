@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import polars as pl
 
+from transforms.abreast import abreast
 from transforms.reconcile import across
 from transforms.reconcile.across import TIE_OUTS, Across
 from transforms.reconcile.ageing import Subledger, aged, open_items, subledger
@@ -86,7 +87,7 @@ def reconcile(inputs: Inputs, policy: Policy) -> Result:
     whatever kind; `proofs(result)` must be zero throughout before anything of it is published.
     """
     source = InMemory(inputs)
-    return _collected((pairs_of(part, policy) for part in source.parts(policy)), source.decisions, policy)
+    return _collected(source.parts(policy), source.decisions, policy)
 
 
 def reconcile_streamed(source: Source, policy: Policy, sink: Sink, shelf: Shelf) -> Summary:
@@ -96,13 +97,13 @@ def reconcile_streamed(source: Source, policy: Policy, sink: Sink, shelf: Shelf)
     The rows handed on are those of `reconcile`, in no order from one call to the next. What is left over in the parts stays in memory:
     what is open, what tolerance accepted, sums. Nothing of it may be published before `proofs(summary)` is zero throughout.
     """
-    parts = (pairs_of(part, policy) for part in source.parts(policy))
-    return summary(*counted(parts, source.decisions, policy, sink, shelf), policy)
+    return summary(*counted(source.parts(policy), source.decisions, policy, sink, shelf), policy)
 
 
 def paired(inputs: Inputs, policy: Policy) -> Paired:
     """Find what belongs together; the policy's period is not looked at."""
-    return Paired(inputs, tuple(pairs_of(part, policy) for part in parted(inputs, policy)))
+    find = partial(pairs_of, policy=policy)
+    return Paired(inputs, tuple(abreast(find, parted(inputs, policy), policy.abreast)))
 
 
 def judged(pairs: Paired, policy: Policy) -> Result:
@@ -112,7 +113,7 @@ def judged(pairs: Paired, policy: Policy) -> Result:
 
 def standing(pairs: Paired, policy: Policy) -> Standing:
     """Judge the pairs in the policy's period, without the bridge and the proofs of `judged`."""
-    parts = [rows_of(part, policy) for part in pairs.parts]
+    parts = list(abreast(partial(rows_of, policy=policy), pairs.parts, policy.abreast))
     left = [
         across.leftovers_of(*rows, part.matched, part.inputs)
         for rows, part in zip(parts, pairs.parts, strict=True)
@@ -155,7 +156,7 @@ class Looked:
 
 
 def counted(
-    parts: Iterable[Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
+    parts: Iterable[Inputs | Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
 ) -> tuple[Tally, Across, pl.DataFrame]:
     """Judge the parts and hand their rows on: what they come to, what was seen across them, and documents like a stray (see `suspects.near`)."""
     looked = looked_at(parts, decisions, policy, sink, shelf)
@@ -165,16 +166,19 @@ def counted(
 
 
 def looked_at(
-    parts: Iterable[Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
+    parts: Iterable[Inputs | Pairs], decisions: Frame | None, policy: Policy, sink: Sink, shelf: Shelf
 ) -> Looked:
-    """Judge each part by itself; rows that are final go to the sink, the others to the shelf."""
-    said = across.said_by_hand(decisions)
+    """Pair (where that was not done) and judge each part by itself; rows that are final go to the sink, the others to the shelf."""
+    judge = partial(_first, policy=policy, said=across.said_by_hand(decisions))
     tallies, waiting = [], []
-    for number, part in enumerate(parts):
-        tally, waits = _first(part, number, policy, said, sink, shelf)
-        tallies.append(tally)
-        waiting.append(waits)
-        del part  # the next one is made before the name is given to it
+    for number, seen in enumerate(abreast(judge, parts, policy.abreast)):
+        for name, frame in {**seen.papers, **seen.late}.items():
+            shelf.put(name, number, frame)
+        sink.rows(*seen.sure)
+        sink.found(*seen.pairs)
+        tallies.append(seen.tally)
+        waiting.append(any(frame.height for frame in seen.late.values()))
+        del seen  # the next one is made before the name is given to it
     return Looked(tallies, waiting)
 
 
@@ -198,36 +202,50 @@ def alike(looked: Looked, strays: pl.DataFrame, shelf: Shelf) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _first(
-    part: Pairs, number: int, policy: Policy, said: Mapping[str, pl.DataFrame], sink: Sink, shelf: Shelf
-) -> tuple[Tally, bool]:
-    """Judge a part, hand on the rows that are final, and lay down the others; its tally so far, and whether any row waits."""
-    matched, paid, (orders, payments) = part.matched, part.paid, rows_of(part, policy)
+@dataclass(frozen=True)
+class _Seen:
+    """A part judged by itself: rows that are final (`sure`) and rows that wait (`late`), its documents and receipts, its tally so far."""
+
+    sure: tuple[pl.DataFrame, pl.DataFrame]
+    late: dict[str, pl.DataFrame]
+    papers: dict[str, pl.DataFrame]
+    pairs: tuple[Matched, Paid]
+    tally: Tally
+
+
+def _first(part: Inputs | Pairs, policy: Policy, said: Mapping[str, pl.DataFrame]) -> _Seen:
+    pairs = part if isinstance(part, Pairs) else pairs_of(part, policy)
+    inputs, matched, paid, (orders, payments) = (
+        pairs.inputs,
+        pairs.matched,
+        pairs.paid,
+        rows_of(pairs, policy),
+    )
     waits = {name: across.waits(policy, said[name]) for name in TIE_OUTS}
     late = {"orders": orders.filter(waits["orders"]), "payments": payments.filter(waits["payments"])}
     sure = orders.filter(~waits["orders"]), payments.filter(~waits["payments"])
     done = across.settled(*sure, across.nothing_seen())
     repeats, strays = repeats_of(orders, payments, matched, paid)
-    items, days = open_items(part.books, policy)
+    items, days = open_items(pairs.books, policy)
     tally = Tally(
-        steps=pl.concat([steps_of_books(part.books, policy), steps_of(*done, policy)]),
-        sums=sums_of(part.inputs, matched, paid, policy, orders, payments),
+        steps=pl.concat([steps_of_books(pairs.books, policy), steps_of(*done, policy)]),
+        sums=sums_of(inputs, matched, paid, policy, orders, payments),
         totals=totals_of(*done),
         outside=out_of_scope_of(matched, paid),
         days=days,
         strays=strays,
-        places=places_of(part.inputs),
+        places=places_of(inputs),
         items=items,
         repeats=repeats,
-        **across.leftovers_of(orders, payments, matched, part.inputs),
+        **across.leftovers_of(orders, payments, matched, inputs),
     )
-    for name, frame in papers_of(part.inputs, matched, paid).items():
-        shelf.put(name, number, frame)
-    for name, frame in late.items():
-        shelf.put(name, number, frame)
-    sink.rows(done[0].select(ORDER_COLUMNS), done[1])
-    sink.found(names_only(matched), payment_names_only(paid))
-    return tally, any(frame.height for frame in late.values())
+    return _Seen(
+        sure=(done[0].select(ORDER_COLUMNS), done[1]),
+        late=late,
+        papers=papers_of(inputs, matched, paid),
+        pairs=(names_only(matched), payment_names_only(paid)),
+        tally=tally,
+    )
 
 
 def _last(number: int, policy: Policy, view: Across, sink: Sink, shelf: Shelf) -> dict[str, pl.DataFrame]:
@@ -254,7 +272,7 @@ def summary(tally: Tally, view: Across, like: pl.DataFrame, policy: Policy) -> S
     )
 
 
-def _collected(parts: Iterable[Pairs], decisions: Frame | None, policy: Policy) -> Result:
+def _collected(parts: Iterable[Inputs | Pairs], decisions: Frame | None, policy: Policy) -> Result:
     sink = Collected()
     told = summary(*counted(parts, decisions, policy, sink, InMind()), policy)
     orders = ordered(sink.orders)

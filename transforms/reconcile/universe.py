@@ -9,6 +9,7 @@ import polars as pl
 from transforms.reconcile.intake import Inputs, Part
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import positions
+from transforms.text_order import text_order
 
 KIND_OF_CROSSWALK = {"invoice": "invoice", "credit_memo": "adjustment"}
 
@@ -69,7 +70,8 @@ def prefixes_at(places: pl.DataFrame, inputs: Inputs) -> list[str]:
 
 
 def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys, pl.Series]:
-    """Every order once, numbered `g` in the order of its group_ref, with entity, expected customer and dates; and `g` of each row of `owed`.
+    """Every order once, numbered `g` in the order of its group_ref, with entity, expected customer and dates, the rows in any order; and for
+    each row of `owed` the position of its order.
 
     An order that is owed for but missing among the orders gets a row of its own, so that no owed amount can be lost.
     """
@@ -113,9 +115,9 @@ def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys, pl.Se
             is_cancelled=(pl.col("status_code") == "cancelled").fill_null(False),
             group_ref=pl.concat_str("storefront", pl.lit(":"), "order_ref"),
         )
-        .join(stores.lazy(), on=[*front, "store_ref"], how="left")
+        .join(stores.lazy(), on=[*front, "store_ref"], how="left", maintain_order="left")
         .with_columns(entity=pl.col("entity_code").fill_null(""), prefix=pl.col("invoice_prefix").fill_null(""), guest="guest_customer_id")
-        .join(customers.lazy(), on=[*front, "customer_ref"], how="left")
+        .join(customers.lazy(), on=[*front, "customer_ref"], how="left", maintain_order="left")
         .with_columns(
             customer=pl.when(pl.col("customer_ref").is_null()).then(pl.col("guest")).otherwise(pl.col("customer_id")),
             placed_on=policy.local_day("placed_at", "entity"),
@@ -123,14 +125,17 @@ def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys, pl.Se
         .select(
             "group_ref", "key", "storefront", "order_ref", "order_number", "store_ref", "customer_name", "status_code",
             "currency", "total_minor", "due_minor", "tax_included", "is_test", "is_cancelled", "entity", "prefix",
-            "customer", "placed_on", "at",
+            "customer", "placed_on",
         )
-        # Names of one storefront begin alike: their ids sort the same and tell apart sooner.
-        .sort("group_ref" if keys.single is None else "order_ref")
         .collect()
-        .with_row_index("g")
     )  # fmt: skip
-    return found.drop("at"), keys, found.select("at", "g").sort("at")["g"].gather(at).rename("g")
+    order = text_order(found["group_ref"])
+    g = pl.Series("g", [0], pl.UInt32).new_from_index(0, found.height)
+    return (
+        found.with_columns(g.scatter(order, pl.int_range(found.height, dtype=pl.UInt32, eager=True))),
+        keys,
+        at,
+    )
 
 
 def documents_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:

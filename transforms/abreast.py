@@ -1,0 +1,34 @@
+"""Parts of a whole worked on side by side: the same results in the same order as one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def abreast(work: Callable[[Item], Found], items: Iterable[Item], at_once: int) -> Iterator[Found]:
+    """`work(item)` for every item, in the order of the items, `at_once` of them at a time; no more items than that are taken ahead.
+
+    Work on frames leaves the interpreter to others while it is in polars, so threads share the processors. A fault is raised where its
+    result would have come; what was begun beside it ends first, what was not begun is never done.
+    """
+    if at_once == 1:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="part")
+    begun: deque[Future[Found]] = deque()
+    try:
+        for item in items:
+            if len(begun) == at_once:
+                yield begun.popleft().result()
+            begun.append(pool.submit(work, item))
+            del item  # or the part would be held while the next one is cut
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
