@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -156,6 +157,7 @@ PAID = """
 """
 
 
+@cache
 def traded(
     order: str = ORDER, lines: str | None = LINES, paid: str | None = PAID, **constants: Any
 ) -> trade.Owed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
 import polars as pl
 import pytest
@@ -25,6 +26,7 @@ LINES = """
 CHANGED = "order_ref | changed_on | is_cancelled\nA | 2026-10-20 | no"
 
 
+@cache
 def traded(goods: int = 3000, shipping: int = 500) -> trade.Owed:
     order = ORDER.replace("3000        | 500            | 3500", f"{goods} | {shipping} | {goods + shipping}")
     lines = LINES.replace("3000", str(goods)).replace("| 500", f"| {shipping}")

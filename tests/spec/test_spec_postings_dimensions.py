@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ LINES = """
 VAT = "storefront | tax_code | mode | account_code | tax_detail | tax_solution\n* | * | map | {} | {} | {}"
 
 
+@cache
 def sold(order: str = ORDER, lines: str = LINES) -> trade.Owed:
     return trade.recognised(trade.orders(order), trade.lines(lines))
 

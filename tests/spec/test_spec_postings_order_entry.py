@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 import polars as pl
 import pytest
@@ -47,6 +48,7 @@ COLUMNS = (
 )
 
 
+@cache
 def traded(shipping: int = 500) -> trade.Owed:
     order = ORDER.replace("| 500            | 212       | 3612", f"| {shipping} | 212 | {3112 + shipping}")
     return trade.recognised(trade.orders(order), trade.lines(LINES.replace("| 500 ", f"| {shipping} ")))

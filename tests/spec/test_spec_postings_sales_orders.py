@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 
 import polars as pl
@@ -46,6 +47,7 @@ TWO_PARCELS = """
 """
 
 
+@cache
 def traded(order: str = ORDER, shipments: str | None = None, lines: str = LINES) -> tuple[pl.DataFrame, Owed]:
     orders = trade.orders(order)
     sent = None if shipments is None else trade.of("core.shipments", shipments)

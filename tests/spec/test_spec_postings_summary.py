@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
 import polars as pl
 import pytest
@@ -36,6 +37,7 @@ PAID = """
 """
 
 
+@cache
 def traded(orders: str = ORDERS, lines: str = LINES, paid: str = PAID) -> trade.Owed:
     return trade.recognised(trade.orders(orders), trade.lines(lines), payments=trade.charges(paid))
 
