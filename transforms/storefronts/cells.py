@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import polars as pl
 
+READ: Final = 100
+"""Payloads at hand at a time: the next ones take their place in the processor's cache."""
 FLUSHED: Final = 500
 """Documents read before their cells become columns, while the values are still in the cache."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 import polars as pl
 
 from transforms.staged import RATE
-from transforms.storefronts.cells import FLUSHED
+from transforms.storefronts.cells import FLUSHED, READ
 from transforms.storefronts.commercetools_decode import Trouble, decode_each
 from transforms.storefronts.commercetools_payloads import Order
 from transforms.storefronts.commercetools_plain import currency_of, decoder_of
@@ -18,9 +17,6 @@ from transforms.storefronts.commercetools_plain_reader import PlainReader
 from transforms.storefronts.commercetools_reader import KINDS, TENDER, Infos, Reader, shipping_of
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
 from transforms.storefronts.commercetools_words import Categories, Tax, Taxes
-
-_READ: Final = 100
-"""Payloads at hand at a time: the next ones take their place in the processor's cache."""
 
 
 class Whole(Mapping[int, tuple[Order, Infos]]):
@@ -97,8 +93,8 @@ def _read_plain(payloads: pl.Series, problems: pl.Series, plain: PlainReader) ->
     odd: list[int] = []
     read, left = plain.read, problems.is_not_null() | payloads.is_null()
     texts, is_left = payloads.cast(pl.Binary), left.to_list()
-    for start in range(0, len(payloads), _READ):
-        for at, payload in enumerate(texts.slice(start, _READ).to_list(), start=start):
+    for start in range(0, len(payloads), READ):
+        for at, payload in enumerate(texts.slice(start, READ).to_list(), start=start):
             decode = None if is_left[at] else decoder_of(currency_of(payload))
             if decode is None:
                 odd.append(at)

@@ -28,7 +28,7 @@ _USUAL: Final = MagentoSettings()
 
 def store_codes(raw: pl.DataFrame) -> dict[str, str]:
     """Code of each store view by its id, from the raw landing of stores."""
-    found, _ = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Store)
+    found, _ = decoded(raw["payload"], raw["problem"], Store)
     return {text(one.id) or "": one.code for one in found if one.id is not None and one.code}
 
 
@@ -104,7 +104,7 @@ def customers(
     raw: pl.DataFrame, *, storefront: str, run_id: str, settings: MagentoSettings = _USUAL
 ) -> Staged:
     """`core.customers`. The name for people falls back from person to company, e-mail and id."""
-    people, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Customer)
+    people, troubles = decoded(raw["payload"], raw["problem"], Customer)
     homes = [_home(one) for one in people]
     numbers = [_attribute(one, settings.customer_number) for one in people]
     columns: dict[str, list[Any]] = {
@@ -145,7 +145,7 @@ def stock(raw: pl.DataFrame, *, storefront: str, run_id: str) -> Staged:
     `reserved_qty` stays null: the platform subtracts its own open orders from what is sold and leaves the source's quantity alone, so
     the quantity written is what lies there, never less the shop's own orders (Magento inventory documentation, reservations).
     """
-    items, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), SourceItem)
+    items, troubles = decoded(raw["payload"], raw["problem"], SourceItem)
     frame = pl.DataFrame(
         [
             pl.Series("sku", [one.sku for one in items], dtype=pl.String),

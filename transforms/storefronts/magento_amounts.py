@@ -19,6 +19,7 @@ from transforms.storefronts.magento_payloads import NULL
 
 _PLACES: Final = 18
 _KEPT: Final = 4
+_FOUR: Final = pl.Decimal(38, _KEPT)
 _LARGEST: Final = 9 * 10**18
 """No amount has 900 trillion units and more; what has is unreadable."""
 
@@ -31,25 +32,74 @@ def texts(name: str, raws: Iterable[msgspec.Raw]) -> pl.Series:
     return written(values).alias(name)
 
 
+class Amounts:
+    """A table of JSON values as they stood in the payload, that grows cell by cell, row after row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.cells: list[msgspec.Raw] = []
+        self._parts: list[bytes] = []
+
+    def flush(self) -> None:
+        """Turn what has been put into text; `null` stays one. A line break inside a list or an object, which is no amount, becomes a space."""
+        if not self.cells:
+            return
+        # One text for all of them, taken apart again by columns, costs a fraction of a text for each.
+        whole = b"\n".join(self.cells)
+        if whole.count(b"\n") != len(self.cells) - 1:
+            whole = b"\n".join(bytes(one).replace(b"\n", b" ") for one in self.cells)
+        self._parts.append(whole)
+        self.cells.clear()
+
+    def frame(self) -> pl.DataFrame:
+        """All rows, by columns: each is every so many of the cells."""
+        whole = pl.Series(self._parts, dtype=pl.Binary).cast(pl.String).str.split("\n").explode()
+        width = len(self.names)
+        return pl.DataFrame(
+            [whole.gather_every(width, nth).alias(name) for nth, name in enumerate(self.names)]
+        )
+
+
 def four_places(column: str) -> pl.Expr:
     """Ten-thousandths of a text column, half-up; null where it is no number. A number in quotes is a number."""
-    exact = pl.col(column).str.strip_chars('"').cast(pl.Decimal(38, _PLACES), strict=False)
+    return pl.col(column).map_batches(ten_thousandths, return_dtype=pl.Int64)
+
+
+def ten_thousandths(text: pl.Series) -> pl.Series:
+    """The same of a series. What has more than four decimals or an exponent, which is rare, is the only one to be rounded."""
+    is_null = text == "null"
+    if is_null.fill_null(value=True).all():
+        return pl.repeat(None, len(text), dtype=pl.Int64, eager=True).alias(text.name)
+    if text.str.starts_with('"').any():
+        text = text.str.strip_chars('"')
+    decimals = text.str.len_bytes().cast(pl.Int64) - text.str.find(".", literal=True).cast(pl.Int64) - 1
+    is_long = (decimals > _KEPT).fill_null(value=False) | text.str.contains_any(["e", "E"]).fill_null(
+        value=False
+    )
+    kept = text.cast(_FOUR, strict=False).to_physical()
+    found = kept.set(kept.abs() >= _LARGEST, None).cast(pl.Int64)
+    if is_long.any():
+        found = found.scatter(is_long.arg_true(), _rounded(text.filter(is_long)))
+    return found.alias(text.name)
+
+
+def _rounded(text: pl.Series) -> pl.Series:
+    exact = pl.col("text").cast(pl.Decimal(38, _PLACES), strict=False)
     whole = half_up(exact.to_physical(), 10 ** (_PLACES - _KEPT))
-    return pl.when(whole.abs() < _LARGEST).then(whole).cast(pl.Int64)
+    kept = pl.when(whole.abs() < _LARGEST).then(whole).cast(pl.Int64)
+    return text.alias("text").to_frame().select(kept).to_series()
 
 
-def half_up(value: pl.Expr, divisor: int) -> pl.Expr:
+def half_up(value: pl.Expr, divisor: int | pl.Expr) -> pl.Expr:
     """Whole-number division rounded to the nearest, ties away from zero."""
     return value.sign() * ((value.abs() * 2 + divisor) // (2 * divisor))
 
 
-def minor(ten_thousandths: pl.Expr, digits: Sequence[int]) -> pl.Expr:
-    """Minor units by the column `digits` of the frame (the currency's); `digits` here are those that occur, null for no currency."""
-    found = pl.lit(None, dtype=pl.Int64)
-    for places in digits:
-        value = half_up(ten_thousandths, 10 ** (_KEPT - places)) if places < _KEPT else ten_thousandths
-        found = pl.when(pl.col("digits") == places).then(value).otherwise(found)
-    return found
+def minor(ten_thousandths: pl.Expr) -> pl.Expr:
+    """Minor units by the column `digits` of the frame (the currency's); null for no currency."""
+    places = pl.max_horizontal(pl.lit(0, dtype=pl.Int64), _KEPT - pl.col("digits"))
+    unit = pl.when(pl.col("digits").is_not_null()).then(pl.lit(10, dtype=pl.Int64).pow(places).cast(pl.Int64))
+    return half_up(ten_thousandths, unit)
 
 
 def with_digits(frame: pl.DataFrame) -> pl.DataFrame:
@@ -69,21 +119,13 @@ def in_minor(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
         return frame.with_columns(
             *(pl.lit(None, dtype=pl.Int64).alias(name) for name in columns), unread=pl.lit("")
         ).clear()
-    digits = sorted(frame["digits"].drop_nulls().unique().to_list())
-    kept = frame.select("digits", *(four_places(name).alias(name) for name in columns))
-    missing = frame.select(
-        pl.when(pl.col(name).is_not_null() & (pl.col(name) != "null")).then(pl.lit(name)).alias(name)
-        for name in columns
-    )
+    kept = frame.select(four_places(name) for name in columns)
     # Columns that were read whole need no second look; nearly all are.
-    wrong = [
-        name
-        for name in columns
-        if kept[name].null_count() != missing[name].null_count()
-        or (kept[name].is_null() & missing[name].is_not_null()).any()
-    ]
+    wrong = [name for name in columns if kept[name].null_count() != _absent(frame[name]).sum()]
     there = [
-        pl.when(kept[name].is_null() & frame["digits"].is_not_null()).then(missing[name]).alias(name)
+        pl.when(kept[name].is_null() & ~_absent(frame[name]) & frame["digits"].is_not_null())
+        .then(pl.lit(name))
+        .alias(name)
         for name in wrong
     ]
     unread = (
@@ -91,6 +133,9 @@ def in_minor(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
         if there
         else pl.Series("unread", [""] * frame.height, dtype=pl.String)
     )
-    return frame.with_columns(
-        kept.select(minor(pl.col(name), digits).alias(name) for name in columns)
-    ).with_columns(unread)
+    worth = kept.with_columns(frame["digits"]).select(minor(pl.col(name)).alias(name) for name in columns)
+    return frame.with_columns(*worth, unread)
+
+
+def _absent(text: pl.Series) -> pl.Series:
+    return (text == "null").fill_null(value=True)

@@ -69,7 +69,7 @@ def moved(
     What a credit memo gives back to a gift card, as store credit or as points is in no grand_total: each is a refund of its own, with the
     tender `GiftCard`, `StoreCredit` or `RewardPoints` and no reference of a gateway. What was paid with them stands in the order's tender.
     """
-    documents, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Document)
+    documents, troubles = decoded(raw["payload"], raw["problem"], Document)
     told = pl.DataFrame(
         [
             pl.Series("at", list(troubles), dtype=pl.UInt32),
@@ -247,7 +247,7 @@ def pieces(documents: Sequence[Document], orders: pl.DataFrame) -> pl.DataFrame:
 
 def shipped(raw: pl.DataFrame, *, storefront: str, run_id: str, orders: pl.DataFrame) -> Staged:
     """`core.shipments`: one row per shipment and order row."""
-    documents, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Document)
+    documents, troubles = decoded(raw["payload"], raw["problem"], Document)
     rows = pieces(documents, orders)
     tracks = pl.DataFrame(
         [

@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from tieout.vocabulary import NO_MEANING
+from transforms.running import distinct, position
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
-from transforms.storefronts.magento_payloads import Order, decoded
 from transforms.storefronts.magento_reading import (
     FEE_TAXES,
     FEES,
@@ -23,6 +23,7 @@ from transforms.storefronts.magento_reading import (
     NO_CURRENCY,
     TENDER,
     heads_of,
+    read_orders,
     rows_of,
 )
 from transforms.storefronts.magento_settings import MagentoSettings
@@ -49,9 +50,9 @@ def stage_orders(
 def _stage(
     raw: pl.DataFrame, storefront: str, run_id: str, settings: MagentoSettings, stores: Mapping[str, str]
 ) -> Staged:
-    orders, troubles = decoded(raw["payload"].to_list(), raw["problem"].to_list(), Order)
-    heads = heads_of(orders, raw, settings, stores)
-    rows = rows_of(orders, heads, settings)
+    read, troubles = read_orders(raw["payload"], raw["problem"])
+    heads = heads_of(read.heads(), raw, settings, stores)
+    rows = rows_of(read.rows(), heads, settings)
     heads = _reckoned(heads, rows)
     heads = _judged(heads, troubles, settings)
     fixed = {"storefront": pl.lit(storefront, dtype=pl.String), "run_id": pl.lit(run_id, dtype=pl.String)}
@@ -66,7 +67,7 @@ def _stage(
         "core.orders": _orders(heads, fixed),
         "core.order_lines": _lines(heads, rows, fixed),
         "core.order_payments": _order_payments(heads, fixed),
-        "core.order_tenders": tenders_of(orders, heads, storefront=storefront, run_id=run_id),
+        "core.order_tenders": tenders_of(read.cards(), heads, storefront=storefront, run_id=run_id),
         "core.payments": _authorizations(heads, fixed),
     }
     return Staged(frames, problems.select(list(PROBLEMS_SCHEMA)))
@@ -263,15 +264,8 @@ def _lines(heads: pl.DataFrame, rows: pl.DataFrame, fixed: Mapping[str, pl.Expr]
         for rank, kind, ref, words, net, off, tax, code, percent in made
     ]  # fmt: skip
     whole = pl.concat([items, *added]).sort("at", "rank", maintain_order=True)
-    nth = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
-    repeated = nth.over("at", "line_ref")
     return (
-        whole.with_columns(
-            line_no=nth.over("at"),
-            line_ref=pl.when((repeated == 1) & (pl.col("line_ref") != ""))
-            .then("line_ref")
-            .otherwise(pl.format("{}#{}", "line_ref", repeated)),
-        )
+        whole.with_columns(line_no=position("at"), line_ref=distinct(whole, "line_ref", "at"))
         .join(heads.select("at", "order_ref", "currency"), on="at", how="left", maintain_order="left")
         .select(
             fixed["storefront"].alias("storefront"),

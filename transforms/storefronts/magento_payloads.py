@@ -6,9 +6,13 @@ Optional members without value are left out, required ones are null; an amount t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
+import polars as pl
+
+from transforms.storefronts.cells import READ
 
 NULL = msgspec.Raw(b"null")
 Id = int | str
@@ -218,31 +222,38 @@ _MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(di
 
 
 def decoded(
-    payloads: list[str | None], problems: list[str | None], shape: type[Shape]
+    payloads: pl.Series, problems: pl.Series, shape: type[Shape]
 ) -> tuple[list[Shape], dict[int, str]]:
     """One object per payload in order, and by position what was wrong with those that did not fit.
 
     A payload that does not fit keeps every member that fits by itself; one that is no JSON object becomes an empty object.
     """
-    read = msgspec.json.Decoder(shape).decode
-    objects: list[Shape] = []
     troubles: dict[int, str] = {}
+    return [one for _, one in decoded_each(payloads, problems, shape, troubles)], troubles
+
+
+def decoded_each(
+    payloads: pl.Series, problems: pl.Series, shape: type[Shape], troubles: dict[int, str]
+) -> Iterator[tuple[int, Shape]]:
+    """The same one by one, each with its position, for a caller that keeps no object; `troubles` grows on the way."""
+    read = msgspec.json.Decoder(shape).decode
+    known = dict(zip(problems.is_not_null().arg_true(), problems.drop_nulls(), strict=True))
+    whole = payloads.fill_null("").cast(pl.Binary)
     # One call per payload: the decoder takes one document at a time, and a broken one must not cost its neighbours.
-    for position, (payload, known) in enumerate(zip(payloads, problems, strict=True)):
-        try:
-            objects.append(read(payload or ""))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
-            whole, said = _piecemeal(payload or "", shape, str(fault))
-            objects.append(whole)
-            troubles[position] = f"payload_unreadable: {said}"
-        if known is not None:
-            troubles.setdefault(
-                position, f"payload_unreadable: the record was not recognised when it was received ({known})"
-            )
-    return objects, troubles
+    for start in range(0, len(whole), READ):
+        for position, payload in enumerate(whole.slice(start, READ).to_list(), start=start):
+            try:
+                one = read(payload)
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+                one, said = _piecemeal(payload, shape, str(fault))
+                troubles[position] = f"payload_unreadable: {said}"
+            if position in known:
+                said = f"the record was not recognised when it was received ({known[position]})"
+                troubles.setdefault(position, f"payload_unreadable: {said}")
+            yield position, one
 
 
-def _piecemeal(payload: str, shape: type[Shape], fault: str) -> tuple[Shape, str]:
+def _piecemeal(payload: bytes, shape: type[Shape], fault: str) -> tuple[Shape, str]:
     try:
         members = _MEMBERS.decode(payload)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from transforms.storefronts.magento_amounts import four_places, in_minor, texts, with_digits
-from transforms.storefronts.magento_payloads import Extension, Item, Order, Payment, text
-from transforms.storefronts.magento_settings import MagentoSettings
-from transforms.storefronts.magento_taxes import (
-    names_of,
-    percent_of,
-    row_percent,
-    taxes_beside_rows,
-    taxes_of_rows,
+from transforms.storefronts.cells import FLUSHED, READ, Cells
+from transforms.storefronts.magento_amounts import Amounts, four_places, in_minor, with_digits
+from transforms.storefronts.magento_payloads import (
+    Extension,
+    Item,
+    Order,
+    Payment,
+    Tax,
+    decoded_each,
+    text,
 )
+from transforms.storefronts.magento_settings import MagentoSettings
+from transforms.storefronts.magento_taxes import names_of, percent_of, row_percent
 
 NO_CURRENCY: Final = "XXX"
 """ISO 4217's own code for "no currency": stands where none could be read."""
@@ -39,7 +42,18 @@ _ROW: Final = (
     "tax_amount",
     "discount_tax_compensation_amount",
 )
+_WORDS: Final = (
+    "order_ref", "order_number", "store_ref", "customer_ref", "customer_name", "customer_email", "state", "shop_status", "placed",
+    "changed", "currency", "payment_ref", "tender_code", "shipping_tax_code", "fee_tax_code",
+)  # fmt: skip
+_ROW_WORDS: Final = ("line_ref", "sku", "description", "product_type", "tax_code")
+_HEAD_AMOUNTS: Final = (*HEAD, *TENDER, *FEES, *FEE_TAXES, "authorized", "shipping_percent", "fee_percent")
+_ROW_AMOUNTS: Final = ("qty", "price", "price_incl_tax", *_ROW, "percent")
+_amounts_of_head = attrgetter(*HEAD)
+_amounts_of_extras = attrgetter(*TENDER, *FEES, *FEE_TAXES)
+_amounts_of_row = attrgetter("qty_ordered", "price", "price_incl_tax", *_ROW)
 _NOTHING: Final = Extension()
+_NO_EXTRAS: Final = _amounts_of_extras(_NOTHING)
 _UNPAID: Final = Payment()
 
 
@@ -48,44 +62,124 @@ def instant(column: str) -> pl.Expr:
     return pl.col(column).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", time_zone="UTC", strict=False)
 
 
+class Reader:
+    """Takes orders apart, one by one, into the cells of three tables: what they say of themselves, rows whose money counts, gift cards.
+
+    Each order is read while it is in the processor's cache and then forgotten. Amounts stay the bytes they were written in until a
+    whole table of them becomes text.
+    """
+
+    def __init__(self) -> None:
+        self._heads = Cells({name: pl.String() for name in _WORDS})
+        self._head_amounts = Amounts(_HEAD_AMOUNTS)
+        self._rows = Cells({"at": pl.UInt32(), **{name: pl.String() for name in _ROW_WORDS}})
+        self._row_amounts = Amounts(_ROW_AMOUNTS)
+        self._cards = Cells({"at": pl.UInt32(), "card_ref": pl.String()})
+        self._card_amounts = Amounts(("amount_minor",))
+
+    def read(self, at: int, order: Order) -> None:
+        """Take one order apart; `at` is its position in the batch."""
+        more = order.extension_attributes or _NOTHING
+        pay = order.payment or _UNPAID
+        by_row: dict[str, list[Tax]] = {}
+        shipping: list[Tax] = []
+        wrapping: list[Tax] = []
+        for one in more.item_applied_taxes or ():
+            applied, kind = one.applied_taxes or [], one.type
+            if one.item_id is not None:
+                by_row[str(one.item_id)] = applied
+            if kind == "shipping":
+                shipping += applied
+            elif kind is not None and kind.endswith("gw"):  # of gift wrapping
+                wrapping += applied
+        self._heads.cells.extend(
+            (
+                text(order.entity_id),
+                order.increment_id,
+                text(order.store_id),
+                text(order.customer_id),
+                _buyer(order),
+                order.customer_email,
+                order.state,
+                order.status,
+                order.created_at,
+                order.updated_at,
+                order.order_currency_code,
+                text(pay.entity_id),
+                pay.method,
+                names_of(shipping),
+                names_of(wrapping),
+            )
+        )
+        amounts = self._head_amounts.cells
+        amounts.extend(_amounts_of_head(order))
+        amounts.extend(_NO_EXTRAS if more is _NOTHING else _amounts_of_extras(more))
+        amounts.extend((pay.amount_authorized, percent_of(shipping), percent_of(wrapping)))
+        if order.items:
+            self._read_rows(at, order.items, by_row)
+        for card in more.gift_cards or ():
+            self._cards.cells.extend((at, text(card.id)))
+            self._card_amounts.cells.append(card.amount)
+
+    def _read_rows(self, at: int, items: Sequence[Item], by_row: dict[str, list[Tax]]) -> None:
+        add, add_amounts = self._rows.cells.extend, self._row_amounts.cells.extend
+        for item in counted(items):
+            ref = text(item.item_id)
+            taxes: Sequence[Tax] = () if ref is None else by_row.get(ref, ())
+            add((at, ref or "", item.sku, item.name, item.product_type, names_of(taxes)))
+            add_amounts(_amounts_of_row(item))
+            add_amounts((row_percent(item, taxes),))
+
+    def flush(self) -> None:
+        """Turn what has been read into columns."""
+        for words in (self._heads, self._rows, self._cards):
+            words.flush()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Copy amounts out of the payloads they were read from."""
+        for amounts in (self._head_amounts, self._row_amounts, self._card_amounts):
+            amounts.flush()
+
+    def heads(self) -> pl.DataFrame:
+        """What each order says, amounts as text."""
+        return pl.concat([self._heads.frame(), self._head_amounts.frame()], how="horizontal")
+
+    def rows(self) -> pl.DataFrame:
+        """The rows that carry money, each once, amounts as text."""
+        return pl.concat([self._rows.frame(), self._row_amounts.frame()], how="horizontal")
+
+    def cards(self) -> pl.DataFrame:
+        """Gift cards used on orders, the amount as text."""
+        return pl.concat([self._cards.frame(), self._card_amounts.frame()], how="horizontal")
+
+
+def read_orders(payloads: pl.Series, problems: pl.Series) -> tuple[Reader, dict[int, str]]:
+    """A batch of landed orders taken apart, and by position what was wrong with those that did not fit."""
+    reader, troubles = Reader(), dict[int, str]()
+    for at, order in decoded_each(payloads, problems, Order, troubles):
+        reader.read(at, order)
+        if at % READ == READ - 1:
+            reader.let_go()
+        if at % FLUSHED == FLUSHED - 1:
+            reader.flush()
+    reader.flush()
+    return reader, troubles
+
+
 def heads_of(
-    orders: Sequence[Order], raw: pl.DataFrame, settings: MagentoSettings, stores: Mapping[str, str]
+    given: pl.DataFrame, raw: pl.DataFrame, settings: MagentoSettings, stores: Mapping[str, str]
 ) -> pl.DataFrame:
-    """One row per order: what it says of itself, amounts in minor units."""
-    more = [order.extension_attributes or _NOTHING for order in orders]
-    pays = [order.payment or _UNPAID for order in orders]
-    refs = raw["native_ref"].to_list()
-    beside = {what: [taxes_beside_rows(one, what) for one in more] for what in ("shipping", "gw")}
-    plain: dict[str, list[Any]] = {
-        "order_ref": [text(order.entity_id) or ref for order, ref in zip(orders, refs, strict=True)],
-        "order_number": [order.increment_id or None for order in orders],
-        "store_ref": [stores.get(text(order.store_id) or "", text(order.store_id) or "") for order in orders],
-        "customer_ref": [text(order.customer_id) for order in orders],
-        "customer_name": [_buyer(order) for order in orders],
-        "customer_email": [order.customer_email or None for order in orders],
-        "state": [order.state for order in orders],
-        "shop_status": [order.status for order in orders],
-        "placed": [order.created_at for order in orders],
-        "changed": [order.updated_at for order in orders],
-        "currency": [order.order_currency_code or NO_CURRENCY for order in orders],
-        "payment_ref": [text(pay.entity_id) for pay in pays],
-        "tender_code": [pay.method for pay in pays],
-        "shipping_tax_code": [names_of(taxes) for taxes in beside["shipping"]],
-        "fee_tax_code": [names_of(taxes) for taxes in beside["gw"]],
-    }
-    frame = pl.DataFrame(
-        [pl.Series("at", range(len(orders)), dtype=pl.UInt32)]
-        + [pl.Series(name, values, dtype=pl.String) for name, values in plain.items()]
-        + [texts(name, map(attrgetter(name), orders)) for name in HEAD]
-        + [texts(name, map(attrgetter(name), more)) for name in (*TENDER, *FEES, *FEE_TAXES)]
-        + [texts("authorized", map(attrgetter("amount_authorized"), pays))]
-        + [
-            texts("shipping_percent", (percent_of(taxes) for taxes in beside["shipping"])),
-            texts("fee_percent", (percent_of(taxes) for taxes in beside["gw"])),
-        ]
-    )
+    """One row per order: what it says of itself (`Reader.heads`), amounts in minor units."""
     landed = raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")
-    frame = with_digits(pl.concat([frame, landed], how="horizontal"))
+    frame = pl.concat([given.with_row_index("at"), landed], how="horizontal").with_columns(
+        order_ref=pl.coalesce(_some("order_ref"), "native_ref"),
+        order_number=_some("order_number"),
+        store_ref=pl.col("store_ref").replace(dict(stores)).fill_null(stores.get("", "")),
+        customer_email=_some("customer_email"),
+        currency=_some("currency").fill_null(NO_CURRENCY),
+    )
+    frame = with_digits(frame)
     has_total = (pl.col("grand_total") != "null").alias("has_total")
     has_tax = (pl.col("tax_amount") != "null").alias("is_taxed")
     frame = frame.with_columns(has_total, has_tax)
@@ -102,6 +196,11 @@ def heads_of(
     )
 
 
+def _some(column: str) -> pl.Expr:
+    """Text; null where it is empty."""
+    return pl.when(pl.col(column) != "").then(column)
+
+
 def _buyer(order: Order) -> str | None:
     person = f"{order.customer_firstname or ''} {order.customer_lastname or ''}".strip()
     home = order.billing_address
@@ -110,28 +209,9 @@ def _buyer(order: Order) -> str | None:
     return person or order.customer_email or None
 
 
-def rows_of(orders: Sequence[Order], heads: pl.DataFrame, settings: MagentoSettings) -> pl.DataFrame:
-    """One row per item that carries money, once each: never a configurable's child, never both a bundle and its parts."""
-    kept = [(at, item) for at, order in enumerate(orders) for item in counted(order.items or ())]
-    applied = taxes_of_rows(orders)
-    taxes = [applied.get((at, text(item.item_id)), []) for at, item in kept]
-    items = [item for _, item in kept]
-    frame = pl.DataFrame(
-        [
-            pl.Series("at", [at for at, _ in kept], dtype=pl.UInt32),
-            pl.Series("line_ref", [text(item.item_id) or "" for item in items], dtype=pl.String),
-            pl.Series("sku", [item.sku for item in items], dtype=pl.String),
-            pl.Series("description", [item.name for item in items], dtype=pl.String),
-            pl.Series("product_type", [item.product_type for item in items], dtype=pl.String),
-            pl.Series("tax_code", [names_of(some) for some in taxes], dtype=pl.String),
-            texts("percent", (row_percent(item, some) for item, some in zip(items, taxes, strict=True))),
-            texts("qty", map(attrgetter("qty_ordered"), items)),
-            texts("price", map(attrgetter("price"), items)),
-            texts("price_incl_tax", map(attrgetter("price_incl_tax"), items)),
-            *[texts(name, map(attrgetter(name), items)) for name in _ROW],
-        ]
-    )
-    frame = frame.join(heads.select("at", "currency", "digits"), on="at", how="left", maintain_order="left")
+def rows_of(given: pl.DataFrame, heads: pl.DataFrame, settings: MagentoSettings) -> pl.DataFrame:
+    """One row per item that carries money (`Reader.rows`), amounts in minor units."""
+    frame = given.join(heads.select("at", "currency", "digits"), on="at", how="left", maintain_order="left")
     frame = in_minor(frame, _ROW)
     gift = (pl.col("product_type") == "giftcard").fill_null(value=False) | pl.any_horizontal(
         pl.lit(value=False),
@@ -155,7 +235,10 @@ def counted(items: Sequence[Item]) -> list[Item]:
     A row without parent counts, except a bundle that carries no money itself while its parts do; then the parts count. Releases
     differ in whether a child repeats its parent's money, so children of anything else never count.
     """
-    if not any(item.parent_item_id is not None or item.parent_item is not None for item in items):
+    for item in items:
+        if item.parent_item_id is not None or item.parent_item is not None:
+            break
+    else:
         return list(items)
     children: dict[str, list[Item]] = {}
     for item in items:

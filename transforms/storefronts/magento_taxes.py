@@ -14,7 +14,7 @@ import polars as pl
 
 from transforms.staged import RATE
 from transforms.storefronts.magento_amounts import four_places
-from transforms.storefronts.magento_payloads import NULL, Extension, Item, Order, Tax, text
+from transforms.storefronts.magento_payloads import NULL, Item, Tax
 
 _RESIDUE: Final = 10**9
 """What PHP prints beyond the four decimals that are kept, in units of the eighteenth decimal: a billionth of a percent."""
@@ -22,44 +22,29 @@ _RESIDUE: Final = 10**9
 
 def names_of(taxes: Sequence[Tax] | None) -> str | None:
     """The names of taxes, each once, joined by +; None if none is named."""
-    if taxes is not None and len(taxes) == 1:
+    if not taxes:
+        return None
+    if len(taxes) == 1:
         return taxes[0].title or taxes[0].code or None
-    return "+".join(dict.fromkeys(name for tax in taxes or () if (name := tax.title or tax.code))) or None
+    return "+".join(dict.fromkeys(name for tax in taxes if (name := tax.title or tax.code))) or None
 
 
 def percent_of(taxes: Sequence[Tax] | None) -> msgspec.Raw:
     """The percentage as it stands in the payload, of one tax that may be listed more than once; null for none and for several."""
-    if taxes is not None and len(taxes) == 1:
+    if not taxes:
+        return NULL
+    if len(taxes) == 1:
         return taxes[0].percent
-    found = {(tax.title or tax.code, bytes(tax.percent)): tax.percent for tax in taxes or ()}
+    found = {(tax.title or tax.code, bytes(tax.percent)): tax.percent for tax in taxes}
     return next(iter(found.values())) if len(found) == 1 else NULL
-
-
-def taxes_beside_rows(more: Extension, what: str) -> list[Tax]:
-    """The taxes on shipping, or on gift wrapping (whose kinds end in `gw`)."""
-    found: list[Tax] = []
-    for one in more.item_applied_taxes or ():
-        kind = one.type
-        if kind is not None and (kind == what if what == "shipping" else kind.endswith(what)):
-            found += one.applied_taxes or ()
-    return found
-
-
-def taxes_of_rows(orders: Sequence[Order]) -> dict[tuple[int, str | None], list[Tax]]:
-    """The taxes applied to each row, by the position of its order and the row's id."""
-    return {
-        (at, text(one.item_id)): one.applied_taxes or []
-        for at, order in enumerate(orders)
-        if order.extension_attributes is not None
-        for one in order.extension_attributes.item_applied_taxes or ()
-        if one.item_id is not None
-    }
 
 
 def row_percent(item: Item, taxes: Sequence[Tax]) -> msgspec.Raw:
     """What a row states as its percentage: that of its one tax, else its own; of several taxes neither is the rate of one."""
     if len(taxes) > 1 and len({tax.title or tax.code for tax in taxes}) > 1:
         return NULL
+    if not taxes:
+        return item.tax_percent
     stated = percent_of(taxes)
     return item.tax_percent if bytes(stated) == b"null" else stated
 

@@ -7,13 +7,11 @@ their amounts sum to the order's figure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from transforms.storefronts.magento_amounts import in_minor, texts
-from transforms.storefronts.magento_payloads import Order, text
+from transforms.storefronts.magento_amounts import in_minor
 from transforms.tenders import of_figures, order_tenders
 
 KINDS: Final = {
@@ -24,9 +22,11 @@ KINDS: Final = {
 """Members of an order or document, by the kind of tender they are of."""
 
 
-def tenders_of(orders: Sequence[Order], heads: pl.DataFrame, *, storefront: str, run_id: str) -> pl.DataFrame:
-    """The tenders of a batch of orders; `heads` has the figures in minor units, `at`, `order_ref`, `currency` and `digits`."""
-    cards = _cards(orders, heads)
+def tenders_of(cards: pl.DataFrame, heads: pl.DataFrame, *, storefront: str, run_id: str) -> pl.DataFrame:
+    """The tenders of a batch of orders: from its gift cards with their amounts as text, and from `heads`, which has the figures in minor
+    units, `at`, `order_ref`, `currency` and `digits`."""
+    named = heads.select("at", "order_ref", "currency", "digits")
+    cards = in_minor(cards.join(named, on="at", how="left", maintain_order="left"), ["amount_minor"])
     sums = cards.group_by("at").agg(
         listed=pl.col("amount_minor").sum(), unread=pl.col("amount_minor").null_count()
     )
@@ -47,21 +47,3 @@ def tenders_of(orders: Sequence[Order], heads: pl.DataFrame, *, storefront: str,
         amount_minor="amount_minor",
     )
     return order_tenders(pl.concat([of_figures(whole, KINDS), listed]), storefront=storefront, run_id=run_id)
-
-
-def _cards(orders: Sequence[Order], heads: pl.DataFrame) -> pl.DataFrame:
-    # Few orders have any: the others are passed over by one look at one member.
-    found = [
-        (at, card)
-        for at, order in enumerate(orders)
-        if order.extension_attributes is not None
-        for card in order.extension_attributes.gift_cards or ()
-    ]
-    frame = pl.DataFrame(
-        [
-            pl.Series("at", [at for at, _ in found], dtype=pl.UInt32),
-            pl.Series("card_ref", [text(card.id) for _, card in found], dtype=pl.String),
-            texts("amount_minor", [card.amount for _, card in found]),
-        ]
-    ).join(heads.select("at", "order_ref", "currency", "digits"), on="at", how="left", maintain_order="left")
-    return in_minor(frame, ["amount_minor"])
