@@ -27,14 +27,20 @@ def running(amount: pl.Expr, *keys: str) -> pl.Expr:
 def distinct(frame: pl.DataFrame, column: str, *within: str) -> pl.Expr:
     """The text of a column of this frame, made distinct within a group: the second `a` becomes `a#2`, an empty one `#1`."""
     text = pl.col(column)
-    # Hashes that all differ prove that there is nothing to do, which is nearly always so, for a tenth of the cost of the windows.
+    # Rows whose hash no other row has are distinct; so nearly all rows are spared the window.
     hashes = text.hash(seed=0)
     for key in within:
         hashes = hashes * 31 + pl.col(key).hash(seed=1)
-    all_differ, any_empty = frame.select(differ=hashes.n_unique() == pl.len(), empty=(text == "").any()).row(
-        0
-    )
-    if all_differ and not any_empty:
+    doubtful = frame.select(
+        is_doubtful=hashes.is_duplicated() | (text == "").fill_null(value=False)
+    ).to_series()
+    if not doubtful.any():
         return text
     nth = pl.int_range(1, pl.len() + 1).over(*within, column)
-    return pl.when((nth == 1) & (text != "")).then(text).otherwise(pl.format("{}#{}", text, nth))
+    named = (
+        frame.select(*within, column)
+        .filter(doubtful)
+        .select(pl.when((nth == 1) & (text != "")).then(text).otherwise(pl.format("{}#{}", text, nth)))
+        .to_series()
+    )
+    return pl.lit(frame[column].scatter(doubtful.arg_true(), named))

@@ -265,7 +265,7 @@ def _tax_lines(
     """Tax of the header that no row states, by tax where the order names its taxes, else under the only tax its rows know."""
     in_rows = (
         rows.filter(pl.col("tax_minor") != 0)
-        .group_by("at", "tax_code")
+        .group_by("at", "tax_code", maintain_order=True)
         .agg(in_rows=pl.col("tax_minor").sum())
     )
     lists = shapes.values("orders", "taxes", orders)
