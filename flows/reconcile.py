@@ -236,7 +236,9 @@ def read_inputs(house: House, session: Session) -> Inputs:
     there = owing.existing(session)
     posted = session.fetch("ops.crosswalk", where={"state_code": "accepted"})
     # A summary document answers many orders: each of them is its own row of the crosswalk.
-    behind = there.orders.select("document_id", "storefront", "order_ref", "event_ref").unique()
+    behind = there.orders.group_by("document_id", "storefront", "order_ref", "event_ref").agg(
+        part_minor=pl.col("amount_minor").sum()
+    )
     keys = ["document_id", "kind_code", "intacct_key"]
     return Inputs(
         orders=trade.orders,
@@ -265,7 +267,7 @@ def read_inputs(house: House, session: Session) -> Inputs:
 def waiting(session: Session, documents: pl.DataFrame, behind: pl.DataFrame) -> pl.DataFrame:
     """What waits and why: held orders, documents on their way, and events that could not be planned yet.
 
-    `behind` names the orders and events each document answers (document_id, storefront, order_ref, event_ref).
+    `behind` names the orders and events each document answers (document_id, storefront, order_ref, event_ref), and for how much (part_minor).
     """
     held = held_orders(session).select(
         "storefront",

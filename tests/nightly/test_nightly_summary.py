@@ -8,6 +8,8 @@ import night
 import polars as pl
 import pytest
 
+from flows.reconcile import read_inputs
+
 
 @pytest.mark.timeout(600)
 def test_a_night_of_summaries_is_booked_once_and_adds_up_to_its_orders(tmp_path: Path) -> None:
@@ -35,6 +37,14 @@ def test_a_night_of_summaries_is_booked_once_and_adds_up_to_its_orders(tmp_path:
         events = owed.join(orders, on=key, how="left")
         traced = events.filter(pl.col("amount_minor").is_not_null())
         assert traced.height + unplanned.height == owed.height
+        with house.warehouse.read() as session:
+            ours = read_inputs(house, session).crosswalk
+        assert isinstance(ours, pl.DataFrame)
+        parts = ours.group_by("document_id").agg(pl.col("part_minor").sum(), orders=pl.len())
+        told = documents.join(parts, on="document_id")
+        assert told.height == documents.height, "the comparison knows every order's part of every document"
+        assert told.filter(pl.col("part_minor") != pl.col("total_minor")).is_empty()
+        assert told["orders"].max() > 1
         clock.ahead(hours=1)
         again = night.steps(house, *night.TO_POST, "post")
         assert again["post"]["posted"] == 0

@@ -111,6 +111,60 @@ def test_summary(case: Case) -> None:
     assert case.code in rows["outcome_code"].to_list()
 
 
+# --- which order of a summary ------------------------------------------------------------------------------------
+PARTS = "document_id | kind_code | order_ref | event_ref | intacct_key | part_minor\nD1 | invoice | W1 | s1 | 1 | 4000\nD1 | invoice | W2 | s1 | 1 | 6000"
+SPLITS = [
+    Case("amount_goods", "One order of a summary changed", "The order that is owed other than its part is named; the document is as it was posted.",
+         {**TWO, "owed": TWO["owed"].replace("6000", "6500"), "ar_invoices": DAILY, "crosswalk": PARTS},
+         "Owed other than posted: W2 by 5.00 USD."),
+    Case("amount_goods", "The document was changed in Intacct", "Every order still has its part, so the difference is the document's.",
+         {**TWO, "ar_invoices": DAILY.replace("10000", "9300"), "crosswalk": PARTS},
+         "Every order is owed just its part of what was posted. Intacct's documents differ from what was posted by -7.00 USD."),
+    Case("amount_goods", "Both at once", "The two make up the difference: 5.00 and 1.00 owed more, 7.00 booked less.",
+         {"orders": TWO["orders"].replace("6000", "6500"), "owed": TWO["owed"].replace("4000", "4100").replace("6000", "6500"),
+          "ar_invoices": DAILY.replace("10000", "9300"), "crosswalk": PARTS},
+         "Owed other than posted: W2 by 5.00 USD, W1 by 1.00 USD. Intacct's documents differ from what was posted by -7.00 USD."),
+    Case("amount_goods", "An order is owed nothing any more", "Its whole part is too much.",
+         {**TWO, "owed": "\n".join(TWO["owed"].splitlines()[:-1]), "ar_invoices": DAILY, "crosswalk": PARTS},
+         "Owed other than posted: W2 by -60.00 USD."),
+    Case("amount_goods", "Found by its number", "An edited document has a new record number; its parts are found by its own number.",
+         {**TWO, "owed": TWO["owed"].replace("6000", "6500"), "ar_invoices": DAILY,
+          "crosswalk": PARTS.replace("| 1 | 4000", "| DAY-0910 | 4000").replace("| 1 | 6000", "| DAY-0910 | 6000")},
+         "Owed other than posted: W2 by 5.00 USD."),
+    Case("amount_goods", "A document by hand stands beside it", "Of it nobody knows whose it is, so nothing is said of single orders.",
+         {**TWO, "ar_invoices": DAILY + "\n2 | UW1-2 | W1 | 700", "crosswalk": PARTS}, ""),
+    Case("amount_goods", "Parts that nobody kept", "A summary that is not this tool's is not split.",
+         {**TWO, "ar_invoices": DAILY.replace("10000", "9300"), "crosswalk": PARTS.replace(" | part_minor", "").replace(" | 4000", "").replace(" | 6000", "")}, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPLITS, ids=lambda case: case.title)
+def test_a_difference_of_a_summary_names_its_orders(case: Case) -> None:
+    (row,) = run(case.tables).orders.filter(pl.col("delta_minor") != 0).iter_rows(named=True)
+    _, found, split = (
+        row["evidence"].partition("Owed other than posted")
+        if "Owed other" in row["evidence"]
+        else row["evidence"].partition("Every order is owed")
+    )
+    assert found + split == case.expected
+
+
+def test_of_many_orders_five_are_named() -> None:
+    """The largest first, whichever way they are off; the others are counted."""
+    numbers = range(1, 9)
+    tables = {
+        "orders": "order_ref | total_minor\n" + "\n".join(f"W{n} | 1000" for n in numbers),
+        "owed": "order_ref | total_minor\n" + "\n".join(f"W{n} | {1000 + n * (-1) ** n}" for n in numbers),
+        "ar_invoices": DAILY.replace("10000", "8000"),
+        "crosswalk": "document_id | kind_code | order_ref | event_ref | intacct_key | part_minor\n"
+        + "\n".join(f"D1 | invoice | W{n} | s1 | 1 | 1000" for n in numbers),
+    }
+    (row,) = run(tables).orders.iter_rows(named=True)
+    assert row["evidence"].endswith(
+        " Owed other than posted: W8 by 0.08 USD, W7 by -0.07 USD, W6 by 0.06 USD, W5 by -0.05 USD, W4 by 0.04 USD, and 3 more."
+    )
+
+
 # --- documents that stand twice ---------------------------------------------------------------------------------
 TWICE = [
     Case("duplicate_invoice", "Same order, same amount", "As many repeats as the surplus is made of; the first is the one to keep.",

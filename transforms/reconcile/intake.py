@@ -77,8 +77,9 @@ WHERE_KNOWN: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
     "order_lines": {"quantity": pl.Decimal(18, 4), "unit_price": pl.Decimal(28, 12), "tax_rate": pl.Decimal(28, 12)},
     "ar_lines": {"account_code": _TEXT, "memo": _TEXT},
     "ar_receipts": {"account_ref": _TEXT},
+    "crosswalk": {"part_minor": _INT},
 }  # fmt: skip
-"""Columns read where an input has them (rounding is proved with the first, the tolerance budget is kept by the others); a pack holds them too."""
+"""Columns read where an input has them (rounding is proved with the first, the tolerance budget is kept by the next, differences of summaries are split by the last); a pack holds them too."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Inputs:
     Shapes are those of the tables of the same name (`core.*`, `recon.owed`), and: `excluded` (storefront, order_ref, event_code,
     reason_code, outcome_code, sentence): what owes nothing or nothing yet, and the reason recognition gave; `stores` (storefront, store_ref, entity_code, invoice_prefix,
     guest_customer_id; a `*` storefront covers the rest); `customer_ids` (storefront, customer_ref, customer_id: the Intacct
-    customer); `crosswalk` (document_id, kind_code, storefront, order_ref, event_ref, intacct_key: RECORDNO or number);
+    customer); `crosswalk` (document_id, kind_code, storefront, order_ref, event_ref, intacct_key: RECORDNO or number; part_minor: the order's part of the document, signed like it);
     `waiting` (storefront, order_ref, event_ref or null for the whole order, state `held`, `in_flight` or `prepaid`, reason).
 
     `decisions` (ops.decisions): what people matched, unmatched, explained and wrote off; see `decided`.

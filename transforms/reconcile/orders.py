@@ -12,6 +12,7 @@ from transforms.reconcile.matching import HOW, Matched
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import without_tolerance
+from transforms.reconcile.shared import splits
 from transforms.reconcile.wording import family, looked_up, money, on_few
 
 COLUMNS = (
@@ -46,7 +47,7 @@ def order_rows(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame
     """Every group × entity × currency with both sides, outcome and evidence, as far as that can be told without other parts."""
     stock = ready(inputs, matched, policy)
     rows = judged(compared(stock), stock, _known(inputs, matched), policy)
-    rows = _worded(_kept(rows), matched, policy)
+    rows = _worded(_kept(rows), inputs, matched, policy)
     cap = pl.lit(" The tolerance of this currency is used up, so nothing of it is accepted.")
     payer = matched.documents.filter("is_orphan").select(group_ref="orphan_ref", payer="customer_id")
     used_up = pl.when(pl.col("outcome_code") == "within_tolerance").then(pl.concat_str("evidence", cap))
@@ -119,7 +120,7 @@ def _kept(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(list(dict.fromkeys(kept)))
 
 
-def _worded(rows: pl.DataFrame, matched: Matched, policy: Policy) -> pl.DataFrame:
+def _worded(rows: pl.DataFrame, inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
     attributed = policy.in_period("attributed_on", "entity")
     rows = rows.with_columns(
         period_delta_minor=pl.when(attributed).then("delta_minor").otherwise(0)
@@ -143,7 +144,7 @@ def _worded(rows: pl.DataFrame, matched: Matched, policy: Policy) -> pl.DataFram
         customer_name=pl.coalesce("customer_name", "head_name"),
     )
     rows = _documents_listed(rows, matched).rename({"entity": "entity_code"})
-    return looked_up(rows, _evidence(rows, matched), "key").with_columns(
+    return looked_up(rows, _evidence(rows, inputs, matched), "key").with_columns(
         evidence=pl.coalesce("evidence", _agreed())
     )
 
@@ -196,7 +197,7 @@ def _agreed() -> pl.Expr:
     return pl.col("how").fill_null(0).replace_strict(texts, default=texts[0], return_dtype=pl.String)
 
 
-def _evidence(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+def _evidence(rows: pl.DataFrame, inputs: Inputs, matched: Matched) -> pl.DataFrame:
     """One sentence per row that is not plainly matched: the meaning of the code, then the figures."""
     odd = rows.filter(pl.col("outcome_code") != "matched")
     meaning = pl.col("outcome_code").replace_strict(
@@ -210,6 +211,8 @@ def _evidence(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
     odd = odd.join(_standing_aside(odd, matched), on="grp", how="left").join(
         _candidates(odd, matched), on="grp", how="left"
     )
+    apart = odd.filter((pl.col("delta_minor") != 0) & (pl.col("outcome_code") != "ambiguous"))
+    odd = odd.join(splits(apart.rename({"entity_code": "entity"}), inputs, matched), on="key", how="left")
     parts = [
         meaning,
         pl.when(moved).then(figures).otherwise(pl.lit("")),
@@ -217,7 +220,7 @@ def _evidence(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
         pl.when(pl.col("period_timing_minor") != 0).then(
             pl.concat_str(pl.lit(" Only dates: "), money("period_timing_minor"), pl.lit(" in this period."))
         ).otherwise(pl.lit("")),
-        *(pl.when(pl.col(c).is_not_null()).then(pl.concat_str(pl.lit(" "), c)).otherwise(pl.lit("")) for c in ("reason", "aside", "candidates")),
+        *(pl.when(pl.col(c).is_not_null()).then(pl.concat_str(pl.lit(" "), c)).otherwise(pl.lit("")) for c in ("reason", "split", "aside", "candidates")),
     ]  # fmt: skip
     return odd.select("key", evidence=pl.concat_str(parts))
 
