@@ -48,7 +48,11 @@ def _texts(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, bool]:
     """The same, and whether any of them is quoted."""
     if values.count(ABSENT) == len(values):
         return pl.Series([None] * len(values), dtype=pl.String), False
-    found = written(values)
+    return _bare(written(values))
+
+
+def _bare(found: pl.Series) -> tuple[pl.Series, bool]:
+    """Values as written without quotes and surrounding space, and whether any of them was quoted."""
     is_quoted = found.str.starts_with('"').any()
     if is_quoted:
         quoted = found.str.extract(r'^"(.*)"$', 1)
@@ -70,7 +74,17 @@ def millionths(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, pl.Series]:
     Understood: plain decimals, as numbers or as texts, and numbers with an exponent. Not understood: NaN, infinities, separators,
     currency signs, and anything of a trillion units or more. Negative zero is zero.
     """
-    text, is_quoted = _texts(values)
+    return _millionths(*_texts(values))
+
+
+def millionths_written(values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The same of a column of values as they stand in the payload, `null` included."""
+    if (values == "null").all():
+        return _millionths(pl.Series([None] * len(values), dtype=pl.String), False)
+    return _millionths(*_bare(values))
+
+
+def _millionths(text: pl.Series, is_quoted: bool) -> tuple[pl.Series, pl.Series]:
     if text.null_count() == len(text):
         return pl.Series([None] * len(text), dtype=pl.Int64), text
     # The decoder has read what is not quoted, so of numbers only those with an exponent are not plain.

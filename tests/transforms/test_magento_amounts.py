@@ -9,7 +9,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.storefronts.magento_amounts import Amounts, in_minor, ten_thousandths, with_digits
+from transforms.storefronts.cells import Amounts
+from transforms.storefronts.magento_amounts import in_minor, ten_thousandths, with_digits
 
 _ANY = st.decimals(min_value=-(10**14), max_value=10**14, allow_nan=False, allow_infinity=False, places=6)
 _PRINTED = st.one_of(

@@ -32,34 +32,6 @@ def texts(name: str, raws: Iterable[msgspec.Raw]) -> pl.Series:
     return written(values).alias(name)
 
 
-class Amounts:
-    """A table of JSON values as they stood in the payload, that grows cell by cell, row after row."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = names
-        self.cells: list[msgspec.Raw] = []
-        self._parts: list[bytes] = []
-
-    def flush(self) -> None:
-        """Turn what has been put into text; `null` stays one. A line break inside a list or an object, which is no amount, becomes a space."""
-        if not self.cells:
-            return
-        # One text for all of them, taken apart again by columns, costs a fraction of a text for each.
-        whole = b"\n".join(self.cells)
-        if whole.count(b"\n") != len(self.cells) - 1:
-            whole = b"\n".join(bytes(one).replace(b"\n", b" ") for one in self.cells)
-        self._parts.append(whole)
-        self.cells.clear()
-
-    def frame(self) -> pl.DataFrame:
-        """All rows, by columns: each is every so many of the cells."""
-        whole = pl.Series(self._parts, dtype=pl.Binary).cast(pl.String).str.split("\n").explode()
-        width = len(self.names)
-        return pl.DataFrame(
-            [whole.gather_every(width, nth).alias(name) for nth, name in enumerate(self.names)]
-        )
-
-
 def four_places(column: str) -> pl.Expr:
     """Ten-thousandths of a text column, half-up; null where it is no number. A number in quotes is a number."""
     return pl.col(column).map_batches(ten_thousandths, return_dtype=pl.Int64)

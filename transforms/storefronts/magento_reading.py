@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from transforms.storefronts.cells import FLUSHED, READ, Cells
-from transforms.storefronts.magento_amounts import Amounts, four_places, in_minor, with_digits
+from transforms.storefronts.cells import FLUSHED, READ, Amounts, Cells
+from transforms.storefronts.magento_amounts import four_places, in_minor, with_digits
 from transforms.storefronts.magento_payloads import (
     Extension,
     Item,

@@ -24,10 +24,11 @@ from transforms.storefronts.footing import (
     series,
     told,
 )
-from transforms.storefronts.xcart_heads import blame_heads, heads_of, text_of
+from transforms.storefronts.xcart_heads import blame_heads, heads_of
 from transforms.storefronts.xcart_orders import lines_of
 from transforms.storefronts.xcart_payloads import OrderTransactions, Product, Profile
 from transforms.storefronts.xcart_payments import payment_rows
+from transforms.storefronts.xcart_reading import open_orders, text_of
 from transforms.storefronts.xcart_settings import XCartSettings
 from transforms.storefronts.xcart_versions import Reader, Sold, as_sold, read_orders, shipments_of
 
@@ -71,11 +72,12 @@ def _orders(
     versions: pl.DataFrame | None,
     read: Reader,
 ) -> Staged:
-    decoded = read(raw["payload"].to_list(), raw["problem"].to_list())
-    sold = as_sold(decoded, raw, versions, settings, read) if versions is not None else Sold.nothing()
-    heads = heads_of(decoded.objects, raw, settings)
-    blame_heads(decoded, heads)
-    lines, words = lines_of(decoded, heads, settings)
+    sold = as_sold(raw, versions, settings, read) if versions is not None else Sold.nothing()
+    opened = open_orders(raw, settings, sold.orders, read)
+    decoded = opened.troubles
+    heads = heads_of(opened.heads(), raw, settings)
+    blame_heads(decoded, opened.lost, heads)
+    lines, words, rows = lines_of(opened, heads, settings)
     heads = heads.join(words, on="at", how="left", maintain_order="left").with_columns(
         pl.col("tax_included").fill_null(value=False), pl.col("is_taxed").fill_null(value=True)
     )
@@ -83,7 +85,7 @@ def _orders(
         for at in heads.filter(~pl.col("is_taxed"))["at"]:  # over the few whose included tax is in no row
             if at not in decoded.troubles:
                 decoded.blame(at, "tax_unknown", "included tax is stated for the order and not for its rows")
-    shipments, shipped = shipments_of(decoded.objects, heads, sold, storefront=storefront, run_id=run_id)
+    shipments, shipped = shipments_of(opened.marks(), rows, heads, sold, storefront=storefront, run_id=run_id)
     heads = heads.join(shipped, on="at", how="left", maintain_order="left").with_columns(
         problem_texts(decoded.troubles, raw.height),
         revision=pl.col("changed_at").dt.epoch("s").clip(lower_bound=0),

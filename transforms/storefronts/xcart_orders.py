@@ -7,8 +7,6 @@ rows so reckoned make up the `sub_total` the order states.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
 from typing import Final
 
 import polars as pl
@@ -16,14 +14,9 @@ import polars as pl
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
 from transforms.staged import PRICE, QUANTITY
-from transforms.storefronts.footing import (
-    LINE,
-    blame_rows,
-    owners,
-    series,
-)
-from transforms.storefronts.xcart_heads import text_of
-from transforms.storefronts.xcart_payloads import Item, Order, Surcharge
+from transforms.storefronts.footing import LINE, blame_rows
+from transforms.storefronts.xcart_payloads import Order
+from transforms.storefronts.xcart_reading import Opened
 from transforms.storefronts.xcart_settings import XCartSettings
 
 _KIND_OF: Final = {"discount": "discount", "shipping": "shipping", "handling": "fee", "tax": "tax"}
@@ -32,24 +25,28 @@ _NULL: Final = pl.lit(None, dtype=pl.String)
 
 
 def lines_of(
-    decoded: Decoded[Order], heads: pl.DataFrame, settings: XCartSettings
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines of every order in the shape `LINE`, and per order `tax_included` and `is_taxed` (by `at`).
+    opened: Opened, heads: pl.DataFrame, settings: XCartSettings
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Lines of every order in the shape `LINE`, per order `tax_included` and `is_taxed` (by `at`), and the rows of goods with their
+    `count` in millionths.
 
     Amounts that cannot be read are troubles of their order and count as zero; what is then missing stands in the rounding line.
     """
-    orders = decoded.objects
+    decoded = opened.troubles
     units = heads.select("at", "unit", "currency")
-    extras = _surcharges(decoded, [one.surcharges or () for one in orders], units, settings, "surcharges")
-    rows = _items(decoded, heads, units)
-    row_taxes = _row_taxes(decoded, orders, units, settings)
-    by_row = row_taxes.group_by("row").agg(
-        row_tax=pl.col("minor").sum(),
-        row_included=pl.col("minor").filter("include").sum(),
-        tax_code=pl.col("tax_name").drop_nulls().unique(maintain_order=True).sort().str.join("+"),
-    )
-    rows = rows.join(by_row, on="row", how="left", maintain_order="left").with_columns(
-        pl.col("row_tax", "row_included").fill_null(0)
+    extras = _surcharges(decoded, opened.extras(), units)
+    rows = _items(decoded, opened.items(), units)
+    row_taxes = _row_taxes(decoded, opened.row_taxes(), units)
+    included = pl.when("include").then("minor").otherwise(_ZERO)
+    by_row = row_taxes.group_by("row").agg(row_tax=pl.col("minor").sum(), row_included=included.sum())
+    rows = (
+        rows.join(by_row, on="row", how="left", maintain_order="left")
+        .join(_codes_of_rows(row_taxes), on="row", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("row_tax", "row_included").fill_null(0),
+            # A row whose taxes have no name has an empty code, one without taxes none.
+            tax_code=pl.when(pl.col("row_tax").is_not_null()).then(pl.col("tax_code").fill_null("")),
+        )
     )
     added = extras.filter(~pl.col("include") & (pl.col("kind") != "tax"))
     sums = added.group_by("at").agg(off=pl.col("minor").filter(pl.col("kind") == "discount").sum())
@@ -65,11 +62,24 @@ def lines_of(
         [
             _item_lines(rows, plan, settings),
             _extra_lines(carriers, rest),
-            _discount_lines(added, plan, orders),
+            _discount_lines(added, plan, opened.coupons()),
             _tax_lines(rest),
         ]
     )
-    return lines, words
+    return lines, words, rows
+
+
+def _codes_of_rows(row_taxes: pl.DataFrame) -> pl.DataFrame:
+    """The names of a row's taxes, sorted and each once, joined by +; only the few rows with several are joined."""
+    names = row_taxes.filter(pl.col("tax_name").is_not_null()).select("row", tax_code="tax_name").unique()
+    is_one = names["row"].is_unique()
+    several = (
+        names.filter(~is_one)
+        .sort("row", "tax_code")
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("tax_code").str.join("+"))
+    )
+    return pl.concat([names.filter(is_one), several])
 
 
 def _blame_rows_without_sum(decoded: Decoded[Order], rows: pl.DataFrame, plan: pl.DataFrame) -> None:
@@ -84,31 +94,10 @@ def _blame_rows_without_sum(decoded: Decoded[Order], rows: pl.DataFrame, plan: p
         blame_rows(decoded, lost.select("at", code=pl.lit("payload_unreadable"), sentence=said))
 
 
-def _surcharges(
-    decoded: Decoded[Order],
-    lists: Sequence[Sequence[Surcharge]],
-    units: pl.DataFrame,
-    settings: XCartSettings,
-    word: str,
-) -> pl.DataFrame:
+def _surcharges(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """Surcharges that are offered, in minor units; those that cannot be read are troubles."""
-    flat = list(chain.from_iterable(lists))
-    value, odd = amounts.millionths([one.value for one in flat])
-    by_code = settings.tax_key == "code"
-    frame = pl.DataFrame(
-        [
-            series("at", owners([len(one) for one in lists]), pl.UInt32),
-            series("type", [one.type for one in flat]),
-            series(
-                "tax_name", [(one.code or one.name) if by_code else (one.name or one.code) for one in flat]
-            ),
-            series("description", [one.name or one.code for one in flat]),
-            series("include", [one.include for one in flat], pl.Boolean),
-            series("available", [one.available for one in flat], pl.Boolean),
-            value.alias("value"),
-            odd.alias("odd"),
-        ]
-    ).filter("available")
+    value, odd = amounts.millionths_written(given["value"])
+    frame = given.with_columns(value.alias("value"), odd.alias("odd")).filter("available")
     frame = frame.with_columns(
         kind=pl.col("type").replace_strict(_KIND_OF, default="unknown", return_dtype=pl.String)
     ).join(units, on="at", how="left", maintain_order="left")
@@ -118,7 +107,7 @@ def _surcharges(
             "a surcharge of type '{}' has no meaning here", pl.col("type").fill_null("").str.slice(0, 40)
         )
         blame_rows(decoded, unknown.select("at", code=pl.lit("payload_unreadable"), sentence=said))
-    _blame_amounts(decoded, frame, "value", f"the value of one of its {word}")
+    _blame_amounts(decoded, frame, "value", "the value of one of its surcharges")
     return frame.with_columns(
         kind=pl.when(pl.col("kind") == "unknown").then(pl.lit("fee")).otherwise("kind"),
         minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")),
@@ -136,27 +125,21 @@ def _blame_amounts(decoded: Decoded[Order], frame: pl.DataFrame, column: str, wo
         blame_rows(decoded, bad.select("at", code=pl.lit("amount_not_exact"), sentence=said))
 
 
-def _items(decoded: Decoded[Order], heads: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
-    orders = decoded.objects
-    lists: list[Sequence[Item]] = [one.items or () for one in orders]
-    flat = list(chain.from_iterable(lists))
-    price, _ = amounts.millionths([one.price for one in flat])
-    after, after_odd = amounts.millionths([one.discounted_subtotal for one in flat])
-    count, count_odd = amounts.millionths([one.amount for one in flat])
-    frame = pl.DataFrame(
-        [
-            series("at", owners([len(one) for one in lists]), pl.UInt32),
-            series("row", range(len(flat)), pl.UInt32),
-            series("line_ref", [text_of(one.id) or "" for one in flat]),
-            series("sku", [one.sku or None for one in flat]),
-            series("description", [one.name or None for one in flat]),
+def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    price, _ = amounts.millionths_written(given["price"])
+    after, after_odd = amounts.millionths_written(given["after"])
+    count, count_odd = amounts.millionths_written(given["count"])
+    frame = (
+        given.with_row_index("row")
+        .with_columns(
             price.alias("price"),
             after.alias("after"),
             count.alias("count"),
             after_odd.alias("after_odd"),
             count_odd.alias("odd"),
-        ]
-    ).join(units, on="at", how="left", maintain_order="left")
+        )
+        .join(units, on="at", how="left", maintain_order="left")
+    )
     _blame_amounts(decoded, frame, "count", "the amount of one of its items")
     odd = frame.filter(pl.col("after_odd").is_not_null())
     if odd.height:
@@ -174,31 +157,12 @@ def _items(decoded: Decoded[Order], heads: pl.DataFrame, units: pl.DataFrame) ->
     )
 
 
-def _row_taxes(
-    decoded: Decoded[Order], orders: Sequence[Order], units: pl.DataFrame, settings: XCartSettings
-) -> pl.DataFrame:
+def _row_taxes(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """The taxes that rows repeat, with the number of their row in the batch."""
-    at_of = owners([len(one.items or ()) for one in orders])
-    lists = [item.surcharges or () for one in orders for item in one.items or ()]
-    flat = [
-        (at, row, tax)
-        for row, (at, some) in enumerate(zip(at_of, lists, strict=True))
-        for tax in some
-        if tax.type == "tax" and tax.available
-    ]
-    value, odd = amounts.millionths([tax.value for _, _, tax in flat])
-    by_code = settings.tax_key == "code"
-    names = [(tax.code or tax.name) if by_code else (tax.name or tax.code) for _, _, tax in flat]
-    frame = pl.DataFrame(
-        [
-            series("at", [at for at, _, _ in flat], pl.UInt32),
-            series("row", [row for _, row, _ in flat], pl.UInt32),
-            series("tax_name", names),
-            series("include", [tax.include for _, _, tax in flat], pl.Boolean),
-            value.alias("value"),
-            odd.alias("odd"),
-        ]
-    ).join(units, on="at", how="left", maintain_order="left")
+    value, odd = amounts.millionths_written(given["value"])
+    frame = given.with_columns(value.alias("value"), odd.alias("odd")).join(
+        units, on="at", how="left", maintain_order="left"
+    )
     _blame_amounts(decoded, frame, "value", "the tax of one of its items")
     return frame.with_columns(minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")))
 
@@ -300,10 +264,15 @@ def _extra_lines(carriers: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
         carriers.drop("tax_name")
         .join(carried, on="at", how="left", maintain_order="left")
         .with_columns(pl.col("rest").fill_null(0))
+    )
+    sharing = (
+        whole.filter(pl.col("rest") != 0)
         # Cumulative shares, so that the parts sum to the tax; a lone carrier takes all of it.
         .with_columns(reached=pl.col("minor").cum_sum().over("at"), whole=pl.col("minor").sum().over("at"))
         .with_columns(share=_share("reached") - _share("reached").shift(1, fill_value=0).over("at"))
+        .drop("reached", "whole")
     )
+    whole = pl.concat([whole.filter(pl.col("rest") == 0).with_columns(share=_ZERO), sharing])
     return _lines(
         whole.with_columns(
             line_ref=pl.col("kind"),
@@ -327,7 +296,7 @@ def _share(reached: str) -> pl.Expr:
     return pl.when(is_all).then("rest").otherwise(part)
 
 
-def _discount_lines(extras: pl.DataFrame, plan: pl.DataFrame, orders: Sequence[Order]) -> pl.DataFrame:
+def _discount_lines(extras: pl.DataFrame, plan: pl.DataFrame, coupons: pl.DataFrame) -> pl.DataFrame:
     """One line for what the rows do not hold of the order's discounts."""
     found = plan.filter(pl.col("off_line") != 0).select("at", "off_line")
     names = (
@@ -335,11 +304,9 @@ def _discount_lines(extras: pl.DataFrame, plan: pl.DataFrame, orders: Sequence[O
         .group_by("at")
         .agg(description=pl.col("description").drop_nulls().unique(maintain_order=True).str.join(", "))
     )
-    codes = [
-        ", ".join(one.code for one in orders[at].used_coupons or () if one.code) or None for at in found["at"]
-    ]
+    codes = coupons.group_by("at", maintain_order=True).agg(coupons=pl.col("code").str.join(", "))
     return _lines(
-        found.with_columns(series("coupons", codes))
+        found.join(codes, on="at", how="left", maintain_order="left")
         .join(names, on="at", how="left", maintain_order="left")
         .with_columns(
             description=pl.concat_str("description", "coupons", separator=" ", ignore_nulls=True),

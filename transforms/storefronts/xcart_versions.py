@@ -6,11 +6,10 @@ X-Cart has no document for a return: the add-on that handles returns lowers or r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import polars as pl
 
 from transforms import json_amounts as amounts
@@ -42,16 +41,19 @@ def read_orders(payloads: Sequence[str | None], problems: Sequence[str | None]) 
 
 @dataclass(frozen=True)
 class Sold:
-    """Reductions (`amount` in millionths) and returns by `at`, and when an order was first seen shipped."""
+    """Reductions (`amount` in millionths) and returns by `at`, when an order was first seen shipped, and by position the version sold of
+    the orders whose total shrank."""
 
     reductions: pl.DataFrame
     returns: pl.DataFrame
     first: pl.DataFrame
+    orders: Mapping[int, Order]
 
     @classmethod
     def nothing(cls) -> Sold:
         """Nothing known of earlier versions."""
-        return cls(pl.DataFrame(schema=_REDUCTION), pl.DataFrame(schema=_RETURN), pl.DataFrame(schema=_FIRST))
+        reductions, returns, first = (pl.DataFrame(schema=of) for of in (_REDUCTION, _RETURN, _FIRST))
+        return cls(reductions, returns, first, {})
 
     def tables(self, named: pl.DataFrame, *, storefront: str, run_id: str) -> dict[str, pl.DataFrame]:
         """`core.reductions` and `core.returns`; `named` has `at`, `order_ref`, `currency` and `unit`."""
@@ -94,16 +96,15 @@ class Sold:
 
 
 def as_sold(
-    decoded: Decoded[Order],
     raw: pl.DataFrame,
     versions: pl.DataFrame,
     settings: XCartSettings,
     read: Reader = read_orders,
 ) -> Sold:
-    """Put the amounts an order was shipped with in place of those of its newest version, where its total shrank since.
+    """The amounts orders were shipped with, which stand in place of those of the newest version where a total shrank since.
 
     The version sold is the one with the highest total from the first shipped one on, the latest of equals; a total that shrank and
-    grew back was not reduced by what came back. Changes `decoded` for the orders concerned.
+    grew back was not reduced by what came back.
     """
     refs = raw["native_ref"]
     more = (
@@ -156,25 +157,23 @@ def as_sold(
         pl.col("amount") > 0
     )
     shrunk = later.join(steps.select("at").unique(), on="at", how="semi", maintain_order="left")
-    returns = _replaced(decoded, olds.objects, shrunk)
+    returns, orders = _replaced(olds.objects, shrunk)
     return Sold(
         steps.select("at", reduced_at=pl.col("when").cast(INSTANT), amount="amount").cast(_REDUCTION),  # type: ignore[arg-type]
         returns,
         first.cast(_FIRST),  # type: ignore[arg-type]
+        orders,
     )
 
 
-def _replaced(decoded: Decoded[Order], olds: Sequence[Order], shrunk: pl.DataFrame) -> pl.DataFrame:
-    """Give the orders their amounts as sold back; returns what became less of each row, step by step. Over the few that shrank."""
+def _replaced(olds: Sequence[Order], shrunk: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, Order]]:
+    """What became less of each row, step by step, and the versions sold. Over the few that shrank."""
+    orders: dict[int, Order] = {}
     rows: list[tuple[int, str, str | None, int, object]] = []
     for (at,), block in shrunk.group_by("at", maintain_order=True):
         where = int(at)  # type: ignore[call-overload]
         steps = [(olds[version], when) for version, when in block.select("version", "when").iter_rows()]
-        sold = steps[0][0]
-        newest = decoded.objects[where]
-        decoded.objects[where] = msgspec.structs.replace(
-            newest, total=sold.total, sub_total=sold.sub_total, items=sold.items, surcharges=sold.surcharges
-        )
+        sold = orders[where] = steps[0][0]
         left = _counts(sold)
         skus = {str(item.id): item.sku for item in sold.items or ()}
         for step, when in steps[1:]:
@@ -184,7 +183,7 @@ def _replaced(decoded: Decoded[Order], olds: Sequence[Order], shrunk: pl.DataFra
                 if gone > 0:
                     rows.append((where, ref, skus.get(ref), gone, when))
             left = {ref: min(count, now.get(ref, 0)) for ref, count in left.items()}
-    return pl.DataFrame(rows, schema=_RETURN, orient="row")
+    return pl.DataFrame(rows, schema=_RETURN, orient="row"), orders
 
 
 def _counts(order: Order) -> dict[str, int]:
@@ -194,20 +193,18 @@ def _counts(order: Order) -> dict[str, int]:
 
 
 def shipments_of(
-    orders: Sequence[Order], heads: pl.DataFrame, sold: Sold, *, storefront: str, run_id: str
+    marks: pl.DataFrame,
+    rows: pl.DataFrame,
+    heads: pl.DataFrame,
+    sold: Sold,
+    *,
+    storefront: str,
+    run_id: str,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`core.shipments`, and `shipped_at` by `at`: X-Cart ships an order whole, with any number of tracking numbers."""
+    """`core.shipments`, and `shipped_at` by `at`: X-Cart ships an order whole, with any number of tracking numbers (`marks`)."""
     shipped = heads.filter("is_shipped").select("at", "order_ref", "changed_at")
-    ats = shipped["at"].to_list()
-    marks = [(at, one.date, one.value) for at in ats for one in orders[at].tracking_numbers or ()]
     tracking = (
-        pl.DataFrame(
-            [
-                series("at", [at for at, _, _ in marks], pl.UInt32),
-                instants([date for _, date, _ in marks]).alias("tracked_at"),
-                series("value", [value or None for _, _, value in marks]),
-            ]
-        )
+        marks.with_columns(instants(marks["date"]).alias("tracked_at"))
         .group_by("at", maintain_order=True)
         .agg(tracked_at=pl.col("tracked_at").min(), tracking_ref=pl.col("value").drop_nulls().str.join(", "))
     )
@@ -219,24 +216,13 @@ def shipments_of(
             tracking_ref=pl.when(pl.col("tracking_ref") != "").then("tracking_ref"),
         )
     )
-    items = [
-        (at, "" if item.id is None else str(item.id), item.amount)
-        for at in ats
-        for item in orders[at].items or ()
-    ]
-    counts, _ = amounts.millionths([count for _, _, count in items])
-    rows = (
-        pl.DataFrame(
-            [
-                series("at", [at for at, _, _ in items], pl.UInt32),
-                series("line_ref", [ref for _, ref, _ in items]),
-                counts.fill_null(0).alias("count"),
-            ]
-        )
+    held = (
+        rows.join(shipped.select("at"), on="at", how="semi", maintain_order="left")
         .filter(pl.col("line_ref") != "")
+        .select("at", "line_ref", pl.col("count").fill_null(0))
         .unique(["at", "line_ref"], keep="first", maintain_order=True)
     )
-    table = rows.join(whole, on="at", how="left", maintain_order="left").select(
+    table = held.join(whole, on="at", how="left", maintain_order="left").select(
         pl.lit(storefront, dtype=pl.String).alias("storefront"),
         "order_ref",
         pl.lit("shipped").alias("shipment_ref"),
