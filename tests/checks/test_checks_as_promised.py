@@ -79,7 +79,7 @@ _ROWS = st.lists(_ROW, max_size=5) | st.sampled_from(list(DRAWN.polars_schema)).
 
 
 @given(_ROWS)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 def test_the_quick_look_says_no_exactly_where_pandera_does(rows: list[dict[str, Any]]) -> None:
     frame = pl.DataFrame(rows, schema=DRAWN.polars_schema)
     refused = _pandera_refuses(DRAWN, frame)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ class Shop:
     house: House
     names: tuple[str, ...]
     runs: int = 0
+    _read: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     def extract(self, **options: Any) -> dict[str, Any]:
         """Read what changed."""
@@ -98,12 +99,15 @@ class Shop:
     def stage(self, **options: Any) -> dict[str, Any]:
         """Bring core up to date."""
         self.runs += 1
+        self._read.clear()
         return stage(self.house, run_id=f"run-{self.runs:03d}", **options)
 
     def core(self, table: str) -> pl.DataFrame:
-        """A table of core."""
-        with self.house.warehouse.read() as session:
-            return session.fetch(f"core.{table}")
+        """A table of core, read once after each staging."""
+        if table not in self._read:
+            with self.house.warehouse.read() as session:
+                self._read[table] = session.fetch(f"core.{table}")
+        return self._read[table]
 
     def fault(self, name: str, kind: str, **order: Any) -> None:
         """Switch a fault on."""

@@ -267,7 +267,7 @@ def test_what_the_period_is_made_of_adds_up_on_both_sides() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_pairs_judged_as_of_a_day_are_the_whole_reconciliation_to_that_day(name: str) -> None:
     inputs, policy = drawn_inputs(CASES[name][0]), Policy(period=SEPTEMBER)
-    kept = statement.books(inputs, policy)
+    kept = books_of(tuple(CASES[name][0].items()))
     for found, day in ((kept.to_end, SEPTEMBER.end_on), (kept.to_start, SEPTEMBER.start_on)):
         until = Policy(period=Period("until", items.BEGINNING, day))
         whole = reconcile(inputs, until)
