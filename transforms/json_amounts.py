@@ -44,6 +44,11 @@ def texts(values: Sequence[msgspec.Raw]) -> pl.Series:
     return _texts(values)[0]
 
 
+def texts_written(values: pl.Series) -> pl.Series:
+    """The same of a column of values as they stand in the payload."""
+    return _bare(values)[0]
+
+
 def _texts(values: Sequence[msgspec.Raw]) -> tuple[pl.Series, bool]:
     """The same, and whether any of them is quoted."""
     if values.count(ABSENT) == len(values):
@@ -55,8 +60,8 @@ def _bare(found: pl.Series) -> tuple[pl.Series, bool]:
     """Values as written without quotes and surrounding space, and whether any of them was quoted."""
     is_quoted = found.str.starts_with('"').any()
     if is_quoted:
-        quoted = found.str.extract(r'^"(.*)"$', 1)
-        found = quoted.fill_null(found).str.strip_chars()
+        # Of JSON values only a text begins or ends with a quote, and it does both.
+        found = found.str.strip_prefix('"').str.strip_suffix('"').str.strip_chars()
     return found.set((found == "null") | (found == ""), None), is_quoted
 
 

@@ -14,10 +14,10 @@ import polars as pl
 from tieout.money import known_currencies
 from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
-from transforms.json_decoding import Decoded
 from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, together
 from transforms.storefronts.clarity_orders import blame_heads, heads_of, lines_of
+from transforms.storefronts.clarity_reading import Opened, open_orders
 from transforms.storefronts.clarity_settings import ClaritySettings
 from transforms.storefronts.clarity_shapes import Shapes, shapes_of
 from transforms.storefronts.footing import (
@@ -55,12 +55,12 @@ def orders(raw: pl.DataFrame, *, storefront: str, run_id: str, settings: Clarity
 def _orders(
     raw: pl.DataFrame, storefront: str, run_id: str, settings: ClaritySettings, shapes: Shapes
 ) -> Staged:
-    shape = shapes.shape("orders")
-    decoded = shapes.decode(raw, "orders")
-    heads = heads_of(decoded, raw, shapes, settings)
-    blame_heads(decoded, heads, shape)
-    lines = lines_of(decoded, heads, shapes, settings)
-    shipments = _shipments(decoded, heads, shapes, settings, storefront, run_id)
+    opened = open_orders(raw, shapes)
+    decoded = opened.decoded
+    heads = heads_of(opened.orders, raw, settings)
+    blame_heads(decoded, opened.lost, heads)
+    lines = lines_of(opened, heads, settings)
+    shipments = _shipments(opened, heads, settings, storefront, run_id)
     first = shipments.group_by("order_ref").agg(first_at=pl.col("shipped_at").min())
     heads = heads.join(first, on="order_ref", how="left", maintain_order="left").with_columns(
         problem_texts(decoded.troubles, raw.height),
@@ -99,9 +99,8 @@ def _orders(
 
 
 def _shipments(
-    decoded: Decoded[Any],
+    opened: Opened,
     heads: pl.DataFrame,
-    shapes: Shapes,
     settings: ClaritySettings,
     storefront: str,
     run_id: str,
@@ -110,18 +109,17 @@ def _shipments(
 
     A shipment whose status says that it has not left, or will not, is none; one without a status has left.
     """
-    lists = shapes.values("orders", "shipments", decoded.objects)
-    flat = list(chain.from_iterable(lists))
-    items = shapes.values("shipments", "items", flat)
+    told_ships = opened.orders.lists["shipments"]
+    items = told_ships.lists["items"]
     ships = pl.DataFrame(
         [
-            series("at", owners([len(one) for one in lists]), pl.UInt32),
-            series("ship", range(len(flat)), pl.UInt32),
-            shapes.text("shipments", "status", flat),
-            shapes.text("shipments", "ref", flat).fill_null("").alias("shipment_ref"),
-            instants(shapes.text("shipments", "at", flat)).alias("said_at"),
-            shapes.text("shipments", "carrier", flat).alias("carrier"),
-            shapes.text("shipments", "number", flat).alias("number"),
+            told_ships.holders("at"),
+            series("ship", range(told_ships.height), pl.UInt32),
+            told_ships.text("status"),
+            told_ships.text("ref").fill_null("").alias("shipment_ref"),
+            instants(told_ships.text("at")).alias("said_at"),
+            told_ships.text("carrier").alias("carrier"),
+            told_ships.text("number").alias("number"),
         ]
     )
     ships = ships.with_columns(
@@ -130,15 +128,15 @@ def _shipments(
     unknown = ships.filter(pl.col("status").is_not_null() & pl.col("state").is_null())
     if unknown.height:
         said = pl.format("the shipment status '{}' {}", pl.col("status").str.slice(0, 40), pl.lit(NO_MEANING))
-        blame_rows(decoded, unknown.select("at", code=pl.lit("status_unknown"), sentence=said))
+        rows_blamed = unknown.select("at", code=pl.lit("status_unknown"), sentence=said)
+        blame_rows(opened.decoded, rows_blamed)
     ships = ships.filter(pl.col("status").is_null() | (pl.col("state") == "shipped"))
-    inside = list(chain.from_iterable(items))
-    count, _ = amounts.millionths(shapes.values("shipment_items", "quantity", inside))
+    count, _ = amounts.millionths_written(items.amounts("quantity"))
     rows = (
         pl.DataFrame(
             [
-                series("ship", owners([len(one) for one in items]), pl.UInt32),
-                shapes.text("shipment_items", "line", inside).alias("line_ref"),
+                items.holders("ship"),
+                items.text("line").alias("line_ref"),
                 count.alias("count"),
             ]
         )

@@ -7,7 +7,6 @@ where the order states a subtotal, what rows do not make up of it stands in the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Final
 
 import polars as pl
@@ -17,15 +16,14 @@ from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
 from transforms.json_decoding import Decoded
 from transforms.staged import PRICE, QUANTITY, RATE
+from transforms.storefronts.clarity_reading import Opened, Table
 from transforms.storefronts.clarity_settings import ClaritySettings
-from transforms.storefronts.clarity_shapes import Shapes
 from transforms.storefronts.footing import (
     LINE,
     NO_CURRENCY,
     blame_by_rules,
     blame_rows,
     instants,
-    owners,
     series,
 )
 
@@ -34,12 +32,9 @@ _ZERO: Final = pl.lit(0, dtype=pl.Int64)
 _NULL: Final = pl.lit(None, dtype=pl.String)
 
 
-def heads_of(
-    decoded: Decoded[Any], raw: pl.DataFrame, shapes: Shapes, settings: ClaritySettings
-) -> pl.DataFrame:
+def heads_of(orders: Table, raw: pl.DataFrame, settings: ClaritySettings) -> pl.DataFrame:
     """One row per order with what its header says; amounts in minor units under their own names with `_stated`, and in millionths with `_value`."""
-    orders = decoded.objects
-    columns = [series("at", range(len(orders)), pl.UInt32)]
+    columns = [series("at", range(orders.height), pl.UInt32)]
     for name in (
         "number",
         "status",
@@ -50,16 +45,16 @@ def heads_of(
         "coupon",
         "is_test",
     ):
-        columns.append(shapes.text("orders", name, orders))
+        columns.append(orders.text(name))
     columns += [
-        shapes.text("orders", "ref", orders).alias("order_ref"),
-        shapes.text("orders", "currency", orders).fill_null("").str.to_uppercase().alias("said_currency"),
-        instants(shapes.text("orders", "placed", orders)).alias("placed_at"),
-        instants(shapes.text("orders", "changed", orders)).alias("said_changed"),
-        instants(shapes.text("orders", "shipped", orders)).alias("said_shipped"),
+        orders.text("ref").alias("order_ref"),
+        orders.text("currency").fill_null("").str.to_uppercase().alias("said_currency"),
+        instants(orders.text("placed")).alias("placed_at"),
+        instants(orders.text("changed")).alias("said_changed"),
+        instants(orders.text("shipped")).alias("said_shipped"),
     ]
     for name in MONEY:
-        value, odd = amounts.millionths(shapes.values("orders", name, orders))
+        value, odd = amounts.millionths_written(orders.amounts(name))
         columns += [value.alias(f"{name}_value"), odd.alias(f"{name}_odd")]
     landed = raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")
     words = {theirs.casefold(): ours for theirs, ours in settings.statuses.items()}
@@ -82,9 +77,8 @@ def heads_of(
     )
 
 
-def blame_heads(decoded: Decoded[Any], heads: pl.DataFrame, shape: type) -> None:
-    """What is wrong with headers: currency, amounts, dates, statuses."""
-    lost = [at for at in decoded.troubles if decoded.objects[at] == shape()]
+def blame_heads(decoded: Decoded[Any], lost: Sequence[int], heads: pl.DataFrame) -> None:
+    """What is wrong with headers: currency, amounts, dates, statuses. Orders that are `lost` have said so already."""
     heads = heads.filter(~pl.col("at").is_in(lost)) if lost else heads
     code = pl.col("said_currency").str.slice(0, 10)
     inexact = ~amounts.is_exact(pl.col("total_value"), pl.col("unit")) & pl.col("digits").is_not_null()
@@ -125,33 +119,27 @@ def blame_heads(decoded: Decoded[Any], heads: pl.DataFrame, shape: type) -> None
     blame_by_rules(decoded, heads, rules)
 
 
-def lines_of(
-    decoded: Decoded[Any], heads: pl.DataFrame, shapes: Shapes, settings: ClaritySettings
-) -> pl.DataFrame:
+def lines_of(opened: Opened, heads: pl.DataFrame, settings: ClaritySettings) -> pl.DataFrame:
     """Lines of every order in the shape `LINE`."""
-    orders = decoded.objects
-    lists = shapes.values("orders", "lines", orders)
-    rows = _rows(decoded, lists, heads, shapes)
+    decoded, lists = opened.decoded, opened.orders.lists
+    rows = _rows(decoded, lists["lines"], heads)
     parts = [
         _item_lines(rows, settings),
         _one_line(heads, "shipping", "shipping", "shipping_stated"),
         _one_line(heads, "fee", "fee", "fees_stated"),
-        _discount_lines(heads, rows, shapes),
-        _tax_lines(decoded, heads, rows, orders, shapes, settings),
+        _discount_lines(heads, rows),
+        _tax_lines(decoded, heads, rows, lists["taxes"], settings),
     ]
     return pl.concat(parts)
 
 
-def _rows(
-    decoded: Decoded[Any], lists: Sequence[Sequence[Any]], heads: pl.DataFrame, shapes: Shapes
-) -> pl.DataFrame:
-    flat = list(chain.from_iterable(lists))
-    columns = [series("at", owners([len(one) for one in lists]), pl.UInt32)]
-    columns += [shapes.text("lines", name, flat) for name in ("ref", "sku", "name", "category", "tax_code")]
+def _rows(decoded: Decoded[Any], lines: Table, heads: pl.DataFrame) -> pl.DataFrame:
+    columns = [lines.holders("at")]
+    columns += [lines.text(name) for name in ("ref", "sku", "name", "category", "tax_code")]
     for name in ("quantity", "unit_price", "subtotal", "tax", "discount"):
-        value, odd = amounts.millionths(shapes.values("lines", name, flat))
+        value, odd = amounts.millionths_written(lines.amounts(name))
         columns += [value.alias(name), odd.alias(f"{name}_odd")]
-    columns.append(_rates(shapes, flat))
+    columns.append(_rates(lines))
     frame = pl.DataFrame(columns).join(
         heads.select("at", "unit", "currency"), on="at", how="left", maintain_order="left"
     )
@@ -180,10 +168,10 @@ def _rows(
     return frame
 
 
-def _rates(shapes: Shapes, lines: Sequence[Any]) -> pl.Series:
+def _rates(lines: Table) -> pl.Series:
     """The rate each row states as a fraction, to the last digit; null where it states none, 0, or what is no rate."""
     fraction, percent = (
-        amounts.texts(shapes.values("lines", name, lines)).cast(RATE, strict=False).to_frame(name)
+        amounts.texts_written(lines.amounts(name)).cast(RATE, strict=False).to_frame(name)
         for name in ("tax_rate", "tax_percent")
     )
     rate = pl.coalesce("tax_rate", (pl.col("tax_percent") / 100).cast(RATE))
@@ -232,7 +220,7 @@ def _one_line(heads: pl.DataFrame, kind: str, ref: str, amount: str) -> pl.DataF
     )
 
 
-def _discount_lines(heads: pl.DataFrame, rows: pl.DataFrame, shapes: Shapes) -> pl.DataFrame:
+def _discount_lines(heads: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """The order's discount: the header's figure where there is one, else what its lines state; never both, for lines repeat it."""
     of_rows = rows.group_by("at").agg(off=pl.col("off").sum())
     stated = -pl.col("discount_stated").abs()
@@ -240,7 +228,6 @@ def _discount_lines(heads: pl.DataFrame, rows: pl.DataFrame, shapes: Shapes) -> 
     whole = heads.join(of_rows, on="at", how="left", maintain_order="left").with_columns(
         off=pl.when(is_stated).then(stated).otherwise(pl.col("off").fill_null(0))
     )
-    del shapes
     return _lines(
         whole.filter(pl.col("off") != 0).with_columns(
             line_ref=pl.lit("discount"),
@@ -258,8 +245,7 @@ def _tax_lines(
     decoded: Decoded[Any],
     heads: pl.DataFrame,
     rows: pl.DataFrame,
-    orders: Sequence[Any],
-    shapes: Shapes,
+    taxes: Table,
     settings: ClaritySettings,
 ) -> pl.DataFrame:
     """Tax of the header that no row states, by tax where the order names its taxes, else under the only tax its rows know."""
@@ -268,13 +254,11 @@ def _tax_lines(
         .group_by("at", "tax_code", maintain_order=True)
         .agg(in_rows=pl.col("tax_minor").sum())
     )
-    lists = shapes.values("orders", "taxes", orders)
-    flat = list(chain.from_iterable(lists))
-    value, odd = amounts.millionths(shapes.values("taxes", "amount", flat))
+    value, odd = amounts.millionths_written(taxes.amounts("amount"))
     named = pl.DataFrame(
         [
-            series("at", owners([len(one) for one in lists]), pl.UInt32),
-            shapes.text("taxes", "code", flat).alias("tax_code"),
+            taxes.holders("at"),
+            taxes.text("code").alias("tax_code"),
             value.alias("value"),
             odd.alias("odd"),
         ]

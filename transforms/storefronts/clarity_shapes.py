@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from transforms.json_amounts import ABSENT, as_text, texts
+from transforms.json_amounts import ABSENT, as_text, texts, texts_written
 from transforms.json_decoding import Decoded, decode
 
 LISTS: Final = {
@@ -34,9 +34,9 @@ AMOUNTS: Final = {
     "return_items": ("quantity",),
     "inventory": ("quantity",),
 }
-_FLAGS: Final = ("is_test", "active", "price")
+FLAGS: Final = ("is_test", "active", "price")
 """Fields that are read as texts and may well be something else."""
-_ITEMS: Final = {"shipment_items": "shipments", "return_items": "returns"}
+ITEMS: Final = {"shipment_items": "shipments", "return_items": "returns"}
 """Elements whose member names stand, with `item_` in front, in the group of what holds them."""
 
 Fields = Mapping[str, Mapping[str, str]]
@@ -47,7 +47,7 @@ class Shapes:
 
     def __init__(self, fields: Fields) -> None:
         self.fields = {group: dict(names) for group, names in fields.items()}
-        for items, holder in _ITEMS.items():
+        for items, holder in ITEMS.items():
             of = self.fields.get(holder, {})
             self.fields[items] = {
                 name.removeprefix("item_"): path for name, path in of.items() if name.startswith("item_")
@@ -59,13 +59,13 @@ class Shapes:
         if (group, loose) not in self._made:
             tree: dict[str, Any] = {}
             for name, path in self.fields.get(group, {}).items():
-                if group in _ITEMS.values() and name.startswith("item_"):
+                if group in ITEMS.values() and name.startswith("item_"):
                     continue
                 inner = LISTS.get(group, {}).get(name)
                 leaf: Any = str | int | None
                 if inner:
                     leaf = tuple[self.shape(inner, loose=loose), ...] | None  # type: ignore[misc]
-                elif loose or name in AMOUNTS.get(group, ()) or name in _FLAGS:
+                elif loose or name in AMOUNTS.get(group, ()) or name in FLAGS:
                     leaf = msgspec.Raw
                 steps = path.split(".")
                 at = tree
@@ -106,17 +106,34 @@ class Shapes:
         """A field of every object as text; null where it is absent or empty, and where it is a list or an object."""
         if not self.has(group, name):
             return pl.Series(name, [None] * len(objects), dtype=pl.String)
-        values = _column(self.fields[group][name], objects, None)
-        try:
-            found = pl.Series(name, values, dtype=pl.String)
-        except (TypeError, ValueError):
-            whole = as_text(name, values)
-            if whole is None:
-                plain = _plain([None if one is ABSENT else one for one in values])
-                whole = pl.Series(name, plain, dtype=pl.String)
-            found = whole
-        found = found.str.strip_chars()
-        return found.set((found == "") | (found == "null"), None)
+        return told(written_texts(name, _column(self.fields[group][name], objects, None)))
+
+
+def written_texts(name: str, values: Sequence[Any]) -> pl.Series:
+    """Texts and whole numbers as texts, and other values as they were written; null for a list or an object."""
+    try:
+        return pl.Series(name, values, dtype=pl.String)
+    except (TypeError, ValueError):
+        whole = as_text(name, values)
+        if whole is not None:
+            return whole
+        return pl.Series(name, _plain([None if one is ABSENT else one for one in values]), dtype=pl.String)
+
+
+def told(found: pl.Series) -> pl.Series:
+    """Texts without surrounding space; null for empty ones."""
+    found = found.str.strip_chars()
+    return found.set((found == "") | (found == "null"), None)
+
+
+def texts_of_flags(written: pl.Series) -> pl.Series:
+    """Texts of a column of values as they stand in the payload; null for a list or an object."""
+    found = texts_written(written)
+    found = found.set(found.str.contains(r"^[\[{]").fill_null(value=False), None)
+    escaped = found.str.contains("\\", literal=True).fill_null(value=False)
+    if escaped.any():
+        found = found.scatter(escaped.arg_true(), [_unescaped(one) for one in found.filter(escaped)])
+    return told(found)
 
 
 def _plain(values: Sequence[msgspec.Raw | str | int | None]) -> list[str | None]:
@@ -157,23 +174,25 @@ def _struct(name: str, tree: Mapping[str, Any]) -> type[msgspec.Struct]:
     members: list[tuple[str, Any, Any]] = []
     renamed = {}
     for step, leaf in tree.items():
-        own = _own(step)
+        own = own_name(step)
         renamed[own] = step
         if isinstance(leaf, dict):
-            members.append((own, _struct(f"{name}_{own}", leaf) | None, None))
+            inner = _struct(f"{name}_{own}", leaf)
+            # What is not there has an empty object in its place, so that one path leads to every value.
+            members.append((own, inner | None, inner()))
         else:
             members.append((own, leaf, ABSENT if leaf is msgspec.Raw else None))
-    return msgspec.defstruct(name, members, rename=renamed, gc=False)
+    return msgspec.defstruct(name, members, rename=renamed, frozen=True, gc=False)
 
 
-def _own(step: str) -> str:
+def own_name(step: str) -> str:
     """A name Python allows for a member, whatever theirs is."""
     return "m_" + "".join(one if one.isalnum() else f"_{ord(one):x}_" for one in step)
 
 
 def _column(path: str, objects: Sequence[Any], absent: Any) -> list[Any]:
     """A member, or one within another, of every object; `absent` where what should hold it is missing."""
-    first, *rest = map(_own, path.split("."))
+    first, *rest = map(own_name, path.split("."))
     found = list(map(attrgetter(first), objects))
     for step in rest:
         get = attrgetter(step)
