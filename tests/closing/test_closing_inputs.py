@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from closing_house import PLAIN, fill, house_in
 
@@ -16,12 +17,18 @@ from flows.reconcile import compared, reconcile
 from transforms.reconcile.intake import COLUMNS, WHERE_KNOWN, Inputs
 
 
+def shaped(name: str) -> pl.DataFrame:
+    """An input without a row: a table of the warehouse, or, where it is made of several, what is read of it."""
+    table = ALL.get(f"core.{name}")
+    return pl.DataFrame(schema={**COLUMNS[name], **WHERE_KNOWN[name]}) if table is None else table.empty()
+
+
 @pytest.mark.parametrize("name", sorted(WHERE_KNOWN))
 def test_what_is_read_where_it_is_known_is_packed_and_comes_back(name: str) -> None:
     given = Inputs(
         orders=ALL["core.orders"].empty(),
         owed=ALL["recon.owed"].empty(),
-        **{name: ALL[f"core.{name}"].empty()},
+        **{name: shaped(name)},
     )
     packed = input_frames(given)
     assert packed[name].columns == [*COLUMNS[name], *WHERE_KNOWN[name]]

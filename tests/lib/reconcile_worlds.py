@@ -88,7 +88,7 @@ def drawn(seed: int) -> Inputs:
     ]  # fmt: skip
     crosswalk = [
         {"document_id": f"D{k}", "kind_code": draw.choice(("invoice", "credit_memo", "receipt")), "storefront": front(), "order_ref": f"o{draw.randrange(9)}", "event_ref": f"t{draw.randrange(4)}",
-         "intacct_key": draw.choice((str(draw.randrange(10)), "UW1", None))}
+         "intacct_key": draw.choice((str(draw.randrange(10)), "UW1", None)), "part_minor": draw.choice((amount(), None))}
         for k in range(draw.randrange(4))
     ]  # fmt: skip
     decisions = [

@@ -219,3 +219,27 @@ def test_orders_against_payments_in_a_period_and_without_lines() -> None:
     assert (
         reconcile_paid(drawn.orders, None, None, Policy()).orders["outcome_code"].value_counts().height == 3
     )
+
+
+# --- which payment of a summary receipt ---------------------------------------------------------------------------
+DAY_OF_TWO = {
+    "orders": "order_ref | total_minor\nW1 | 4000\nW2 | 6000",
+    "owed": "order_ref | total_minor\nW1 | 4000\nW2 | 6000",
+    "payments": "payment_ref | transaction_ref | order_ref | gateway_ref | amount_minor\np1 | t1 | W1 | G1 | 4000\np2 | t2 | W2 | G2 | 6000",
+    "ar_receipts": "receipt_ref | reference | total_minor\n7 | DAY-0910 | 10000",
+    "crosswalk": "document_id | kind_code | order_ref | event_ref | intacct_key | part_minor\nD1 | receipt | W1 | p1:t1 | 7 | 4000\nD1 | receipt | W2 | t2 | 7 | 6000",
+}
+SPLITS = [
+    Case("over_paid", "One payment of a summary receipt is less than its part", "It is named, with what it moved beyond its part.",
+         {**DAY_OF_TWO, "payments": DAY_OF_TWO["payments"].replace("6000", "5500")}, "Moved other than posted: W2 by -5.00 USD."),
+    Case("short_paid", "The receipt was changed in Intacct", "Every payment still has its part, so the difference is the receipt's.",
+         {**DAY_OF_TWO, "ar_receipts": DAY_OF_TWO["ar_receipts"].replace("10000", "9000")},
+         "Every payment moved just its part of what was posted. Intacct's receipts differ from what was posted by -10.00 USD."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPLITS, ids=lambda case: case.title)
+def test_a_difference_of_a_summary_receipt_names_its_payments(case: Case) -> None:
+    (row,) = run(case.tables).payments.iter_rows(named=True)
+    assert row["outcome_code"] == case.code
+    assert row["evidence"].endswith(f" USD. {case.expected}")

@@ -12,7 +12,7 @@ from transforms.reconcile.matching import HOW, Matched
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import without_tolerance
-from transforms.reconcile.shared import splits
+from transforms.reconcile.shared import order_splits
 from transforms.reconcile.wording import family, looked_up, money, on_few
 
 COLUMNS = (
@@ -212,7 +212,9 @@ def _evidence(rows: pl.DataFrame, inputs: Inputs, matched: Matched) -> pl.DataFr
         _candidates(odd, matched), on="grp", how="left"
     )
     apart = odd.filter((pl.col("delta_minor") != 0) & (pl.col("outcome_code") != "ambiguous"))
-    odd = odd.join(splits(apart.rename({"entity_code": "entity"}), inputs, matched), on="key", how="left")
+    odd = odd.join(
+        order_splits(apart.rename({"entity_code": "entity"}), inputs, matched), on="key", how="left"
+    )
     parts = [
         meaning,
         pl.when(moved).then(figures).otherwise(pl.lit("")),

@@ -34,6 +34,7 @@ from transforms.reconcile.payment_sides import sides, with_context
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import tolerated, without_tolerance
 from transforms.reconcile.receipts import HOW, Paid
+from transforms.reconcile.shared import payment_splits
 from transforms.reconcile.wording import family, looked_up, money, primary
 
 COLUMNS = (
@@ -48,7 +49,10 @@ def payment_rows(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -
     """Every payment group × entity × currency with both sides, outcome and evidence, as far as that can be told without other parts."""
     rows = sides(paid, policy)
     rows = with_context(rows, inputs, matched, paid, policy)
-    rows = _worded(_judged(rows, policy), policy)
+    rows = _judged(rows, policy)
+    apart = rows.filter((pl.col("delta_minor") != 0) & (pl.col("outcome_code") != "ambiguous"))
+    split = payment_splits(apart.with_columns(key="n"), inputs, matched, paid).rename({"key": "n"})
+    rows = _worded(looked_up(rows, split, "n"), policy)
     columns = [*(name for name in COLUMNS if name != "decision_id"), "strict_code", "strict_evidence"]
     return pl.concat([rows.select(columns), _paid_by_another(rows, matched, paid).select(columns)])
 
@@ -207,11 +211,14 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then(pl.concat_str(pl.lit(" "), "why"))
         .otherwise(pl.lit(""))
     )
+    split = (
+        pl.when(pl.col("split").is_not_null()).then(pl.concat_str(pl.lit(" "), "split")).otherwise(pl.lit(""))
+    )
     # Sentences of figures are for the rows that need them; nearly all are plainly matched.
     told = rows.filter(pl.col("outcome_code") != "matched").select(
         "n",
         odd=pl.concat_str(
-            pl.col("outcome_code").replace_strict(meaning, return_dtype=pl.String), figures, aside, why
+            pl.col("outcome_code").replace_strict(meaning, return_dtype=pl.String), figures, aside, why, split
         ),
         strict_evidence=pl.when(pl.col("outcome_code") == "within_tolerance").then(
             pl.concat_str(pl.col("strict_code").replace_strict(meaning, return_dtype=pl.String), figures)
