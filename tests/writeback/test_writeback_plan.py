@@ -94,24 +94,26 @@ def house_with(
         folder, mappings={"items": items, "price_lists": lists}, front={"writes_back": list(fields), **front},
         ownership=OURS if ownership is None else ownership,
     )  # fmt: skip
-    for table, text in (
-        ("core.orders", ORDERS), ("out.documents", DOCUMENTS), ("ops.outbox", OUTBOX), ("out.document_orders", OF),
-        ("core.ar_invoices", INVOICES), ("core.ar_adjustments", MEMOS), ("recon.owed", OWED),
-    ):  # fmt: skip
-        known = {"storefront": "shop", "currency": "USD"}
-        constants = {
-            name: value
-            for name, value in known.items()
-            if name in ALL[table].polars_schema and name not in text.split("\n")[1]
-        }
-        house.put(table, drawn(ALL[table], text, **constants))
-    prices = "price_list_ref | item_ref | amount\nBASE | MUG | 12.5\nTRADE | MUG | 11\nOLD | MUG | 1\nBASE | HAT | 9.999"
-    house.put("core.prices", drawn(ALL["core.prices"], prices))
-    house.put(
-        "core.stock",
-        drawn(ALL["core.stock"], "sku | location_ref\nMUG | x\nMUG6 | x\nHAT | x", source="shop"),
-    )
-    house.customers("C1", "C2", inactive=("C2",))
+    # One opening of the file for all of them.
+    with house.warehouse.sitting(run_id="test"):
+        for table, text in (
+            ("core.orders", ORDERS), ("out.documents", DOCUMENTS), ("ops.outbox", OUTBOX), ("out.document_orders", OF),
+            ("core.ar_invoices", INVOICES), ("core.ar_adjustments", MEMOS), ("recon.owed", OWED),
+        ):  # fmt: skip
+            known = {"storefront": "shop", "currency": "USD"}
+            constants = {
+                name: value
+                for name, value in known.items()
+                if name in ALL[table].polars_schema and name not in text.split("\n")[1]
+            }
+            house.put(table, drawn(ALL[table], text, **constants))
+        prices = "price_list_ref | item_ref | amount\nBASE | MUG | 12.5\nTRADE | MUG | 11\nOLD | MUG | 1\nBASE | HAT | 9.999"
+        house.put("core.prices", drawn(ALL["core.prices"], prices))
+        house.put(
+            "core.stock",
+            drawn(ALL["core.stock"], "sku | location_ref\nMUG | x\nMUG6 | x\nHAT | x", source="shop"),
+        )
+        house.customers("C1", "C2", inactive=("C2",))
     return house
 
 
