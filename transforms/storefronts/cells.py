@@ -14,8 +14,8 @@ import polars as pl
 
 READ: Final = 100
 """Payloads at hand at a time: the next ones take their place in the processor's cache."""
-FLUSHED: Final = 500
-"""Documents read before their cells become columns, while the values are still in the cache."""
+FLUSHED: Final = 2_000
+"""Documents read before their cells become columns: more would only hold more memory, fewer cost more calls than the cache gives back."""
 
 
 class Cells:

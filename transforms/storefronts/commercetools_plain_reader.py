@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from transforms.storefronts.cells import Cells
+from transforms.storefronts.commercetools_plain import absent
 from transforms.storefronts.commercetools_reader import (
     DELIVERIES,
     GIFT_CARD,
@@ -49,10 +50,8 @@ _HEAD_PATHS: Final = {
     "total_price": "total_price.cent_amount",
     "order_net": "taxed_price.total_net.cent_amount",
     "order_gross": "taxed_price.total_gross.cent_amount",
-    "off": "discount_on_total_price.discounted_amount.cent_amount",
-    "off_net": "discount_on_total_price.discounted_net_amount.cent_amount",
-    "off_gross": "discount_on_total_price.discounted_gross_amount.cent_amount",
 }
+_OFF: Final = {"at": pl.UInt32(), "off": pl.Int64(), "off_net": pl.Int64(), "off_gross": pl.Int64()}
 _TAXED: Final = ("taxed_price.total_net.cent_amount", "taxed_price.total_gross.cent_amount")
 _SHARED: Final = (
     "at",
@@ -101,13 +100,21 @@ class PlainReader:
         self._heads = Cells({name: types[name] for name in heads})
         self._rows = Cells({name: types[name] for name in (*_SHARED, *_STATED)})
         self._deliveries, self._payments, self._returns = Cells(DELIVERIES), Cells(PAYMENTS), Cells(RETURNS)
+        self._offs = Cells(_OFF)
         self.whole: dict[int, tuple[Any, list[tuple[str, Any]]]] = {}
         self._settings, self._tenders = settings, tender_words(settings)
         self._tax_no, self._category = taxes.number, categories.of
 
     def flush(self) -> None:
         """Turn what has been read into columns."""
-        for table in (self._heads, self._rows, self._deliveries, self._payments, self._returns):
+        for table in (
+            self._heads,
+            self._rows,
+            self._deliveries,
+            self._payments,
+            self._returns,
+            self._offs,
+        ):
             table.flush()
 
     def read(self, at: int, order: Any) -> None:
@@ -137,7 +144,10 @@ class PlainReader:
             reduced = info.discounted_price.value.cent_amount
             add((at, SHIPPING, "shipping", None, None, info.shipping_method_name, number, reduced, 1))
             add(_shipping(info))
-        if order.discount_on_total_price.discounted_amount.cent_amount:
+        off = order.discount_on_total_price
+        if off is not absent(type(off)):  # type: ignore[arg-type]
+            amounts = (off.discounted_amount, off.discounted_net_amount, off.discounted_gross_amount)
+            self._offs.cells.extend((at, *(one.cent_amount for one in amounts)))
             self.whole[at] = order, [("shippingInfo", info)]
         self._move(at, order, info)
 
@@ -156,7 +166,7 @@ class PlainReader:
 
     def heads(self, refs: pl.Series) -> pl.DataFrame:
         """One row per order; `refs` are the native ids of the batch, for an order that does not say its own."""
-        given = self._heads.frame()
+        given = self._heads.frame().join(self._offs.frame(), on="at", how="left", maintain_order="left")
         return given.with_columns(
             order_ref=pl.when(pl.col("order_ref") != "")
             .then("order_ref")

@@ -79,7 +79,8 @@ def open_orders(
     reader.flush()
     return Opened(
         _merged(plain.heads(refs), reader.heads.frame()),
-        _with_words(_merged(plain.rows(), reader.rows.frame()), taxes.known),
+        # Rows are sorted once they are lines.
+        _with_words(pl.concat([plain.rows(), reader.rows.frame()]), taxes.known),
         _merged(plain.deliveries(), reader.deliveries.frame()),
         _merged(plain.payments(), reader.payments.frame()),
         _merged(plain.returns(), reader.returns.frame()),
