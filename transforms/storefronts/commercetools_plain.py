@@ -9,7 +9,7 @@ this while it reads. A payload that does not fit is not wrong: it is read by the
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -50,7 +50,7 @@ _UNITS: Final = {(Price, "value"), (CustomLineItem, "money")}
 """Unit prices may have more digits than their currency."""
 
 
-@cache
+@lru_cache(maxsize=512)
 def decoder_of(currency: bytes) -> Callable[[bytes], Any] | None:
     """The decoder of plain orders in a currency; None where that is no ISO 4217 currency with minor units."""
     code = currency.decode("ascii", "replace")
