@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from checks.contracts import ALL
 from checks.findings import Limits, run
+from tieout.vocabulary import TENDER_KINDS
 from transforms.postings import Existing, Mappings, Plan, PostingPolicy, plan
 from transforms.recognition import Owed, owed
 
@@ -26,6 +27,7 @@ CORE = (
     "core.payments",
     "core.order_payments",
     "core.returns",
+    "core.order_tenders",
 )
 NO_HELD = pl.DataFrame(schema={"storefront": pl.String, "order_ref": pl.String})
 ACCOUNTS = drawn(
@@ -56,7 +58,10 @@ CUSTOMERS = drawn(
 
 @st.composite
 def orders(draw: st.DrawFn, ref: str) -> dict[str, list[dict[str, Any]]]:
-    """One order with lines, shipments, returns and payments; amounts of any size and sign a shop could produce."""
+    """One order with lines, shipments, returns, payments and tenders of its own; amounts of any size and sign a shop could produce.
+
+    Where not all tenders are told apart, one receipt of the whole is owed.
+    """
     store, currency = draw(st.sampled_from([("us", "USD"), ("eu", "EUR"), ("kw", "KWD")]))
     items = draw(
         st.lists(
@@ -100,7 +105,15 @@ def orders(draw: st.DrawFn, ref: str) -> dict[str, list[dict[str, Any]]]:
                         "shipped_at": START + timedelta(days=number),
                     }
                 )
-    charges = draw(st.sampled_from([[total], [total // 2, total - total // 2], [total + 5], []]))
+    tenders = draw(
+        st.dictionaries(st.sampled_from(TENDER_KINDS), st.integers(1, max(total // 4, 1)), max_size=3)
+        if total > 0
+        else st.just({})
+    )
+    used = sum(tenders.values())
+    due = total - used
+    charges = draw(st.sampled_from([[due], [due // 2, due - due // 2], [due + 5], []]))
+    told = draw(st.sampled_from([list(tenders), list(tenders), list(tenders)[1:]]))
     for n, amount in enumerate(one for one in charges if one > 0):
         payments.append(
             {
@@ -136,7 +149,7 @@ def orders(draw: st.DrawFn, ref: str) -> dict[str, list[dict[str, Any]]]:
         "customer_ref": draw(st.sampled_from([None, "u1", "u2"])),
         "status_code": draw(st.sampled_from(["complete", "processing", "cancelled"])), "placed_at": START,
         "goods_minor": goods, "discount_minor": discount, "shipping_minor": shipping, "fees_minor": fee, "tax_minor": tax,
-        "rounding_minor": rounding, "total_minor": total, "is_taxed": True, "is_test": False,
+        "rounding_minor": rounding, "total_minor": total, "tender_minor": used, "is_taxed": True, "is_test": False,
     }  # fmt: skip
     return {
         "core.orders": [head],
@@ -148,6 +161,10 @@ def orders(draw: st.DrawFn, ref: str) -> dict[str, list[dict[str, Any]]]:
         ],
         "core.order_payments": [{**key, "payment_ref": f"p{ref}"}] if payments else [],
         "core.returns": returns,
+        "core.order_tenders": [
+            {**key, "tender_ref": kind, "kind_code": kind, "tender_code": kind, "currency": currency, "amount_minor": tenders[kind]}
+            for kind in told
+        ],
     }  # fmt: skip
 
 
@@ -189,7 +206,7 @@ def frames(rows: dict[str, list[dict[str, Any]]]) -> dict[str, pl.DataFrame]:
 def recognise(core: dict[str, pl.DataFrame]) -> Owed:
     return owed(
         core["core.orders"], core["core.order_lines"], core["core.shipments"], core["core.payments"], core["core.order_payments"],
-        core["core.returns"], trade.STORES, policy=trade.POLICY,
+        core["core.returns"], trade.STORES, policy=trade.POLICY, order_tenders=core["core.order_tenders"],
     )  # fmt: skip
 
 
@@ -228,6 +245,13 @@ def test_documents_of_an_order_sum_to_what_is_recognised_and_every_cent_has_a_re
     core = frames(rows)
     found = recognise(core)
     trade.adds_up(core["core.orders"], found)
+    order = ["storefront", "order_ref"]
+    tender = found.owed.filter((pl.col("event_code") == "receipt") & pl.col("payment_ref").is_null())
+    sold = found.owed.filter(pl.col("event_code") == "sale").select(order).unique()
+    used = core["core.orders"].filter(pl.col("tender_minor") > 0).join(sold, on=order, how="semi")
+    sums = tender.group_by(order).agg(pl.col("total_minor").sum())
+    both = used.select(*order, "tender_minor").join(sums, on=order, how="full", coalesce=True)
+    assert both.filter(pl.col("tender_minor").ne_missing(pl.col("total_minor"))).is_empty()
     done = planned(found)
     tables = {
         "recon.owed": found.owed, "out.documents": done.documents, "out.document_lines": done.lines, "out.document_orders": done.orders,
