@@ -44,9 +44,9 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Houses of one process share what is the same for all of them."""
-    from made_once import copied_when_empty, flags_made_once
+    from made_once import copied_when_empty
 
-    with copied_when_empty(tmp_path_factory.mktemp("warehouses")), flags_made_once():
+    with copied_when_empty(tmp_path_factory.mktemp("warehouses")):
         yield
 
 

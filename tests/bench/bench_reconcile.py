@@ -20,6 +20,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,8 @@ def orders_alone(inputs: Inputs, policy: Policy) -> pl.DataFrame:
     sides = [open_sides(rows) for rows in parts]
     offers = proposals(pl.concat(one for one, _ in sides), pl.concat(one for _, one in sides), policy)
     decisions = inputs.take("decisions")
-    return pl.concat(settled_orders(rows, [], offers, decisions) for rows in parts)
+    settle = partial(settled_orders, refused=[], offers=offers, decisions=decisions)
+    return pl.concat(abreast(settle, parts, policy.abreast))
 
 
 def laid(orders: int, folder: Path) -> None:

@@ -1,5 +1,4 @@
-"""What each house of a process needs and is the same for all: the empty warehouse, made once and copied, the DuckDB instances, and the flags
-that polars gives every step.
+"""What each house of a process needs and is the same for all: the empty warehouse, made once and copied, and the DuckDB instances.
 
 Making a hundred and more tables, and starting DuckDB, take longer than most tests. What is made by `Warehouse.ensure` is the same file
 whatever folder it lies in; only a first making of many tables is copied. Small warehouses, later openings and processes that tests start go
@@ -14,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
-import pytest
-from polars.lazyframe import engine, opt_flags
 
 from tieout.warehouse.store import Warehouse
 
@@ -52,18 +49,3 @@ def copied_when_empty(folder: Path) -> Iterator[None]:
         yield
     finally:
         Warehouse.ensure, Warehouse._config = ensure, config  # type: ignore[method-assign]
-
-
-@contextmanager
-def flags_made_once() -> Iterator[None]:
-    """While the block lasts, polars makes the flags of an eager step once instead of before each, and does not look every time whether a
-    service wants to be told of its queries: a twelfth of what a comparison of few rows takes. What a step does is not touched."""
-    local, kind = getattr(engine, "_LocalEngine", None), opt_flags.QueryOptFlags
-    if not (hasattr(local, "_with_monitoring") and hasattr(kind, "_eager")):
-        yield  # another version of polars does it otherwise
-        return
-    flags = kind._eager()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(kind, "_eager", staticmethod(lambda: flags))
-        patched.setattr(local, "_with_monitoring", lambda _engine, given: given)
-        yield

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
+from transforms.abreast import at_once
 from transforms.reconcile.decided import pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.policy import Policy
@@ -45,15 +47,18 @@ def homes_of(inputs: Inputs, policy: Policy) -> Homes:
     owing = inputs.lazily("owed").select(k=identity_hash()).collect(engine="streaming")
     every = pl.concat([own, _lost(inputs, own, owing)]).drop_nulls("k")
     known, twice = _first(every, "k")
-    found = {"orders": own["home"], "owed": _looked_up(owing, known)}
+    # What these look at is their own; together they keep both processors busy.
+    owed, (named, documents, edges), (money, more) = at_once(
+        lambda: _looked_up(owing, known),
+        lambda: _documents(inputs, policy, known, every.select("home").unique()),
+        lambda: _payments(inputs, known),
+    )
+    found = {"orders": own["home"], "owed": owed}
     for name in ("excluded", "waiting", "order_lines", "crosswalk"):
         if getattr(inputs, name) is not None:
             found[name] = _looked_up(
                 inputs.lazily(name).select(k=identity_hash()).collect(engine="streaming"), known
             )
-
-    named, documents, edges = _documents(inputs, policy, known, every.select("home").unique())
-    money, more = _payments(inputs, known)
     found |= documents | more
     edges.append(twice)
     receipts = pl.DataFrame(schema={"name": HOME, "home": HOME})
@@ -148,37 +153,55 @@ def _documents(
 ) -> tuple[pl.DataFrame, dict[str, pl.Series], list[pl.DataFrame]]:
     """(name, home) of every document; the homes of documents' and lines' rows; homes that are one. `homes`: those of all orders' numbers."""
     prefixes = [*prefixes_of(inputs), *policy.credit_prefixes]
-    numbers = homes["home"].implode()
+    given = [(table, kind) for table, kind in _LEDGER if getattr(inputs, table) is not None]
+
+    def lines() -> pl.DataFrame:
+        return inputs.lazily("ar_lines").select(k=line_hash()).collect(engine="streaming")
+
+    said, *papers = at_once(
+        lines, *(partial(_papers, inputs, policy, known, homes, *one, prefixes) for one in given)
+    )
     named, found, edges = [pl.DataFrame(schema={"name": HOME, "home": HOME})], {}, []
-    for table, kind in _LEDGER:
-        if getattr(inputs, table) is None:
-            continue
-        number = f"{kind}_number"
-        rows = (
-            inputs.lazily(table)
-            .select(
-                name=name_hash(kind, f"{kind}_ref"), by_number=name_hash(kind, number), said=plain_hash(pl.col("reference")),
-                bare=plain_hash(bare_number(number, prefixes)),
-            )
-            .collect(engine="streaming")
-            .with_row_index("i")
-        )  # fmt: skip
-        # Nearly every document is told by these two; what else may name it is little.
-        plain = {one: rows[one].is_in(numbers).fill_null(False) for one in ("said", "bare")}
-        rows = rows.with_columns(pl.when(plain[one]).then(one).alias(one) for one in plain)
-        claims = [
-            _pieces(inputs.lazily(table).select("reference").with_row_index("i"), "reference", policy, homes),
-            _posted(inputs, rows, kind, known),
-        ]  # fmt: skip
-        claims.append(_lined(inputs, rows, claims, policy, homes))
-        found[table], tied = _settled(rows.select("i", "said", "bare", own="name"), claims)
-        named.append(rows.select("name").with_columns(home=found[table]))
+    for (table, _), (rows, tied) in zip(given, papers, strict=True):
+        named.append(rows)
+        found[table] = rows["home"]
         edges.append(tied)
     every, twice = _first(pl.concat(named), "name")
     if inputs.ar_lines is not None:
-        lines = inputs.lazily("ar_lines").select(k=line_hash()).collect(engine="streaming")
-        found["ar_lines"] = _looked_up(lines, every.rename({"name": "k"}))
+        found["ar_lines"] = _looked_up(said, every.rename({"name": "k"}))
     return every, found, [*edges, twice]
+
+
+def _papers(
+    inputs: Inputs,
+    policy: Policy,
+    known: pl.DataFrame,
+    homes: pl.DataFrame,
+    table: str,
+    kind: str,
+    prefixes: Sequence[str],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(name, home) of every row of one table of documents, in their order, and homes that are one."""
+    number, numbers = f"{kind}_number", homes["home"].implode()
+    rows = (
+        inputs.lazily(table)
+        .select(
+            name=name_hash(kind, f"{kind}_ref"), by_number=name_hash(kind, number), said=plain_hash(pl.col("reference")),
+            bare=plain_hash(bare_number(number, prefixes)),
+        )
+        .collect(engine="streaming")
+        .with_row_index("i")
+    )  # fmt: skip
+    # Nearly every document is told by these two; what else may name it is little.
+    plain = {one: rows[one].is_in(numbers).fill_null(False) for one in ("said", "bare")}
+    rows = rows.with_columns(pl.when(plain[one]).then(one).alias(one) for one in plain)
+    claims = [
+        _pieces(inputs.lazily(table).select("reference").with_row_index("i"), "reference", policy, homes),
+        _posted(inputs, rows, kind, known),
+    ]  # fmt: skip
+    claims.append(_lined(inputs, rows, claims, policy, homes))
+    home, tied = _settled(rows.select("i", "said", "bare", own="name"), claims)
+    return rows.select("name").with_columns(home=home), tied
 
 
 def _pieces(lazy: pl.LazyFrame, text: str, policy: Policy, homes: pl.DataFrame) -> pl.DataFrame:

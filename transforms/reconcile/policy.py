@@ -174,8 +174,8 @@ class Policy:
     proposal_days: int = 7
     ageing_basis: str = "due"
     buckets: int = 8
-    bucket_least: int = 100_000
-    bucket_most: int = 200_000
+    bucket_least: int = 50_000
+    bucket_most: int = 100_000
     abreast: int = 2
     duplicate_days: int = 3
     trend_least: int = 20
