@@ -197,34 +197,51 @@ def _agreed() -> pl.Expr:
     return pl.col("how").fill_null(0).replace_strict(texts, default=texts[0], return_dtype=pl.String)
 
 
+_TOLD = (
+    "key", "grp", "entity_code", "currency", "outcome_code", "n_orders", "expected_minor", "actual_minor", "delta_minor",
+    "period_timing_minor", "unlined_minor", "reason",
+)  # fmt: skip
+
+
 def _evidence(rows: pl.DataFrame, inputs: Inputs, matched: Matched) -> pl.DataFrame:
-    """One sentence per row that is not plainly matched: the meaning of the code, then the figures."""
-    odd = rows.filter(pl.col("outcome_code") != "matched")
+    """One sentence per row that is not plainly matched: the meaning of the code, then the figures, then what else is known."""
+    odd = rows.filter(pl.col("outcome_code") != "matched").select(*_TOLD, *E_, *A_)
+    apart = odd.filter((pl.col("delta_minor") != 0) & (pl.col("outcome_code") != "ambiguous"))
+    splits = order_splits(apart.rename({"entity_code": "entity"}), inputs, matched)
+    for found, on in (
+        (_standing_aside(odd, matched), "grp"),
+        (_candidates(odd, matched), "grp"),
+        (splits, "key"),
+        (_figures(odd), "key"),
+    ):
+        odd = looked_up(odd, found, on)
     meaning = pl.col("outcome_code").replace_strict(
         {code: entry[1] for code, entry in OUTCOMES.items()}, return_dtype=pl.String
     )
-    figures = pl.concat_str(
+    more = (
+        pl.when(pl.col(name).is_not_null()).then(pl.concat_str(pl.lit(" "), name)).otherwise(pl.lit(""))
+        for name in ("reason", "split", "aside", "candidates")
+    )
+    return odd.select("key", evidence=pl.concat_str(meaning, pl.col("figures").fill_null(""), *more))
+
+
+def _figures(odd: pl.DataFrame) -> pl.DataFrame:
+    """(key, figures): amounts and what differs, for rows in which anything moved; most of the others are orders that owe nothing yet."""
+    moved = (pl.col("expected_minor") != 0) | (pl.col("actual_minor") != 0)
+    differs, only_dates = pl.col("delta_minor") != 0, pl.col("period_timing_minor") != 0
+    amounts = pl.concat_str(
         pl.lit(" Storefront "), money("expected_minor"), pl.lit(", Intacct "), money("actual_minor"),
         pl.lit(", difference "), money("delta_minor"), pl.lit("."),
     )  # fmt: skip
-    moved = (pl.col("expected_minor") != 0) | (pl.col("actual_minor") != 0)
-    odd = odd.join(_standing_aside(odd, matched), on="grp", how="left").join(
-        _candidates(odd, matched), on="grp", how="left"
+    dates = pl.concat_str(pl.lit(" Only dates: "), money("period_timing_minor"), pl.lit(" in this period."))
+    return odd.filter(moved | differs | only_dates).select(
+        "key",
+        figures=pl.concat_str(
+            pl.when(moved).then(amounts).otherwise(pl.lit("")),
+            pl.when(differs).then(_differing()).otherwise(pl.lit("")),
+            pl.when(only_dates).then(dates).otherwise(pl.lit("")),
+        ),
     )
-    apart = odd.filter((pl.col("delta_minor") != 0) & (pl.col("outcome_code") != "ambiguous"))
-    odd = odd.join(
-        order_splits(apart.rename({"entity_code": "entity"}), inputs, matched), on="key", how="left"
-    )
-    parts = [
-        meaning,
-        pl.when(moved).then(figures).otherwise(pl.lit("")),
-        pl.when(pl.col("delta_minor") != 0).then(_differing()).otherwise(pl.lit("")),
-        pl.when(pl.col("period_timing_minor") != 0).then(
-            pl.concat_str(pl.lit(" Only dates: "), money("period_timing_minor"), pl.lit(" in this period."))
-        ).otherwise(pl.lit("")),
-        *(pl.when(pl.col(c).is_not_null()).then(pl.concat_str(pl.lit(" "), c)).otherwise(pl.lit("")) for c in ("reason", "split", "aside", "candidates")),
-    ]  # fmt: skip
-    return odd.select("key", evidence=pl.concat_str(parts))
 
 
 def _differing() -> pl.Expr:
