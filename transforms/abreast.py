@@ -11,20 +11,20 @@ Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
-def abreast(work: Callable[[Item], Found], items: Iterable[Item], at_once: int) -> Iterator[Found]:
-    """`work(item)` for every item, in the order of the items, `at_once` of them at a time; no more items than that are taken ahead.
+def abreast(work: Callable[[Item], Found], items: Iterable[Item], count: int) -> Iterator[Found]:
+    """`work(item)` for every item, in the order of the items, `count` of them at a time; no more items than that are taken ahead.
 
     Work on frames leaves the interpreter to others while it is in polars, so threads share the processors. A fault is raised where its
     result would have come; what was begun beside it ends first, what was not begun is never done.
     """
-    if at_once == 1:
+    if count == 1:
         yield from map(work, items)
         return
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="part")
+    pool = ThreadPoolExecutor(count, thread_name_prefix="part")
     begun: deque[Future[Found]] = deque()
     try:
         for item in items:
-            if len(begun) == at_once:
+            if len(begun) == count:
                 yield begun.popleft().result()
             begun.append(pool.submit(work, item))
             del item  # or the part would be held while the next one is cut
