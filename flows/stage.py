@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
+from flows.apart.portable import Portable, taken_apart
+from flows.apart.processes import Processes
 from flows.extract_intacct import TOMBSTONE
 from flows.file_rows import forget
 from flows.price_lists import field_names
@@ -20,7 +22,10 @@ from tieout.warehouse import runs
 from tieout.warehouse.session import Session
 from transforms.staged import Staged
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 20_000
+"""Records taken apart and published at a time, wherever they are taken apart."""
+ROWS_AT_ONCE = 50_000
+"""The same of subjects whose records belong together, the rows of files."""
 
 _CHILDREN = {
     # The parts of a record are replaced with it: a line that is gone from the newest version must be gone from core.
@@ -70,10 +75,10 @@ def stage(house: House, *, run_id: str, full: bool = False, as_of: datetime | No
     counts: list[Count] = []
     work = _work(house, run_id)
     # Nothing here waits for a network, and opening the file anew for each subject costs more than most nights' subjects.
-    with house.warehouse.sitting(run_id=run_id):
+    with house.warehouse.sitting(run_id=run_id), Processes(house.settings.staging) as processes:
         for source, subject, transform in work:
             house.say(f"staging {source} {subject}")
-            counts.append(_subject(house, run_id, source, subject, transform, as_of=as_of))
+            counts.append(_subject(house, run_id, source, subject, transform, processes, as_of=as_of))
         again = 0 if as_of is not None else _again(house, run_id, work)
         _controls(house, run_id, counts)
     return {
@@ -124,60 +129,57 @@ def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
     accounts = house.mappings["component_accounts"]
     totals = {"allocated": house.settings.stock.allocated_total}
 
+    told: dict[str, Any] = {"run_id": run_id}
+    dated = {**told, "gmt_offset": offset}
+
     def lines(kind: str, headers: str, key: str) -> Transform:
-        def made(raw: pl.DataFrame, session: Session) -> Staged:
+        def documents(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
             known = session.fetch(headers, columns=[key, "currency"]).rename({key: "document_ref"})
-            return intacct.ar_lines(
-                raw, run_id=run_id, document_kind=kind, component_accounts=accounts, documents=known
-            )
+            return {"documents": known}
 
-        return made
+        of = {**told, "document_kind": kind, "component_accounts": accounts}
+        return Portable(intacct.ar_lines, of, documents)
 
-    def applications(raw: pl.DataFrame, session: Session) -> Staged:
-        receipts = session.fetch("core.ar_receipts", columns=["receipt_ref", "currency", "received_on"])
-        return intacct.ar_applications(raw, run_id=run_id, receipts=receipts)
+    def receipts(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
+        wanted = ["receipt_ref", "currency", "received_on"]
+        return {"receipts": session.fetch("core.ar_receipts", columns=wanted)}
 
     bases = {entity.code: entity.base_currency for entity in house.settings.entities}
-
-    def entries(raw: pl.DataFrame, _: Session) -> Staged:
-        return intacct_general_ledger.gl_entries(
-            raw,
-            run_id=run_id,
-            base_currencies=bases,
-            entity_of_location=house.entity_of_location,
-            gmt_offset=offset,
-        )
-
     lists = house.settings.price_lists
     shipping = house.settings.shipping.model_dump(exclude={"definitions"})
 
     return {
-        "ARINVOICE": lambda raw, _: intacct.ar_invoices(raw, run_id=run_id, gmt_offset=offset),
+        "ARINVOICE": Portable(intacct.ar_invoices, dated),
         "ARINVOICEITEM": lines("invoice", "core.ar_invoices", "invoice_ref"),
-        "ARADJUSTMENT": lambda raw, _: intacct.ar_adjustments(raw, run_id=run_id, gmt_offset=offset),
+        "ARADJUSTMENT": Portable(intacct.ar_adjustments, dated),
         "ARADJUSTMENTITEM": lines("adjustment", "core.ar_adjustments", "adjustment_ref"),
-        "ARPYMT": lambda raw, _: intacct.ar_receipts(raw, run_id=run_id, gmt_offset=offset),
-        "ARPYMTDETAIL": applications,
-        "GLDETAIL": entries,
-        "ITEM": lambda raw, _: intacct_prices.base_prices(raw, run_id=run_id, gmt_offset=offset),
-        "PRICE_LIST_ENTRIES": lambda raw, _: intacct_price_lists.entries(
-            raw,
-            run_id=run_id,
-            gmt_offset=offset,
-            subject=lists.object_name,
-            fields=field_names(lists),
-            kinds=lists.kinds,
+        "ARPYMT": Portable(intacct.ar_receipts, dated),
+        "ARPYMTDETAIL": Portable(intacct.ar_applications, told, receipts),
+        "GLDETAIL": Portable(
+            intacct_general_ledger.gl_entries,
+            {**dated, "base_currencies": bases, "entity_of_location": house.entity_of_location},
         ),
-        "SODOCUMENT": lambda raw, _: intacct_shipments.shipments(
-            raw, run_id=run_id, gmt_offset=offset, **shipping
+        "ITEM": Portable(intacct_prices.base_prices, dated),
+        "PRICE_LIST_ENTRIES": Portable(
+            intacct_price_lists.entries,
+            {**dated, "subject": lists.object_name, "fields": field_names(lists), "kinds": lists.kinds},
         ),
-        "SODOCUMENTENTRY": lambda raw, _: intacct_shipments.shipment_lines(raw, run_id=run_id),
+        "SODOCUMENT": Portable(intacct_shipments.shipments, {**dated, **shipping}),
+        "SODOCUMENTENTRY": Portable(intacct_shipments.shipment_lines, told),
+        # Several records make one row.
         "stock_totals": lambda raw, _: intacct.stock(raw, run_id=run_id, totals=totals),
     }
 
 
 def _subject(
-    house: House, run_id: str, source: str, subject: str, transform: Transform, *, as_of: datetime | None
+    house: House,
+    run_id: str,
+    source: str,
+    subject: str,
+    transform: Transform,
+    processes: Processes,
+    *,
+    as_of: datetime | None,
 ) -> Count:
     count = Count(source, subject)
     raw = f"raw.{source}__{subject.lower()}"
@@ -187,9 +189,15 @@ def _subject(
         last = session.last_landing(raw)
         if since is not None and last <= since:
             return count
-        for chunk in session.raw_iter(raw, since, chunk_rows=CHUNK_ROWS, as_of=as_of):
-            gone = pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True)
-            staged = transform(chunk.filter(~gone), session)
+        # Started first, they are ready when the first chunk is.
+        portable = isinstance(transform, Portable)
+        beside = processes.for_records(session.raw_count(raw, since)) if portable else None
+        gone = pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True)
+        chunks = session.raw_iter(
+            raw, since, chunk_rows=CHUNK_ROWS if portable else ROWS_AT_ONCE, as_of=as_of
+        )
+        whole = ((chunk, chunk.filter(~gone)) for chunk in chunks)
+        for chunk, staged in taken_apart(whole, transform, session, beside):
             count.read += chunk.height
             count.problems += staged.problems.height
             _publish(session, staged, source, subject)

@@ -20,6 +20,7 @@ LONG = (
     "prefect",
     "nightly",
     "storefronts",
+    "staging",
     "bench",
     "matching",
     "properties",

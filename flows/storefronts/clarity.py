@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.apart.portable import Portable
 from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform
 from flows.storefronts.xcart import stock_updates
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tieout.connectors.storefronts.clarity_profile import Profile
     from tieout.settings.storefronts import ClarityStorefront
     from tieout.warehouse.session import Session
-    from transforms.staged import Staged
 
 
 class ClarityKind(Kind):
@@ -80,18 +80,17 @@ class ClarityKind(Kind):
         )
         told: dict[str, Any] = {"storefront": name, "run_id": run_id, "settings": policy}
 
-        def returns(raw: pl.DataFrame, session: Session) -> Staged:
+        def lines(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
             wanted = ["order_ref", "line_ref", "sku"]
-            lines = session.fetch("core.order_lines", where={"storefront": name}, columns=wanted)
-            return clarity.returns(raw, lines=lines, **told)
+            return {"lines": session.fetch("core.order_lines", where={"storefront": name}, columns=wanted)}
 
         every: dict[str, Transform] = {
-            "orders": lambda raw, _: clarity.orders(raw, **told),
-            "payments": lambda raw, _: clarity.payments(raw, **told),
-            "returns": returns,
-            "customers": lambda raw, _: clarity.customers(raw, **told),
-            "inventory": lambda raw, _: clarity.stock(raw, **told),
-            "products": lambda raw, _: clarity_catalogue.products(raw, **told),
+            "orders": Portable(clarity.orders, told),
+            "payments": Portable(clarity.payments, told),
+            "returns": Portable(clarity.returns, told, lines),
+            "customers": Portable(clarity.customers, told),
+            "inventory": Portable(clarity.stock, told),
+            "products": Portable(clarity_catalogue.products, told),
         }
         return {subject: one for subject, one in every.items() if subject in profile.subjects}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.apart.portable import Portable
 from flows.status_words import own_words, words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tieout.connectors.storefronts.commercetools import Commercetools
     from tieout.settings.storefronts import CommercetoolsStorefront
     from tieout.warehouse.session import Session
-    from transforms.staged import Staged
 
 
 class CommercetoolsKind(Kind):
@@ -64,24 +64,22 @@ class CommercetoolsKind(Kind):
         )
         told: dict[str, Any] = {"storefront": name, "run_id": run_id}
 
-        def stock(raw: pl.DataFrame, session: Session) -> Staged:
-            channels = session.raw_changed(f"raw.{name}__channels")
-            return commercetools.stock(raw, channels=channels, **told)
+        judged = {**told, "settings": policy}
 
-        def goods(of: Callable[..., Staged]) -> Transform:
-            def staged(raw: pl.DataFrame, session: Session) -> Staged:
-                groups = session.raw_changed(f"raw.{name}__customer_groups")
-                return of(raw, groups=commercetools_catalogue.group_keys(groups), **told)
+        def channels(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
+            return {"channels": session.raw_changed(f"raw.{name}__channels")}
 
-            return staged
+        def groups(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
+            found = session.raw_changed(f"raw.{name}__customer_groups")
+            return {"groups": commercetools_catalogue.group_keys(found)}
 
         return {
-            "orders": lambda raw, _: commercetools.orders(raw, settings=policy, **told),
-            "payments": lambda raw, _: commercetools.payments(raw, settings=policy, **told),
-            "customers": lambda raw, _: commercetools.customers(raw, settings=policy, **told),
-            "inventory": stock,
-            "products": goods(commercetools_catalogue.products),
-            "prices": goods(commercetools_catalogue.prices),
+            "orders": Portable(commercetools.orders, judged),
+            "payments": Portable(commercetools.payments, judged),
+            "customers": Portable(commercetools.customers, judged),
+            "inventory": Portable(commercetools.stock, told, channels),
+            "products": Portable(commercetools_catalogue.products, told, groups),
+            "prices": Portable(commercetools_catalogue.prices, told, groups),
         }
 
     def write_stock(self, courier: Commercetools, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:

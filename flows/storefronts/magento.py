@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from flows.apart.portable import Portable
 from flows.status_words import own_words, words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
@@ -76,31 +77,31 @@ class MagentoKind(Kind):
         told: dict[str, Any] = {"storefront": name, "run_id": run_id}
         moved = {**told, "states": words_of(house, name, "payment", DOCUMENT_STATES)}
 
-        def document(call: Callable[..., Staged], told: dict[str, Any]) -> Transform:
-            def staged(raw: pl.DataFrame, session: Session) -> Staged:
-                found = call(raw, orders=magento.known_orders(_orders_of(raw, session, name)), **told)
-                _date_orders(found, session)
-                return found
+        judged = {**told, "settings": policy}
 
-            return staged
+        def landed(raw: pl.DataFrame, session: Session) -> Mapping[str, Any]:
+            return {"landed": _orders_of(raw, session, name)}
 
-        def orders(raw: pl.DataFrame, session: Session) -> Staged:
-            stores = magento.store_codes(session.raw_changed(f"raw.{name}__stores"))
-            staged = magento.orders(raw, settings=policy, stores=stores, **told)
+        def document(call: Callable[..., Staged], told: Mapping[str, Any]) -> Transform:
+            return Portable(magento.documents, {**told, "call": call}, landed, _dating)
+
+        def stores(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
+            return {"stores": magento.store_codes(session.raw_changed(f"raw.{name}__stores"))}
+
+        def whole(staged: Staged, raw: pl.DataFrame, session: Session) -> Staged:
             return _with_documents(staged, raw, session, magento.known_orders)
 
-        def products(raw: pl.DataFrame, session: Session) -> Staged:
-            currency = magento_catalogue.base_currency(session.raw_changed(f"raw.{name}__stores"))
-            return magento_catalogue.products(raw, currency=currency, **told)
+        def currency(_: pl.DataFrame, session: Session) -> Mapping[str, Any]:
+            return {"currency": magento_catalogue.base_currency(session.raw_changed(f"raw.{name}__stores"))}
 
         return {
             "invoices": document(magento.invoices, moved),
             "creditmemos": document(magento.creditmemos, moved),
             "shipments": document(magento.shipments, told),
-            "orders": orders,
-            "customers": lambda raw, _: magento.customers(raw, settings=policy, **told),
-            "products": products,
-            "source_items": lambda raw, _: magento.stock(raw, **told),
+            "orders": Portable(magento.orders, judged, stores, after=whole),
+            "customers": Portable(magento.customers, judged),
+            "products": Portable(magento_catalogue.products, told, currency),
+            "source_items": Portable(magento.stock, told),
         }
 
     def write_stock(self, courier: Magento, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
@@ -172,8 +173,14 @@ def _with_documents(
 _ORDER = ["storefront", "order_ref"]
 
 
+def _dating(staged: Staged, _raw: pl.DataFrame, session: Session) -> Staged:
+    """Documents as they are; the orders that are staged already are told what these say of them: documents may come later, in any order
+    of windows."""
+    _date_orders(staged, session)
+    return staged
+
+
 def _date_orders(staged: Staged, session: Session) -> None:
-    """Tell the orders that are staged already what these documents say of them: documents may come later, in any order of windows."""
     refs = pl.concat([frame.select(_ORDER) for frame in staged.frames.values()]).drop_nulls().unique()
     orders = session.fetch("core.orders", where=refs) if refs.height else pl.DataFrame()
     if orders.is_empty():

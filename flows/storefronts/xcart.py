@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from flows.apart.portable import Portable
 from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from tieout.connectors.storefronts.xcart import XCart
     from tieout.settings.storefronts import XCartStorefront
     from tieout.warehouse.session import Session
-    from transforms.staged import Staged
 
 
 _PROFILE: Final = (
@@ -71,7 +72,7 @@ class XCartKind(Kind):
     ) -> Mapping[str, Transform]:
         """Orders are staged with all their versions, which show what a shrunk one was sold for."""
         from transforms.storefronts import xcart, xcart_catalogue
-        from transforms.storefronts.catalogue import beside
+        from transforms.storefronts.catalogue import both
         from transforms.storefronts.xcart_settings import SHIPMENTS, STATUSES
 
         policy = xcart.XCartSettings(
@@ -86,18 +87,13 @@ class XCartKind(Kind):
             test_emails=front.test_emails,
         )
         told: dict[str, Any] = {"storefront": name, "run_id": run_id}
-
-        def orders(raw: pl.DataFrame, session: Session) -> Staged:
-            versions = earlier_versions(raw, session, f"raw.{name}__orders")
-            return xcart.orders(raw, settings=policy, versions=versions, **told)
-
+        judged = {**told, "settings": policy}
+        goods = {"stock": partial(xcart.stock, **told), "goods": partial(xcart_catalogue.products, **told)}
         return {
-            "orders": orders,
-            "payments": lambda raw, _: xcart.payments(raw, settings=policy, **told),
-            "customers": lambda raw, _: xcart.customers(raw, settings=policy, **told),
-            "products": lambda raw, _: beside(
-                xcart.stock(raw, **told), xcart_catalogue.products(raw, **told)
-            ),
+            "orders": Portable(xcart.orders, judged, versions_of(f"raw.{name}__orders")),
+            "payments": Portable(xcart.payments, judged),
+            "customers": Portable(xcart.customers, judged),
+            "products": Portable(both, goods),
         }
 
     def write_stock(self, courier: XCart, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:
@@ -105,12 +101,17 @@ class XCartKind(Kind):
         return stock_updates(courier, rows)
 
 
-def earlier_versions(raw: pl.DataFrame, session: Session, table: str) -> pl.DataFrame:
-    """Every landed version of the orders in `raw` that had landed by the time the version in `raw` had."""
-    by = raw.select("native_ref", shown_no="landing_no")
-    versions = session.fetch(table, where=raw.select("native_ref"))
-    known = versions.join(by, on="native_ref")
-    return known.filter(known["landing_no"] <= known["shown_no"]).drop("shown_no")
+def versions_of(table: str) -> Callable[[pl.DataFrame, Session], Mapping[str, pl.DataFrame]]:
+    """Every landed version of orders that had landed by the time the version at hand had; an order with no other needs none."""
+
+    def asked(raw: pl.DataFrame, session: Session) -> Mapping[str, pl.DataFrame]:
+        by = raw.select("native_ref", shown_no="landing_no")
+        landed = session.fetch(table, where=raw.select("native_ref"), columns=["native_ref"])
+        several = landed.filter(landed["native_ref"].is_duplicated()).unique()
+        known = session.fetch(table, where=several).join(by, on="native_ref")
+        return {"versions": known.filter(known["landing_no"] <= known["shown_no"]).drop("shown_no")}
+
+    return asked
 
 
 def stock_updates(courier: Any, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flows.apart.portable import Portable
 from flows.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform
-from flows.storefronts.xcart import XCartKind, earlier_versions, stock_updates
+from flows.storefronts.xcart import XCartKind, stock_updates, versions_of
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from flows.wiring import House
     from tieout.connectors.storefronts.xcart_addon import XCartAddon
     from tieout.settings.storefronts import XCartAddonStorefront
-    from tieout.warehouse.session import Session
-    from transforms.staged import Staged
 
 
 class XCartAddonKind(Kind):
@@ -59,7 +57,7 @@ class XCartAddonKind(Kind):
     ) -> Mapping[str, Transform]:
         """Orders are staged with all their versions, which show what a shrunk one was sold for."""
         from transforms.storefronts import xcart_addon, xcart_catalogue
-        from transforms.storefronts.catalogue import beside
+        from transforms.storefronts.catalogue import both
         from transforms.storefronts.xcart_settings import SHIPMENTS, STATUSES
 
         policy = xcart_addon.XCartSettings(
@@ -71,18 +69,16 @@ class XCartAddonKind(Kind):
             test_emails=front.test_emails,
         )
         told: dict[str, Any] = {"storefront": name, "run_id": run_id}
-
-        def orders(raw: pl.DataFrame, session: Session) -> Staged:
-            versions = earlier_versions(raw, session, f"raw.{name}__orders")
-            return xcart_addon.orders(raw, settings=policy, versions=versions, **told)
-
+        judged = {**told, "settings": policy}
+        goods = {
+            "stock": partial(xcart_addon.stock, **told),
+            "goods": partial(xcart_catalogue.products, currency=front.currency, **told),
+        }
         return {
-            "orders": orders,
-            "payments": lambda raw, _: xcart_addon.payments(raw, settings=policy, **told),
-            "customers": lambda raw, _: xcart_addon.customers(raw, settings=policy, **told),
-            "products": lambda raw, _: beside(
-                xcart_addon.stock(raw, **told), xcart_catalogue.products(raw, currency=front.currency, **told)
-            ),
+            "orders": Portable(xcart_addon.orders, judged, versions_of(f"raw.{name}__orders")),
+            "payments": Portable(xcart_addon.payments, judged),
+            "customers": Portable(xcart_addon.customers, judged),
+            "products": Portable(both, goods),
         }
 
     def write_stock(self, courier: XCartAddon, rows: Iterable[Mapping[str, Any]]) -> Iterator[StockUpdate]:

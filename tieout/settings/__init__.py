@@ -32,6 +32,7 @@ from tieout.settings.price_lists import PriceLists
 from tieout.settings.reconciling import Reconciliation
 from tieout.settings.section import Section
 from tieout.settings.shipping import Shipping
+from tieout.settings.staging import Staging
 from tieout.settings.storefronts import Storefront
 from tieout.settings.writing import Ownership, Privacy
 
@@ -162,6 +163,7 @@ class Settings(Section):
     ownership: Ownership = Ownership()
     privacy: Privacy = Privacy()
     checks: Checks = Checks()
+    staging: Staging = Staging()
     folder: Path = Path()
 
     @model_validator(mode="after")

@@ -63,6 +63,13 @@ def refs(con: Connection, table: str, *, mark: str) -> pl.DataFrame:
     return con.sql(statement("newest_refs", table=quoted_table(table)), params={"mark": mark}).pl()
 
 
+def count(con: Connection, table: str, *, since: int | None) -> int:
+    """Rows that landed later than `since`; 0 for an unknown table."""
+    if not con.columns(table):
+        return 0
+    return int(con.execute(statement("landed_count", table=quoted_table(table)), {"since": since})[0][0])
+
+
 def last_landing(con: Connection, table: str) -> int:
     """Number of the newest landing in a raw table; 0 if there is none."""
     if not con.columns(table):

@@ -270,6 +270,10 @@ class Session:
         """`native_ref` of every record of a raw table, and `is_marked`: whether the payload of its newest version holds this text."""
         return history.refs(self._con, table, mark=mark)
 
+    def raw_count(self, table: str, since: int | None = None) -> int:
+        """Rows of a raw table that landed after landing number `since` (None: ever), older versions included; 0 for an unknown table."""
+        return history.count(self._con, table, since=since)
+
     def last_landing(self, table: str) -> int:
         """Number of the newest landing in a raw table; 0 if nothing has landed."""
         return history.last_landing(self._con, table)

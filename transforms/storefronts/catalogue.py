@@ -5,7 +5,7 @@ A catalogue holds thousands of records, not millions, and each is nested in its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -59,6 +59,11 @@ def beside(stock: Staged, goods: Staged) -> Staged:
     known = stock.problems.select("native_ref")
     more = goods.problems.join(known, on="native_ref", how="anti")
     return Staged({**stock.frames, **goods.frames}, pl.concat([stock.problems, more]))
+
+
+def both(raw: pl.DataFrame, *, stock: Callable[..., Staged], goods: Callable[..., Staged]) -> Staged:
+    """Stock and catalogue of records that hold both, each by its own function of the raw rows."""
+    return beside(stock(raw), goods(raw))
 
 
 def is_price(amount: Decimal | None) -> bool:

@@ -6,7 +6,7 @@ never loses its neighbours: an order stays, with a `problem` that has it held.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -20,7 +20,7 @@ from transforms.storefronts.magento_reading import instant
 from transforms.storefronts.magento_settings import DOCUMENT_STATES, MagentoSettings
 
 __all__ = [
-    "MagentoSettings", "creditmemos", "customers", "invoices", "known_orders", "orders", "shipments", "stock", "store_codes",
+    "MagentoSettings", "creditmemos", "customers", "documents", "invoices", "known_orders", "orders", "shipments", "stock", "store_codes",
 ]  # fmt: skip
 
 _USUAL: Final = MagentoSettings()
@@ -49,6 +49,11 @@ def orders(
     return together(
         stage_orders(raw, storefront=storefront, run_id=run_id, settings=settings, stores=stores or {})
     )
+
+
+def documents(raw: pl.DataFrame, *, call: Callable[..., Staged], landed: pl.DataFrame, **told: Any) -> Staged:
+    """What `call` (`invoices`, `creditmemos` or `shipments`) makes of documents; `landed` are the raw orders they name."""
+    return call(raw, orders=known_orders(landed), **told)
 
 
 def invoices(

@@ -1,0 +1,1 @@
+SELECT count(*) FROM {{table}} WHERE $since::BIGINT IS NULL OR landing_no > $since::BIGINT
