@@ -2,63 +2,33 @@
 
     python tests/bench/bench_storefronts.py [--orders 100000] [--kinds commercetools,magento,xcart,clarity] [--repeat 3]
 
-Payloads are rendered by the stand-in world beforehand. Bare is msgspec reading every member that staging reads, one document at a time,
-amounts as exact numbers (whole for commercetools, Decimal for the others), and keeping nothing. Each kind runs in a process of its own.
+Payloads are rendered by the stand-in world beforehand, kept (see `rendering`), and read by mapping files. Bare is msgspec reading every
+member that staging reads, one document at a time, amounts as exact numbers (whole for commercetools, Decimal for the others), keeping
+nothing, in one process. Staging is measured in one process, and with as many processes beside it as there are processors. The seconds of
+processors are those of all processes together; a ratio of seconds by the clock with several processes is not the work it costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "lib")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "lib"), str(ROOT / "tests" / "bench")]
 MOST = 2.0
-"""Staging may take this many times the bare decode."""
-CHUNK = 50_000
-NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
-
-
-def rendered(kind: str, orders: int) -> Iterator[str]:
-    """The orders of one storefront as its courier lands them."""
-    from tieout.sandbox.world.payloads import dump
-    from tieout.sandbox.world.world import World
-
-    world = World.build(7, orders, (kind,))
-    if kind == "commercetools":
-        for at in range(len(world.order_list)):
-            yield world.order_list.text(at)
-        return
-    if kind in ("xcart", "clarity"):
-        from tieout.sandbox.faults import FaultBoard
-        from tieout.sandbox.storefronts.registry import STAND_INS
-        from tieout.sandbox.world.catalog import NOW_MS
-
-        stand_in: Any = STAND_INS[kind](world, FaultBoard(), lambda: NOW_MS)
-        for line in world.told_by(kind):
-            yield stand_in.order_text(line.index)
-        return
-    from tieout.connectors.storefronts.magento_pages import SUBJECTS, peek, to_records
-    from tieout.sandbox.storefronts.magento_shop import Shop
-
-    shop = Shop(world.seed)
-    for line in world.told_by(kind):
-        raw = dump(shop.order(world.order(line.index))).encode()
-        yield to_records([raw], [peek(raw, SUBJECTS["orders"])], keep_personal=("name", "email", "address"))[
-            0
-        ].payload.decode()
+"""Staging with all processors may take this many times the bare decode in one process, by the clock."""
+LEAST = 20_000
+"""Orders from which on processes beside are measured."""
 
 
 def exact(shape: Any, seen: dict[Any, Any] | None = None, *, amounts: frozenset[str] | None = None) -> Any:
@@ -155,84 +125,178 @@ def bare_and_staging(kind: str) -> tuple[Callable[[list[str]], None], Callable[[
             with contextlib.suppress(msgspec.DecodeError):
                 read(payload)
 
-    return bare, lambda raw: stage(raw, storefront="shop", run_id="bench")
+    return bare, partial(stage, storefront="shop", run_id="bench")
+
+
+def laid_out(kind: str, orders: int, folder: Path) -> list[Path]:
+    """The rendered orders as Arrow files of as many rows as staging takes at a time, which are read by mapping them: reading costs next to
+    nothing beside what is measured."""
+    import polars as pl
+    import rendering
+
+    from flows.stage import CHUNK_ROWS
+
+    found = sorted(rendering.storefront(kind, orders).glob("orders-*.parquet"))
+    each = max(1, CHUNK_ROWS // rendering.CHUNK)
+    paths = []
+    for start in range(0, len(found), each):
+        paths.append(folder / f"{start:06d}.arrow")
+        pl.concat([pl.read_parquet(one) for one in found[start : start + each]]).write_ipc(paths[-1])
+    return paths
+
+
+def alone(kind: str, folder: Path, repeat: int) -> dict[str, Any]:
+    """The bare decode and staging in turn, chunk by chunk, in this process: the best of each."""
+    import polars as pl
+
+    paths = sorted(folder.glob("*.arrow"))
+    bare, stage = bare_and_staging(kind)
+    first = pl.read_ipc(paths[0]).head(200)
+    bare(first["payload"].to_list())
+    stage(first)
+    runs = []
+    for _ in range(repeat):
+        spent = [0.0] * 4
+        orders = rows = size = 0
+        for path in paths:
+            raw = pl.read_ipc(path)
+            payloads = raw["payload"].to_list()
+            clock, cpu = time.perf_counter(), time.process_time()
+            bare(payloads)
+            spent[0] += time.perf_counter() - clock
+            spent[1] += time.process_time() - cpu
+            size += sum(map(len, payloads))
+            del payloads
+            clock, cpu = time.perf_counter(), time.process_time()
+            staged = stage(raw)
+            spent[2] += time.perf_counter() - clock
+            spent[3] += time.process_time() - cpu
+            orders += raw.height
+            rows += sum(frame.height for frame in staged.frames.values())
+            del staged, raw
+        runs.append(spent)
+    bare_clock, bare_cpu, clock, cpu = (min(run[at] for run in runs) for at in range(4))
+    return {
+        "kind": kind, "orders": orders, "bytes": size // orders, "rows": rows, "bare_clock_s": bare_clock, "bare_s": bare_cpu,
+        "clock_s": clock, "staging_s": cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }  # fmt: skip
+
+
+def beside(kind: str, folder: Path, repeat: int, count: int) -> dict[str, Any]:
+    """Staging as `tieout run stage` does it with processes, this one reading and counting rows."""
+    import polars as pl
+
+    from flows.apart.portable import Portable, taken_apart
+    from flows.apart.processes import Processes
+    from tieout.settings.staging import Staging
+
+    paths = sorted(folder.glob("*.arrow"))
+    work: Any = Portable(bare_and_staging(kind)[1])
+    clocks, rows = [], 0
+    # Started before anything is read: what a process has in memory when it starts another counts for that one, too.
+    with Processes(Staging(processes=count, processes_from=1)) as processes:
+        some = processes.for_records(1)
+        for one in [processes.begin(work.call, pl.read_ipc(paths[0]).head(50), {}) for _ in range(4 * count)]:
+            one.result()
+        before = time.process_time()
+        for _ in range(repeat):
+            begun, rows = time.perf_counter(), 0
+            raws = (pl.read_ipc(path) for path in paths)
+            pairs = ((raw, raw) for raw in raws)
+            for _, staged in taken_apart(pairs, work, None, some):  # type: ignore[arg-type]
+                rows += sum(frame.height for frame in staged.frames.values())
+            clocks.append(time.perf_counter() - begun)
+        own = time.process_time() - before
+    theirs = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "processes": count, "rows": rows, "clock_s": min(clocks), "cpu_s": (own + theirs.ru_utime + theirs.ru_stime) / repeat,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "each_peak_mb": theirs.ru_maxrss // 1024,
+    }  # fmt: skip
 
 
 def measured(kind: str, orders: int, repeat: int) -> dict[str, Any]:
-    """Best times of both, in turn."""
-    import polars as pl
+    """Both ways, each in a process of its own, over the same files; so few orders that nobody would, in this one."""
+    import tempfile
 
-    payloads = list(rendered(kind, orders))
-    bare, stage = bare_and_staging(kind)
-    bare(payloads[:200])
-    stage(landed(pl, payloads[:200]))
-    bares, stagings, rows = [], [], 0
-    for _ in range(repeat):
-        begun = time.process_time()
-        bare(payloads)
-        bares.append(time.process_time() - begun)
-        rows = 0
-        spent = 0.0
-        for start in range(0, len(payloads), CHUNK):
-            raw = landed(pl, payloads[start : start + CHUNK])
-            begun = time.process_time()
-            staged = stage(raw)
-            spent += time.process_time() - begun
-            rows += sum(frame.height for frame in staged.frames.values())
-        stagings.append(spent)
-    return {
-        "kind": kind,
-        "orders": len(payloads),
-        "bytes": sum(map(len, payloads)) // len(payloads),
-        "rows": rows,
-        "bare_s": min(bares),
-        "staging_s": min(stagings),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
+    import rendering
+
+    with tempfile.TemporaryDirectory(prefix="tieout-bench-") as name:
+        if orders <= rendering.CHUNK:
+            laid_out(kind, orders, Path(name))
+            return {**alone(kind, Path(name), repeat), "beside": None}
+        given = ["--kinds", kind, "--orders", str(orders), "--repeat", str(repeat), "--folder", name]
+        _apart("render", given)
+        found = _apart("alone", given)
+        found["beside"] = _apart("beside", given) if found["orders"] >= LEAST else None
+    return found
 
 
-def landed(pl: Any, payloads: list[str]) -> Any:
-    """Raw landing rows."""
-    size, at = len(payloads), pl.Datetime("us", "UTC")
-    return pl.DataFrame(
-        [
-            pl.Series("native_ref", [str(number) for number in range(size)]),
-            pl.Series("version_no", [1] * size, dtype=pl.Int64),
-            pl.Series("updated_at", [NOW] * size, dtype=at),
-            pl.Series("payload", payloads, dtype=pl.String),
-            pl.Series("payload_sha256", [hashlib.sha256(one.encode()).hexdigest() for one in payloads]),
-            pl.Series("problem", [None] * size, dtype=pl.String),
-            pl.Series("fetched_at", [NOW] * size, dtype=at),
-        ]
+def _apart(step: str, given: list[str]) -> Any:
+    command = [sys.executable, __file__, "--step", step, *given]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{step} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def told(found: Mapping[str, Any]) -> Iterator[str]:
+    """What was measured of a kind, in lines."""
+    orders = found["orders"]
+    yield f"{found['kind']}: {orders:,} orders of {found['bytes']:,} bytes → {found['rows']:,} rows"
+
+    def line(what: str, clock: float, cpu: float, more: str = "") -> str:
+        return f"  {what:<34} {clock:>8.2f} s by the clock {cpu:>8.2f} s of processors {orders / clock:>9,.0f} orders/s{more}"
+
+    yield line("bare decode, one process", found["bare_clock_s"], found["bare_s"])
+    ratio = (
+        f"   {found['staging_s'] / found['bare_s']:.2f} × bare (processors)   peak {found['peak_mb']:,} MB"
     )
+    yield line("staged, one process", found["clock_s"], found["staging_s"], ratio)
+    more = found["beside"]
+    if more:
+        each = f"{more['peak_mb']:,} MB and {more['processes']} times at most {more['each_peak_mb']:,} MB"
+        ratio = f"   {more['clock_s'] / found['bare_clock_s']:.2f} × bare (clock)   peak {each}"
+        yield line(f"staged, {more['processes']} processes beside", more["clock_s"], more["cpu_s"], ratio)
 
 
 def main() -> int:
-    """Print one line per kind; 1 if staging takes more than it may."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print some lines per kind; 1 if staging with all processors takes more than it may by the clock."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--kinds", default="commercetools,magento,xcart,clarity")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--repeat", type=int, help="best of so many; 3, or 1 from 500,000 orders on")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=["render", "alone", "beside"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measured(options.one, options.orders, options.repeat)))
+    repeat = options.repeat or (3 if options.orders < 500_000 else 1)
+    if options.step:
+        steps = {
+            "render": lambda: len(laid_out(options.kinds, options.orders, options.folder)),
+            "alone": lambda: alone(options.kinds, options.folder, repeat),
+            "beside": lambda: beside(options.kinds, options.folder, repeat, max(2, cores())),
+        }
+        print(json.dumps(steps[options.step]()))
         return 0
     slow = 0
     for kind in options.kinds.split(","):
-        command = [
-            sys.executable, __file__, "--one", kind, "--orders", str(options.orders), "--repeat", str(options.repeat),
-        ]  # fmt: skip
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        ratio = found["staging_s"] / found["bare_s"]
-        slow += ratio > MOST
-        print(
-            f"{kind:<14} {found['orders']:>8,} orders of {found['bytes']:,} bytes → {found['rows']:,} rows   "
-            f"bare {found['orders'] / found['bare_s']:>8,.0f}/s   staged {found['orders'] / found['staging_s']:>8,.0f}/s   "
-            f"{ratio:.2f} × bare   peak {found['peak_mb']:,} MB",
-            flush=True,
-        )
+        found = measured(kind, options.orders, repeat)
+        if options.one:
+            print(json.dumps(found))
+            continue
+        print("\n".join(told(found)), flush=True)
+        if found["beside"]:
+            slow += found["beside"]["clock_s"] / found["bare_clock_s"] > MOST
     return int(slow > 0)
+
+
+def cores() -> int:
+    """Processors there are for it."""
+    from flows.apart.processes import cores as those
+
+    return those()
 
 
 if __name__ == "__main__":

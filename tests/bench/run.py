@@ -194,7 +194,7 @@ def stages(folder: Path, orders: int) -> Iterator[Line]:
 def storefronts(orders: int, repeat: int) -> Iterator[Line]:
     """Staging of each kind of storefront, beside the bare decode of the same payloads."""
     for kind in ("commercetools", "magento", "xcart", "clarity"):
-        code, text = program("bench_storefronts.py", "--one", kind, "--orders", str(orders), "--repeat", str(repeat))  # fmt: skip
+        code, text = program("bench_storefronts.py", "--one", "--kinds", kind, "--orders", str(orders), "--repeat", str(repeat))  # fmt: skip
         if code:
             raise SystemExit(f"  staging {kind} failed:\n{text}")
         said = json.loads(text.splitlines()[-1])
