@@ -11,7 +11,7 @@ import pytest
 NAME = "_RJEM_MALLOC_CONF"
 DEFAULT = "dirty_decay_ms:500,muzzy_decay_ms:1000"
 """What polars writes there itself."""
-OURS = "dirty_decay_ms:10000"
+OURS = f"dirty_decay_ms:10000,oversize_threshold:0,narenas:{os.cpu_count()}"
 
 
 @pytest.mark.parametrize(
