@@ -13,9 +13,10 @@ import polars as pl
 from transforms.reconcile.applications import applied_by_end
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
-from transforms.reconcile.wording import looked_up, on_few
+from transforms.reconcile.wording import on_few
 
 CELL = ["entity", "store_ref", "currency"]
 COLUMNS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.reconcile.intake import Inputs
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.references import positions
 
 _ENDS = {"d": pl.UInt32, "credit_d": pl.UInt32, "r": pl.UInt32}
@@ -48,10 +49,8 @@ def applied_by_end(
     credit = rows.filter(pl.col("invoice_ref").is_not_null() & (pl.col("credit_minor") != 0)).select(
         "applied_on", "d", amount="credit_minor", by_cash=pl.lit(False), from_d="credit_d", from_r=none
     )
-    parts = [
-        part.join(ledger, on="d", how="left").join(
-            known, left_on=end, right_on=key, how="left", suffix="_from"
-        )
-        for part, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d"))
-    ]
+    parts = []
+    for part, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d")):
+        pays = known.select(pl.col(key).alias(end), pl.exclude(key).name.suffix("_from"))
+        parts.append(looked_up(looked_up(part, ledger, "d"), pays, end))
     return pl.concat(parts)

@@ -6,19 +6,18 @@ currency).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
 from tieout.vocabulary import COMPONENTS
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
+from transforms.reconcile.numbered import all_of, by_place, place_of
 from transforms.reconcile.policy import Policy
 
 E_ = [f"expected_{name}_minor" for name in COMPONENTS]
 A_ = [f"actual_{name}_minor" for name in COMPONENTS]
-SLICE = 25_000
-"""Groups that are summed at a time."""
 _COMPONENT = pl.Enum(COMPONENTS)
 
 
@@ -102,99 +101,26 @@ def waiting_events(inputs: Inputs, matched: Matched) -> pl.DataFrame:
 def compared(stock: Ready) -> pl.DataFrame:
     """Compared rows in the order of their keys: both sides summed once per key, component by component.
 
-    Slice by slice, a range of keys each: groups are numbered by their sorted names, so slices are even, what one of them sums stays in a
-    processor's cache, and the result comes out sorted.
+    Every key has a place in the result, and what belongs to it is put there. Nearly always that is one row of a kind (an event, a
+    document, a line of a component); only of places with several are sums made.
     """
-    last = pl.concat([stock.orders["key"], stock.documents["key"], stock.events["key"]]).max()
-    width = SLICE * stock.width
-    count = 1 if not isinstance(last, int) else last // width + 1
-    if count == 1:
-        return _compared(stock)
-    return pl.concat(_compared(_slice(stock, at * width, (at + 1) * width)) for at in range(count))
-
-
-def _slice(stock: Ready, low: int, high: int) -> Ready:
-    inside = (pl.col("key") >= low) & (pl.col("key") < high)
-    names = ("orders", "events", "documents", "lines")
-    return replace(stock, **{name: getattr(stock, name).filter(inside) for name in names})
-
-
-def _compared(stock: Ready) -> pl.DataFrame:
-    lines = (
-        stock.lines.lazy()
-        .select(
-            "key",
-            *(
-                pl.when(pl.col("component") == at).then("amount_minor").otherwise(0).alias(name)
-                for at, name in enumerate(A_)
-            ),
-            n_lines=pl.lit(1, pl.Int64),
-        )
-        .group_by("key")
-        .agg(pl.all().sum())
+    keys = all_of(stock.orders["key"], stock.documents["key"], stock.events["key"])
+    orders = _orders(stock.orders)
+    sides = (
+        orders.drop("key")[place_of(orders["key"], keys)],
+        _events(stock.events, keys),
+        _documents(stock.documents, keys),
+        _lines(stock.lines, keys),
     )
-    events = (
-        stock.events.lazy()
-        .select(
-            "key",
-            *(pl.col(f"{c}_minor").fill_null(0).alias(name) for c, name in zip(COMPONENTS, E_, strict=True)),
-            expected_minor="total_minor",
-            period_expected_minor=pl.when("is_in").then("total_minor").otherwise(0),
-            sales_minor=pl.when("is_sale").then("total_minor").otherwise(0),
-            period_sales_minor=pl.when(pl.col("is_sale") & pl.col("is_in")).then("total_minor").otherwise(0),
-            waiting_minor=pl.when(pl.col("waits").is_not_null()).then("total_minor").otherwise(0),
-            n_sales=(pl.col("is_sale") & (pl.col("total_minor") != 0)).cast(pl.Int64),
-            n_credits=(~pl.col("is_sale")).cast(pl.Int64),
-            owed_on="owed_on",
-        )
-        .group_by("key")
-        .agg(pl.exclude("key", "owed_on").sum(), pl.col("owed_on").max())
-    )
-    customer = pl.col("customer_id").hash()
-    documents = (
-        stock.documents.lazy()
-        .select(
-            "key",
-            actual_minor="total_minor",
-            period_actual_minor=pl.when("is_in").then("total_minor").otherwise(0),
-            invoiced_minor=pl.when(pl.col("total_minor") >= 0).then("total_minor").otherwise(0),
-            n_invoices=(pl.col("total_minor") > 0).cast(pl.Int64),
-            n_memos=(pl.col("total_minor") < 0).cast(pl.Int64),
-            document_on="posted_on",
-            pass_no=pl.col("pass_no").cast(pl.Int64),
-            documents=pl.coalesce("number", "ref"),
-            customer_low=pl.when(pl.col("customer_id").is_not_null()).then(customer),
-            how="how",
-            is_orphan="is_orphan",
-        )
-        .with_columns(customer_high="customer_low")
-        .group_by("key")
-        .agg(
-            pl.col("actual_minor", "period_actual_minor", "invoiced_minor", "n_invoices", "n_memos").sum(),
-            pl.col("document_on", "pass_no", "customer_high", "how", "is_orphan").max(),
-            pl.col("customer_low", "documents").min(),
-            n_documents=pl.len().cast(pl.Int64),
-        )
-    )
-    sides = documents.join(lines, on="key", how="left").join(events, on="key", how="full", coalesce=True)
-    rows = _orders(stock.orders).lazy().join(sides, on="key", how="full", coalesce=True)
-    numbers = [
-        *E_, *A_, "expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "sales_minor",
-        "period_sales_minor", "waiting_minor", "invoiced_minor", "gross_minor", "n_sales", "n_credits", "n_invoices", "n_memos",
-        "n_documents", "n_lines", "n_orders", "pass_no",
-    ]  # fmt: skip
-    place = pl.col("key") % stock.width
+    words = keys.to_frame("key").select(place=pl.col("key") % stock.width)["place"]
     wide = len(stock.currencies.categories)
     return (
-        rows.with_columns(
-            pl.col(*numbers).fill_null(0),
+        pl.concat([keys.to_frame("key"), *sides], how="horizontal")
+        .with_columns(
+            pl.col("gross_minor", "n_orders").fill_null(0),
             grp=pl.col("key") // stock.width,
-            entity=(place // wide)
-            .cast(pl.UInt32)
-            .replace_strict(_names(stock.entities), return_dtype=pl.String),
-            currency=(place % wide)
-            .cast(pl.UInt32)
-            .replace_strict(_names(stock.currencies), return_dtype=pl.String),
+            entity=stock.entities.categories.gather(words // wide),
+            currency=stock.currencies.categories.gather(words % wide),
             is_orphan=pl.col("is_orphan").fill_null(False),
         )
         # What a document's total holds beyond its lines stands on no known account: component `other`.
@@ -203,9 +129,74 @@ def _compared(stock: Ready) -> pl.DataFrame:
             actual_other_minor=pl.col("actual_other_minor") + pl.col("unlined_minor"),
             delta_minor=pl.col("expected_minor") - pl.col("actual_minor"),
         )
-        .sort("key")
-        .collect(engine="streaming")
     )
+
+
+def _events(events: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    rows = events.with_columns(pl.col("total_minor").fill_null(0)).select(
+        *(pl.col(f"{c}_minor").fill_null(0).alias(name) for c, name in zip(COMPONENTS, E_, strict=True)),
+        expected_minor="total_minor",
+        period_expected_minor=pl.when("is_in").then("total_minor").otherwise(0),
+        sales_minor=pl.when("is_sale").then("total_minor").otherwise(0),
+        period_sales_minor=pl.when(pl.col("is_sale") & pl.col("is_in")).then("total_minor").otherwise(0),
+        waiting_minor=pl.when(pl.col("waits").is_not_null()).then("total_minor").otherwise(0),
+        n_sales=(pl.col("is_sale") & (pl.col("total_minor") != 0)).cast(pl.Int64),
+        n_credits=(~pl.col("is_sale")).cast(pl.Int64),
+        owed_on="owed_on",
+    )
+    return by_place(
+        rows, place_of(keys, events["key"]), len(keys), pl.exclude("owed_on").sum(), pl.col("owed_on").max()
+    )
+
+
+def _documents(documents: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    customer = pl.when(pl.col("customer_id").is_not_null()).then(pl.col("customer_id").hash())
+    rows = documents.select(
+        actual_minor="total_minor",
+        period_actual_minor=pl.when("is_in").then("total_minor").otherwise(0),
+        invoiced_minor=pl.when(pl.col("total_minor") >= 0).then("total_minor").otherwise(0),
+        n_invoices=(pl.col("total_minor") > 0).cast(pl.Int64),
+        n_memos=(pl.col("total_minor") < 0).cast(pl.Int64),
+        n_documents=pl.lit(1, pl.Int64),
+        document_on="posted_on",
+        pass_no=pl.col("pass_no").cast(pl.Int64),
+        how="how",
+        is_orphan="is_orphan",
+        customer_high=customer,
+        customer_low=customer,
+        documents=pl.coalesce("number", "ref"),
+    )
+    return by_place(
+        rows,
+        place_of(keys, documents["key"]),
+        len(keys),
+        pl.col(
+            "actual_minor", "period_actual_minor", "invoiced_minor", "n_invoices", "n_memos", "n_documents"
+        ).sum(),
+        pl.col("document_on", "pass_no", "how", "is_orphan", "customer_high").max(),
+        pl.col("customer_low", "documents").min(),
+    )
+
+
+def _lines(lines: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Amounts by component, and how many lines there are, by place."""
+    lines = lines.select(
+        "component", amount=pl.col("amount_minor").fill_null(0), n=pl.lit(1, pl.Int64)
+    ).with_columns(place=place_of(keys, lines["key"]))
+    nothing = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(keys))
+    found, counts = {}, []
+    for at, name in enumerate(A_):
+        mine = lines.filter(pl.col("component") == at)
+        if mine.is_empty():
+            found[name] = nothing
+            continue
+        sums = by_place(mine.select("amount", "n"), mine["place"], len(keys), pl.all().sum())
+        found[name] = sums["amount"]
+        counts.append(sums["n"])
+    more = lines.filter(pl.col("component").is_null())
+    if more.height:
+        counts.append(by_place(more.select("n"), more["place"], len(keys), pl.all().sum())["n"])
+    return pl.DataFrame(found).with_columns(n_lines=pl.sum_horizontal([nothing, *counts]))
 
 
 def _orders(orders: pl.DataFrame) -> pl.DataFrame:
@@ -254,7 +245,3 @@ def words_of(*columns: pl.Series) -> pl.Enum:
     return pl.Enum(
         sorted(set(pl.concat([column.unique() for column in columns]).drop_nulls().to_list()) | {""})
     )
-
-
-def _names(words: pl.Enum) -> dict[int, str]:
-    return dict(enumerate(words.categories.to_list()))

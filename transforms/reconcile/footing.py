@@ -176,32 +176,24 @@ def _owed(inputs: Inputs, matched: Matched) -> pl.DataFrame:
 
 
 def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
-    mine = matched.documents.filter("in_scope", "is_counted")
-    parts = []
-    for kind, name, ref in (
-        ("invoice", "ar_invoices", "invoice_ref"),
-        ("adjustment", "ar_adjustments", "adjustment_ref"),
-    ):
-        refs = mine.filter(pl.col("kind") == kind).select(pl.col("ref").alias(ref))
-        parts.append(
-            inputs.take(name)
-            .join(refs, on=ref, how="semi")
-            .select("entity_code", "currency", "posted_on", amount="total_minor")
-        )
+    # Documents are numbered in the order of their rows.
+    mine = matched.documents.select("d", mine=pl.col("in_scope") & pl.col("is_counted")).sort("d")["mine"]
+    parts = [
+        inputs.take(name).select("entity_code", "currency", "posted_on", amount="total_minor")
+        for name in ("ar_invoices", "ar_adjustments")
+    ]
     return (
         pl.concat(parts)
+        .filter(mine)
         .with_columns(pl.col("entity_code").fill_null(""))
         .with_columns(is_in=policy.in_period("posted_on", "entity_code"))
     )
 
 
 def _receipts(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
-    refs = paid.receipts.filter("in_scope", "is_counted").select("receipt_ref")
-    rows = (
-        inputs.take("ar_receipts")
-        .join(refs, on="receipt_ref", how="semi")
-        .with_columns(pl.col("entity_code").fill_null(""))
-    )
+    # Receipts are numbered in the order of their rows.
+    mine = paid.receipts.select("r", mine=pl.col("in_scope") & pl.col("is_counted")).sort("r")["mine"]
+    rows = inputs.take("ar_receipts").filter(mine).with_columns(pl.col("entity_code").fill_null(""))
     return rows.select(
         "entity_code", "currency", amount="total_minor", is_in=policy.in_period("received_on", "entity_code")
     )

@@ -22,6 +22,7 @@ import polars as pl
 
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
+from transforms.reconcile.numbered import left_over, looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import bare_number, narrowed, normalised, pieces, smallest_labels
 from transforms.reconcile.universe import (
@@ -73,21 +74,15 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     documents = documents.with_columns(
         in_scope=pl.col("by_rule") | pl.col("d").is_in(own.get_column("d").implode())
     )
-    rest = documents.filter(pl.col("in_scope")).join(own, on="d", how="anti")
+    rest = left_over(documents.filter(pl.col("in_scope")), own, "d")
     edges = pl.concat([own, _by_numbers(rest, orders, policy, prefixes_of(inputs))])
-    edges = pl.concat([edges, _by_lines(inputs, rest.join(edges, on="d", how="anti"), orders, policy)])
+    edges = pl.concat([edges, _by_lines(inputs, left_over(rest, edges, "d"), orders, policy)])
     edges, documents = _by_hand(inputs, edges, orders, documents)
-    counted = edges.join(documents.filter("is_counted").select("d"), on="d", how="semi")
+    counted = edges.filter(documents["is_counted"].gather(edges["d"]))
     orders, groups = _grouped(orders, counted)
     first = edges.group_by("d").agg(pl.col("g").min(), pl.col("pass_no").max(), pl.col("how").max())
-    documents = (
-        documents.join(first, on="d", how="left")
-        .join(groups, on="g", how="left")
-        .with_columns(
-            grp=pl.coalesce("grp", "g"),
-            pass_no=pl.col("pass_no").fill_null(0),
-            how=pl.col("how").fill_null(0),
-        )
+    documents = looked_up(looked_up(documents, first, "d"), groups, "g").with_columns(
+        grp=pl.coalesce("grp", "g"), pass_no=pl.col("pass_no").fill_null(0), how=pl.col("how").fill_null(0)
     )
     doubtful = counted.filter("is_ambiguous").join(orders.select("g", "grp"), on="g")
     ambiguous = doubtful.group_by("grp").agg(
@@ -230,10 +225,10 @@ def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy, stores
     if conflict.height:
         found = [found[0].join(conflict, on="d", how="anti"), _edges(conflict, 2, 8, ambiguous=True)]
 
-    left = docs.join(exact.select("d"), on="d", how="anti").with_columns(bare=bare_number("number", prefixes))
+    left = left_over(docs, exact, "d").with_columns(bare=bare_number("number", prefixes))
     by_number = left.join(numbers, left_on="bare", right_on="order_number").select("d", "g")
     found.append(_chosen(by_number, docs, numbered, policy, 3))
-    left = left.join(by_number, on="d", how="anti")
+    left = left_over(left, by_number, "d")
     if left.height:
         found += _by_normalised(left, docs, numbered, policy)
     return pl.concat(found)
@@ -329,8 +324,7 @@ def _grouped(orders: pl.DataFrame, edges: pl.DataFrame) -> tuple[pl.DataFrame, p
     if several.is_empty():
         return orders.with_columns(grp=pl.col("g")), pl.DataFrame(schema={"g": pl.UInt32, "grp": pl.UInt32})
     labels = smallest_labels(several.select("d", "g"), "d", "g").rename({"label": "grp"})
-    orders = orders.join(labels, on="g", how="left", maintain_order="left")
-    orders = orders.with_columns(grp=pl.coalesce("grp", "g"))
+    orders = looked_up(orders, labels, "g").with_columns(grp=pl.coalesce("grp", "g"))
     return orders, labels
 
 
@@ -343,7 +337,7 @@ def _orphans_numbered(documents: pl.DataFrame, after: int) -> pl.DataFrame:
         .with_row_index("orphan", offset=after)
     )
     return (
-        documents.join(orphans, on="d", how="left")
+        looked_up(documents, orphans, "d")
         .with_columns(grp=pl.coalesce("grp", "orphan"), is_orphan=pl.col("orphan").is_not_null())
         .drop("orphan")
     )

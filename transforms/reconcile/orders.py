@@ -9,11 +9,12 @@ from transforms.reconcile.comparing import A_, E_, compared, ready
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import WHERE_KNOWN, Frame, Inputs
 from transforms.reconcile.matching import HOW, Matched
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import without_tolerance
 from transforms.reconcile.shared import order_splits
-from transforms.reconcile.wording import family, looked_up, money, on_few
+from transforms.reconcile.wording import family, money, on_few
 
 COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "customer_name", "placed_on",

@@ -40,9 +40,10 @@ from transforms.reconcile.facts import (
     unmet_sales,
     waiting_parts,
 )
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import ledger_precision, tolerated
-from transforms.reconcile.wording import looked_up, primary, step_of
+from transforms.reconcile.wording import primary, step_of
 
 PARTS = ("goods", "gift_card", "discount", "shipping", "fees", "tax")
 

@@ -6,9 +6,10 @@ import polars as pl
 
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
-from transforms.reconcile.wording import looked_up, rounded_half_up, step_of
+from transforms.reconcile.wording import rounded_half_up, step_of
 
 KEY = ["grp", "entity", "currency"]
 
@@ -138,9 +139,7 @@ def with_context(
     owing = matched.orders.select(order_grp=pl.col("grp").gather(sold)).unique()
     owing = owing.with_columns(is_owing=pl.lit(True))
     payer = paid.payments.select("grp", "order_grp").unique("grp", keep="first", maintain_order=True)
-    applied = paid.applied.join(paid.receipts.select("r", "key", "grp"), on="r").join(
-        payer, on="grp", how="left"
-    )
+    applied = looked_up(looked_up(paid.applied, paid.receipts.select("r", "key", "grp"), "r"), payer, "grp")
     own = applied.group_by("key").agg(
         applied_minor=pl.when(pl.col("paid_grp") == pl.col("order_grp"))
         .then("amount_minor")

@@ -30,12 +30,13 @@ from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.payment_sides import sides, with_context
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import tolerated, without_tolerance
 from transforms.reconcile.receipts import HOW, Paid
 from transforms.reconcile.shared import payment_splits
-from transforms.reconcile.wording import family, looked_up, money, primary
+from transforms.reconcile.wording import family, money, primary
 
 COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "kind_code", "tender_code",

@@ -19,6 +19,7 @@ from transforms.reconcile.comparing import place_key, words_of
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched, sizes
+from transforms.reconcile.numbered import left_over, looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import narrowed, normalised, smallest_labels
 from transforms.reconcile.universe import crosswalk_of, stands
@@ -61,7 +62,7 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     ends = ends_of(inputs, matched.documents, receipts)
     applied = _applied(inputs, matched, receipts, ends)
     own = _by_crosswalk(inputs, payments, receipts, matched)
-    rest = receipts.join(own, on="r", how="anti")
+    rest = left_over(receipts, own, "r")
     named = _by_reference(rest, payments)
     edges = pl.concat([own, named])
     edges = pl.concat([edges, _by_application(receipts, payments, applied, edges)])
@@ -77,8 +78,8 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
         | pl.col("r").is_in(by_hand["r"].implode())
     )
     receipts = receipts.with_columns(in_scope=in_scope)
-    stand = receipts.filter("in_scope", "is_counted").select("r")
-    edges = edges.join(stand, on="r", how="semi")
+    stands = receipts.select(pl.col("in_scope") & pl.col("is_counted")).to_series()
+    edges = edges.filter(stands.gather(edges["r"]))
     several = edges.filter(pl.col("r").is_duplicated())
     labels = (
         smallest_labels(several.select("r", "p"), "r", "p").rename({"label": "grp"})
@@ -88,20 +89,16 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     if labels is None:
         payments = payments.with_columns(grp=pl.col("p"))
     else:
-        payments = (
-            payments.join(labels, on="p", how="left").with_columns(grp=pl.coalesce("grp", "p")).sort("p")
-        )
+        payments = looked_up(payments, labels, "p").with_columns(grp=pl.coalesce("grp", "p"))
     first = edges.group_by("r").agg(pl.col("p").min(), pl.col("pass_no").max(), pl.col("how").max())
-    receipts = receipts.join(first, on="r", how="left").join(
-        payments.select("p", "grp", "g"), on="p", how="left"
-    )
+    receipts = looked_up(looked_up(receipts, first, "r"), payments.select("p", "grp", "g"), "p")
     orphans = (
         receipts.filter(pl.col("p").is_null() & pl.col("in_scope") & pl.col("is_counted"))
         .select("r", orphan_ref=pl.concat_str(pl.lit("intacct:receipt:"), "receipt_ref"))
         .sort("orphan_ref")
         .with_row_index("orphan", offset=payments.height)
     )
-    receipts = receipts.join(orphans, on="r", how="left").with_columns(
+    receipts = looked_up(receipts, orphans, "r").with_columns(
         grp=pl.coalesce("grp", "orphan"),
         is_orphan=pl.col("orphan").is_not_null(),
         pass_no=pl.col("pass_no").fill_null(0),
@@ -228,16 +225,14 @@ def _applied(inputs: Inputs, matched: Matched, receipts: pl.DataFrame, ends: pl.
     documents = matched.documents.select(
         "d", "is_orphan", "in_scope", document=pl.coalesce("number", "ref"), paid_grp="grp"
     )
-    return (
+    applied = (
         inputs.take("ar_applications")
         .select("application_ref", "amount_minor")
         .hstack(ends.select("d", "r"))
-        .filter(pl.col("r").is_not_null() & (pl.col("amount_minor").fill_null(0) != 0))
-        .join(receipts.filter("is_counted").select("r"), on="r", how="semi")
-        .join(documents, on="d", how="left")
-        .select(
-            "r", "application_ref", "amount_minor", "document", "is_orphan", "paid_grp", to_scope=pl.col("in_scope").fill_null(False)
-        )
+        .filter(receipts["is_counted"].gather(ends["r"]) & (pl.col("amount_minor").fill_null(0) != 0))
+    )
+    return looked_up(applied, documents, "d").select(
+        "r", "application_ref", "amount_minor", "document", "is_orphan", "paid_grp", to_scope=pl.col("in_scope").fill_null(False)
     )  # fmt: skip
 
 
@@ -301,7 +296,7 @@ def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFram
         ).drop_nulls()
         hits = left.join(names, on="reference").filter((pl.col("total_minor") >= 0) == pl.col("charge"))
         found.append(_chosen(hits, facts, how))
-        left = left.join(hits, on="r", how="anti")
+        left = left_over(left, hits, "r")
     if left.height:
         plain = pl.concat(
             payments.select("p", plain=normalised(column), charge=pl.col("amount_minor") >= 0)
@@ -339,9 +334,9 @@ def _by_application(
     receipts: pl.DataFrame, payments: pl.DataFrame, applied: pl.DataFrame, edges: pl.DataFrame
 ) -> pl.DataFrame:
     """Pass 3: no reference, applied to documents of one order, amount of its only open payment, and the only such receipt."""
-    blank = receipts.filter(pl.col("reference").is_null() & pl.col("is_counted")).join(
-        edges, on="r", how="anti"
-    )
+    blank = left_over(receipts.filter(pl.col("reference").is_null() & pl.col("is_counted")), edges, "r")
+    if blank.is_empty():
+        return pl.DataFrame(schema=EDGE)
     target = (
         applied.drop_nulls("paid_grp")
         .group_by("r")

@@ -47,16 +47,6 @@ def family(code: str = "outcome_code") -> pl.Expr:
     return pl.col(code).replace_strict(FAMILY, return_dtype=pl.String)
 
 
-def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
-    """A left join that keeps the rows as they are: only the key columns travel, not the wide frame. `found` is unique by key."""
-    if found.is_empty():
-        keys = (on,) if isinstance(on, str) else on
-        return rows.with_columns(
-            pl.lit(None, kind).alias(name) for name, kind in found.schema.items() if name not in keys
-        )
-    return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
-
-
 def on_few(rows: pl.DataFrame, which: pl.Expr, found: pl.DataFrame, on: list[str]) -> pl.DataFrame:
     """`looked_up` for the few rows of a condition: the others get nulls and take no part in the join."""
     more = {name: kind for name, kind in found.schema.items() if name not in on}
