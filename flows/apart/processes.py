@@ -47,7 +47,7 @@ class Processes:
     """For the length of a block: processes that are started the first time somebody asks for them, and end with the block whatever ends it."""
 
     def __init__(self, staging: Staging) -> None:
-        self.count = staging.processes or min(MOST, cores())
+        self.count = self._wanted = staging.processes or min(MOST, cores())
         self._least = staging.processes_from
         self._all: list[_Process] = []
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
@@ -63,16 +63,25 @@ class Processes:
             self._threads.shutdown(wait=True, cancel_futures=True)
 
     def for_records(self, count: int) -> Processes | None:
-        """These processes, at work from now on, if so many records are worth it; else None."""
-        if self.count < 2 or count < self._least:
+        """These processes, at work from now on, if so many records are worth it; else None, and where the system lets none be started."""
+        if self._wanted < 2 or count < self._least or not (self._all or self._started()):
             return None
-        if self._threads is None:
+        return self
+
+    def _started(self) -> bool:
+        try:
+            for _ in range(self._wanted):
+                self._all.append(_Process())
+        except (
+            OSError
+        ):  # too many processes, too many open files, no memory: fewer do, and the run alone does too
+            self.count = len(self._all)
+        if self._all:
+            for one in self._all:
+                self._idle.put(one)
             # A thread waits for each process: it hands it rows, and takes what came of it.
             self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="apart")
-            for _ in range(self.count):
-                self._all.append(_Process())
-                self._idle.put(self._all[-1])
-        return self
+        return bool(self._all)
 
     def begin(
         self, work: Callable[..., Staged], rows: pl.DataFrame, more: Mapping[str, Any]

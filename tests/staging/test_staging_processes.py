@@ -212,8 +212,8 @@ def test_no_more_is_handed_out_than_there_are_processes_and_one() -> None:
 @pytest.mark.parametrize(
     ("how", "records", "helps"),
     [
-        (Staging(processes=2), 19_999, False),
-        (Staging(processes=2), 20_000, True),
+        (Staging(processes=2), 39_999, False),
+        (Staging(processes=2), 40_000, True),
         (Staging(processes=1, processes_from=1), 10**9, False),
         (Staging(processes=3, processes_from=5), 4, False),
         (Staging(processes=3, processes_from=5), 5, True),
@@ -228,6 +228,24 @@ def test_processes_are_started_for_much_only(
         assert (found.for_records(records) is not None) == helps
         assert (found.for_records(records) is not None) == helps
     assert len(started) == (how.processes if helps else 0), "started once"
+
+
+@pytest.mark.parametrize("possible", [0, 1, 2])
+def test_a_system_that_lets_few_be_started_is_no_fault(
+    possible: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [_Ending()] * possible
+
+    def start() -> _Ending:
+        if not left:
+            raise BlockingIOError("Resource temporarily unavailable")
+        return left.pop()
+
+    monkeypatch.setattr(processes, "_Process", start)
+    with Processes(Staging(processes=3, processes_from=1)) as found:
+        assert (found.for_records(10) is not None) == (possible > 0)
+        assert (found.for_records(10) is not None) == (possible > 0)
+        assert found.count == possible
 
 
 class _Ending:

@@ -13,4 +13,4 @@ class Staging(Section):
     """How many processes take payloads apart while the run publishes what came of them, and from how much on it is worth starting them."""
 
     processes: Annotated[int, Field(ge=0, le=64)] = 0
-    processes_from: Annotated[int, Field(ge=1)] = 20_000
+    processes_from: Annotated[int, Field(ge=1)] = 40_000
