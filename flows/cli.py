@@ -114,7 +114,9 @@ def run(
         str | None, typer.Option(help="extract: back-fill from this instant (included).")
     ] = None,
     until: Annotated[str | None, typer.Option(help="extract: back-fill to this instant (excluded).")] = None,
-    full: Annotated[bool, typer.Option("--full", help="extract, stage, reconcile: everything anew.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="extract, stage, plan, reconcile: everything anew.")
+    ] = False,
     period: Annotated[str | None, typer.Option(help="reconcile, report: a month, e.g. 2026-09.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="plan: print the plan and the XML, store nothing.")

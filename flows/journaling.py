@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.owing import posting_policy
+from flows.owing import money_of_all, posting_policy
 from transforms.credit_applications import CreditPlan, plan_credits
 from transforms.journals import JournalPlan, JournalPolicy, plan_journals
 
@@ -34,29 +34,54 @@ def policy(house: House) -> JournalPolicy:
 
 
 def journals(
-    house: House, session: Session, trade: Trade, there: Existing, held: pl.DataFrame, *, run_id: str
+    house: House,
+    session: Session,
+    trade: Trade,
+    there: Existing,
+    held: pl.DataFrame,
+    *,
+    run_id: str,
+    among: pl.DataFrame | None = None,
 ) -> JournalPlan:
-    """Every journal entry that is owed, but those known with the same content."""
+    """Every journal entry that is owed, but those known with the same content. `among`: the orders that `trade` and `there` are of, if not all;
+    payouts are worked out whole, from the payments of all orders."""
+    chosen = policy(house)
+    orders, payments, named = trade.orders, trade.payments, trade.order_payments
+    if among is not None and (chosen.payouts or chosen.fees):
+        orders, payments, named = money_of_all(house, session)
     found = plan_journals(
         trade.owed.owed,
-        trade.payments,
-        trade.order_payments,
-        trade.orders,
+        payments,
+        named,
+        orders,
         session.fetch("core.payout_lines"),
         house.mappings["stores"],
         house.mappings["clearing"],
         held,
         there.edits,
-        policy(house),
+        chosen,
         run_id=run_id,
         planned_at=house.clock(),
     )
+    if among is not None:
+        found = _of_these(found, among)
     known = there.documents.select("document_id", "content_sha256")
     documents = found.documents.join(known, on=["document_id", "content_sha256"], how="anti")
     return found._replace(
         documents=documents,
         lines=found.lines.join(documents.select("document_id"), on="document_id", how="semi"),
     )
+
+
+def _of_these(found: JournalPlan, among: pl.DataFrame) -> JournalPlan:
+    """The entries of these orders and of none."""
+    key = ["storefront", "order_ref"]
+    documents, unplanned = (
+        pl.concat([rows.filter(pl.col("order_ref").is_null()), rows.join(among, on=key, how="semi")])
+        for rows in (found.documents, found.unplanned)
+    )
+    lines = found.lines.join(documents.select("document_id"), on="document_id", how="semi")
+    return found._replace(documents=documents, lines=lines, unplanned=unplanned)
 
 
 def credits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -16,12 +16,14 @@ from transforms.customers import guests_by_email
 from transforms.order_entry import OrderEntry
 from transforms.postings import NO_CHANGES, Existing, Mappings, PostingPolicy
 from transforms.recognition import Owed, RecognitionPolicy, owed
+from transforms.summaries import summary_documents
 
 if TYPE_CHECKING:
     from flows.wiring import House
     from tieout.warehouse.session import Session
 
 _ORIGIN = ("payload_sha256", "run_id")
+_WHO = ("storefront", "order_ref", "order_number", "store_ref", "customer_ref", "status_code", "is_test")
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,18 @@ class Trade:
     corrected: pl.DataFrame
 
 
-def trade(house: House, session: Session) -> Trade:
-    """Read `core` and work out what is owed."""
+def trade(house: House, session: Session, *, among: pl.DataFrame | None = None) -> Trade:
+    """Read `core` and work out what is owed. `among`: (storefront, order_ref) of the orders to read with all that is theirs; all customers are read."""
     corrections = house.mappings["corrections"]
-    orders, changed = mapping.correct_orders(without_origin(session, "core.orders"), corrections)
-    order_payments = without_origin(session, "core.order_payments")
-    order_tenders = without_origin(session, "core.order_tenders")
+    orders, changed = mapping.correct_orders(without_origin(session, "core.orders", among), corrections)
+    moved, order_payments = _money(session, among)
+    order_tenders = without_origin(session, "core.order_tenders", among)
     payments, tenders = mapping.correct_tenders(
-        without_origin(session, "core.payments"), corrections, orders=orders, order_payments=order_payments
+        moved, corrections, orders=orders, order_payments=order_payments
     )
     frames = {
-        name: without_origin(session, f"core.{name}") for name in ("order_lines", "shipments", "returns")
+        name: without_origin(session, f"core.{name}", among)
+        for name in ("order_lines", "shipments", "returns")
     }
     frames["customers"] = session.fetch("core.customers")
     frames["returns"] = returns_that_count(house, frames["returns"])
@@ -66,7 +69,7 @@ def trade(house: House, session: Session) -> Trade:
         frames["returns"],
         house.mappings["stores"],
         policy=recognition_policy(house),
-        reductions=session.fetch("core.reductions"),
+        reductions=session.fetch("core.reductions", where=among),
         order_tenders=order_tenders,
     )
     return Trade(
@@ -83,10 +86,33 @@ def trade(house: House, session: Session) -> Trade:
     )
 
 
-def without_origin(session: Session, name: str) -> pl.DataFrame:
-    """A core table without what only tells where its rows came from: a quarter of its memory, and no rule reads it."""
+def money_of_all(house: House, session: Session) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """core.orders (only who they are), core.payments and core.order_payments of all trade, corrected as in `trade`."""
+    corrections = house.mappings["corrections"]
+    orders, _ = mapping.correct_orders(session.fetch("core.orders", columns=_WHO), corrections)
+    payments, named = _money(session, None)
+    payments, _ = mapping.correct_tenders(payments, corrections, orders=orders, order_payments=named)
+    return orders, payments, named
+
+
+def _money(session: Session, among: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """core.payments and core.order_payments: all, or those of some orders, whichever side names the other."""
+    if among is None:
+        return without_origin(session, "core.payments"), without_origin(session, "core.order_payments")
+    payment = ["storefront", "payment_ref"]
+    said = session.fetch("core.payments", where=among, columns=payment)
+    named = session.fetch("core.order_payments", where=among, columns=payment)
+    wanted = pl.concat([said, named]).unique()
+    return (
+        without_origin(session, "core.payments", wanted),
+        without_origin(session, "core.order_payments", wanted),
+    )
+
+
+def without_origin(session: Session, name: str, where: pl.DataFrame | None = None) -> pl.DataFrame:
+    """A core table without what only tells where its rows came from: a quarter of its memory, and no rule reads it. `where`: the keys wanted."""
     columns = [one for one in ALL[name].polars_schema if one not in _ORIGIN]
-    return session.fetch(name, columns=columns)
+    return session.fetch(name, columns=columns, where=where)
 
 
 def recognition_policy(house: House) -> RecognitionPolicy:
@@ -158,17 +184,70 @@ def posting_mappings(house: House) -> Mappings:
     )
 
 
-def existing(session: Session) -> Existing:
-    """What was planned before, and what Intacct was last read to hold."""
-    orders = pl.concat([session.fetch("out.document_orders"), session.query("documents_without_orders")])
+_LEDGER: Final = ("reference", "entity_code", "customer_id", "currency", "total_minor", "due_minor", "posted_on", "is_deleted")  # fmt: skip
+
+
+def existing(session: Session, *, among: pl.DataFrame | None = None) -> Existing:
+    """What was planned before, and what Intacct was last read to hold. `among`: (storefront, order_ref) of the orders whose documents are
+    read, beside those of no order; of all others only the numbers."""
+    found = _documents(session) if among is None else _documents_of(session, among)
+    # Of the ledger's rows a plan of some orders reads a third of the columns; comparisons read them all.
+    columns = {
+        table: None if among is None else [ref, number, *_LEDGER]
+        for table, ref, number in (
+            ("core.ar_invoices", "invoice_ref", "invoice_number"),
+            ("core.ar_adjustments", "adjustment_ref", "adjustment_number"),
+        )
+    }
+    return found._replace(
+        invoices=session.fetch("core.ar_invoices", columns=columns["core.ar_invoices"]),
+        adjustments=session.fetch("core.ar_adjustments", columns=columns["core.ar_adjustments"]),
+        receipts=session.fetch("core.ar_receipts"),
+        customers=intacct.intacct_customers(session.raw_changed("raw.intacct__customer")),
+        edits=session.fetch("ops.edits"),
+    )
+
+
+def _documents(session: Session) -> Existing:
     states = session.fetch("ops.outbox", columns=["document_id", "state_code", "intacct_key"])
+    nothing = pl.DataFrame()
     return Existing(
         documents=session.fetch("out.documents").join(states, on="document_id", how="left"),
         lines=session.fetch("out.document_lines"),
-        invoices=session.fetch("core.ar_invoices"),
-        adjustments=session.fetch("core.ar_adjustments"),
-        receipts=session.fetch("core.ar_receipts"),
-        customers=intacct.intacct_customers(session.raw_changed("raw.intacct__customer")),
-        orders=orders,
-        edits=session.fetch("ops.edits"),
+        orders=pl.concat([session.fetch("out.document_orders"), session.query("documents_without_orders")]),
+        invoices=nothing,
+        adjustments=nothing,
+        receipts=nothing,
+        customers=nothing,
+    )
+
+
+def _documents_of(session: Session, among: pl.DataFrame) -> Existing:
+    """Documents of these orders, alone or with others, and those of no order. Of a summary that none of them is in, and of customers, lines
+    are not read."""
+    own = session.fetch("out.documents", where=among, columns=["document_id"])
+    shared = session.fetch("out.document_orders", where=among, columns=["document_id"])
+    mine = pl.concat([own, shared]).unique()
+    nobody = session.fetch("out.documents", where={"order_ref": None})
+    documents = pl.concat(
+        [session.fetch("out.documents", where=mine), nobody.join(mine, on="document_id", how="anti")]
+    )
+    ids = documents.select("document_id")
+    states = session.fetch("ops.outbox", columns=["document_id", "state_code", "intacct_key"], where=ids)
+    documents = documents.join(states, on="document_id", how="left")
+    nothing = pl.DataFrame()
+    found = Existing(documents, nothing, nothing, nothing, nothing, nothing)
+    summaries = summary_documents(found).join(mine, on="document_id", how="anti")
+    lined = documents.filter(pl.col("kind_code") != "customer").join(summaries, on="document_id", how="anti")
+    frames = {"looked_documents": ids, "looked_orders": among.select("storefront", "order_ref")}
+    early = session.query("documents_without_orders")
+    return found._replace(
+        lines=session.fetch("out.document_lines", where=lined.select("document_id")),
+        orders=pl.concat(
+            [
+                session.fetch("out.document_orders", where=mine),
+                early.join(among, on=["storefront", "order_ref"], how="semi"),
+            ]
+        ),
+        numbers=session.query("plan_numbers", frames=frames),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from checks.contracts import ALL
-from flows import journaling, owing, quota, sales_orders
+from flows import changed_plan, journaling, owing, quota, sales_orders
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
@@ -18,13 +18,79 @@ from transforms.postings import plan as posting_plan
 HELD_SCHEMA = {"storefront": pl.String, "order_ref": pl.String, "reason": pl.String}
 
 
-def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
-    """Work out what is owed and put what is missing into the outbox as planned. With `dry_run` nothing is stored and the plan is told."""
+class Worked(NamedTuple):
+    """A plan and what it was made of. `papers`: the part of it that answers what is owed; `made`: all of it."""
+
+    looked: changed_plan.Looked
+    held: pl.DataFrame
+    trade: owing.Trade
+    there: Existing
+    papers: Plan
+    made: Plan
+
+
+def plan(house: House, *, run_id: str, dry_run: bool = False, full: bool = False) -> dict[str, Any]:
+    """Work out what is owed and put what is missing into the outbox as planned. With `dry_run` nothing is stored and the plan is told.
+
+    Planned are the orders of which something changed since the last plan, that wait, or that are tied to such; all of them with `full`, in
+    a dry run, and where the configuration changed. The tables hold the same either way.
+    """
+    work = _worked_out(house, run_id, full=full or dry_run)
+    if not work.looked.is_full and changed_plan.collides(work.made, work.there):
+        house.say("a number of the plan belongs to an order that was not looked at; all orders are planned")
+        work = _worked_out(house, run_id, full=True)
+    looked, held, trade, there, papers, made = work
+    documents = ALL["out.documents"].checked(made.documents, at="when planning")
+    lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
+    orders = ALL["out.document_orders"].checked(made.orders, at="when planning")
+    # Totals of what is owed are held against the papers; journal entries are no part of them and balance by themselves.
+    findings = judge_plan(house, run_id, trade, there, made._replace(unplanned=papers.unplanned))
+    if dry_run:
+        return {"text": dry_run_text(house, made, there), "planned": documents.height}
+    with house.warehouse.write(run_id=run_id) as session:
+        told = {
+            "recon.owed": trade.owed.owed,
+            "recon.owed_lines": trade.owed.owed_lines,
+            "ops.unplanned": made.unplanned,
+            "ops.found": made.found,
+        }
+        changed_plan.publish(session, looked, told)
+        outbox.complete_orders(session)
+        planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
+        _hold(house, session, run_id, held, made.alive)
+        cost = quota.forecast(house, session)
+        quota.keep(house, session, cost, run_id=run_id)
+        told_now = pl.concat([findings, planned.findings.select(findings.columns)])
+        if told_now.height:
+            table = ALL["ops.findings"]
+            session.publish(
+                "ops.findings", table.checked(told_now, at="when planning"), key=table.key, mode="merge"
+            )
+        changed_plan.record(house, session, run_id, looked)
+        reasons = dict(session.query("unplanned_reasons").iter_rows())
+    return {
+        "planned": planned.new,
+        "replaced": planned.replaced,
+        "unplanned": sum(reasons.values()),
+        "looked_at": None if looked.orders is None else looked.orders.height,
+        "full": looked.is_full,
+        "cost": cost.sentence(),
+        "problems": []
+        if cost.fits_now
+        else [f"{cost.sentence()}; posting is refused unless forced (`tieout run post --force`)."],
+        "by_kind": dict(sorted(documents.group_by("kind_code").len().iter_rows())),
+        "reasons": reasons,
+        "stops": findings.filter(pl.col("severity") == "stop").height,
+    }
+
+
+def _worked_out(house: House, run_id: str, *, full: bool) -> Worked:
     with house.warehouse.read() as session:
-        trade = owing.trade(house, session)
-        there = owing.existing(session)
         held = held_orders(session)
-        entries = journaling.journals(house, session, trade, there, held, run_id=run_id)
+        looked = changed_plan.looked_at(house, session, held, full=full)
+        trade = owing.trade(house, session, among=looked.orders)
+        there = owing.existing(session, among=looked.orders)
+        entries = journaling.journals(house, session, trade, there, held, run_id=run_id, among=looked.orders)
     ordered = sales_orders.ordered(house, trade, there)
     # What is owed says it all from here on; of large trade these rows are the most that would lie in memory for nothing.
     trade = replace(
@@ -48,43 +114,7 @@ def plan(house: House, *, run_id: str, dry_run: bool = False) -> dict[str, Any]:
     made = papers
     for more in (entries, credits, closed):
         made = journaling.beside(made, more)
-    documents = ALL["out.documents"].checked(made.documents, at="when planning")
-    lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
-    orders = ALL["out.document_orders"].checked(made.orders, at="when planning")
-    # Totals of what is owed are held against the papers; journal entries are no part of them and balance by themselves.
-    findings = judge_plan(house, run_id, trade, there, made._replace(unplanned=papers.unplanned))
-    if dry_run:
-        return {"text": dry_run_text(house, made, there), "planned": documents.height}
-    owed = ALL["recon.owed"].checked(trade.owed.owed, at="when planning")
-    owed_lines = ALL["recon.owed_lines"].checked(trade.owed.owed_lines, at="when planning")
-    with house.warehouse.write(run_id=run_id) as session:
-        session.publish("recon.owed", owed, key=ALL["recon.owed"].key, mode="replace")
-        session.publish("recon.owed_lines", owed_lines, key=ALL["recon.owed_lines"].key, mode="replace")
-        outbox.complete_orders(session)
-        planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
-        _hold(house, session, run_id, held, made.alive)
-        for name, frame in (("ops.unplanned", made.unplanned), ("ops.found", made.found)):
-            session.publish(name, ALL[name].checked(frame, at="when planning"), key=(), mode="replace")
-        cost = quota.forecast(house, session)
-        quota.keep(house, session, cost, run_id=run_id)
-        told = pl.concat([findings, planned.findings.select(findings.columns)])
-        if told.height:
-            table = ALL["ops.findings"]
-            session.publish(
-                "ops.findings", table.checked(told, at="when planning"), key=table.key, mode="merge"
-            )
-    return {
-        "planned": planned.new,
-        "replaced": planned.replaced,
-        "unplanned": made.unplanned.height,
-        "cost": cost.sentence(),
-        "problems": []
-        if cost.fits_now
-        else [f"{cost.sentence()}; posting is refused unless forced (`tieout run post --force`)."],
-        "by_kind": dict(sorted(documents.group_by("kind_code").len().iter_rows())),
-        "reasons": dict(sorted(made.unplanned.group_by("reason_code").len().iter_rows())),
-        "stops": findings.filter(pl.col("severity") == "stop").height,
-    }
+    return Worked(looked, held, trade, there, papers, made)
 
 
 def held_orders(session: Any) -> pl.DataFrame:

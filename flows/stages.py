@@ -16,7 +16,7 @@ from tieout.errors import InputError
 _TAKES = {
     "extract": {"sources", "window", "full"},
     "stage": {"full"},
-    "plan": {"dry_run"},
+    "plan": {"dry_run", "full"},
     "reconcile": {"period", "full"},
     "report": {"period"},
     "post": {"force"},

@@ -225,6 +225,9 @@ class Existing(NamedTuple):
     outbox; `lines`: their out.document_lines; `orders`: their out.document_orders; `edits`:
     what people changed on them (ops.edits). The others are what Intacct was last read to hold: core.ar_invoices,
     core.ar_adjustments, core.ar_receipts, and `customers` with a column `customer_id`.
+
+    Where only some orders are planned, documents, lines and orders are those of these and of no order, and `numbers` (`kind_code`,
+    `number`) are those of all other documents and owed events.
     """
 
     documents: pl.DataFrame
@@ -235,6 +238,7 @@ class Existing(NamedTuple):
     customers: pl.DataFrame
     orders: pl.DataFrame = pl.DataFrame(schema=ORDERS_SCHEMA)
     edits: pl.DataFrame = pl.DataFrame(schema=EDITS_SCHEMA)
+    numbers: pl.DataFrame = pl.DataFrame(schema={"kind_code": pl.String, "number": pl.String})
 
 
 class Plan(NamedTuple):

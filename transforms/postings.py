@@ -319,7 +319,9 @@ def _judged(
     events = events.join(
         first.drop("found_reference"), on=["kind_code", "number"], how="left", maintain_order="left"
     )
-    ours = pl.concat([events.select("kind_code", "number"), existing.documents.select("kind_code", "number")])
+    ours = pl.concat(
+        [one.select("kind_code", "number") for one in (events, existing.documents, existing.numbers)]
+    )
     strangers = (
         there.filter((pl.col("kind_code") == "invoice") & pl.col("found_reference").is_not_null())
         .join(ours, on=["kind_code", "number"], how="anti")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.contracts.table import INSTANT, TEXT, WHOLE, Column, Table
+from checks.contracts.table import FLAG, INSTANT, TEXT, WHOLE, Column, Table
 from tieout.vocabulary import ALERT_KINDS
 
 ALERTS = Table(
@@ -72,4 +72,50 @@ QUOTA_FORECAST = Table(
     ),
 )
 
-TABLES = (ALERTS, MAINTENANCE, EDITS, QUOTA_FORECAST)
+PLANS = Table(
+    "ops.plans",
+    ("run_id",),
+    "Plans that were made; the newest is the one that recon.owed and ops.unplanned hold. Append-only.",
+    (
+        Column("run_id", TEXT, "The run."),
+        Column(
+            "sequence_no", WHOLE, "1, then one more for each; a clock may be set back, this is not.", least=1
+        ),
+        Column(
+            "configuration_hash",
+            TEXT,
+            "What the settings, the mappings and the version came to; under others all orders are planned.",
+        ),
+        Column(
+            "is_full", FLAG, "Whether all orders were planned, not only what changed since the one before."
+        ),
+        Column(
+            "looked_at_count",
+            WHOLE,
+            "How many orders were planned, those that are tied to others among them; null for all.",
+            null=True,
+            least=0,
+        ),
+        Column("planned_at", INSTANT, "When."),
+        Column("owed_count", WHOLE, "Rows of recon.owed it left.", least=0),
+        Column("unplanned_count", WHOLE, "Rows of ops.unplanned it left.", least=0),
+        Column("marks_count", WHOLE, "Rows of ops.plan_marks it left.", least=0),
+    ),
+)
+
+PLAN_MARKS = Table(
+    "ops.plan_marks",
+    ("storefront", "order_ref"),
+    "What each order's rows came to when it was last planned; an order that comes to the same is not planned again.",
+    (
+        Column("storefront", TEXT, "The order's storefront."),
+        Column("order_ref", TEXT, "The order."),
+        Column(
+            "mark_no",
+            WHOLE,
+            "Sum of the hashes of its rows, of those of its documents and of what the ledger says of them.",
+        ),
+    ),
+)
+
+TABLES = (ALERTS, MAINTENANCE, EDITS, QUOTA_FORECAST, PLANS, PLAN_MARKS)

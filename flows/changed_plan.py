@@ -1,0 +1,146 @@
+"""Which orders are planned: those of which something changed since the last plan, that wait, or that are tied to such; or all.
+
+What the last plan left for all others stands: the same rows of the same order, under the same configuration, come to the same plan.
+What tells an order's rows apart is one number an order (`ops.plan_marks`), worked out where the rows lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import polars as pl
+
+from checks.contracts import ALL
+from tieout import __version__
+from transforms.ties import tied
+
+if TYPE_CHECKING:
+    from flows.wiring import House
+    from tieout.warehouse.session import Session
+    from transforms.postings import Existing, Plan
+
+FORM: Final = 1
+EVERY: Final = timedelta(days=7)
+"""After so long everything is planned anew, asked for or not."""
+SETTLED: Final = (
+    "already_in_intacct",
+    "before_go_live",
+    "cancelled_by_hand",
+    "credited_already",
+    "tender_ignored",
+    "zero_total",
+)
+"""Reasons that only a change of the order's own rows can take away; with any other an order is planned every time."""
+PLANS: Final = "ops.plans"
+MARKS: Final = "ops.plan_marks"
+_ORDER: Final = ["storefront", "order_ref"]
+_LEFT: Final = {"owed_count": "recon.owed", "unplanned_count": "ops.unplanned", "marks_count": MARKS}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a plan looks at. `orders`: (storefront, order_ref) of the orders that are planned; None for all.
+
+    `changed`: orders whose rows are others than when they were last planned, with what they come to now (`mark_no`); `mark`: what the
+    configuration comes to. Both are kept with the plan that was made of them.
+    """
+
+    orders: pl.DataFrame | None
+    changed: pl.DataFrame
+    mark: str
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything is planned."""
+        return self.orders is None
+
+
+def looked_at(house: House, session: Session, held: pl.DataFrame, *, full: bool) -> Looked:
+    """What is to be planned now. All orders: asked for by `full`, where nothing that was kept fits, and once in `EVERY`.
+
+    `held`: (storefront, order_ref) of orders that a check holds.
+    """
+    changed, mark = session.query("plan_changed"), mark_of(house)
+    if full or not _stands(house, session, mark):
+        return Looked(None, changed, mark)
+    waiting = session.query("plan_waiting", settled=list(SETTLED))
+    wanted = pl.concat([changed.select(_ORDER), waiting, held.select(_ORDER)]).unique()
+    return Looked(tied(wanted, session.query("plan_ties")), changed, mark)
+
+
+def mark_of(house: House) -> str:
+    """A short hash of everything but trade that a plan is made of: the settings, the mappings, and the code."""
+    said = hashlib.sha256(f"{FORM}|{__version__}|{duckdb.__version__}|{pl.__version__}".encode())
+    said.update(house.settings.model_dump_json(exclude={"folder"}).encode())
+    for name, frame in sorted(house.mappings.items()):
+        said.update(f"|{name}|".encode())
+        said.update(frame.write_csv().encode())
+    return said.hexdigest()[:32]
+
+
+def collides(made: Plan, there: Existing) -> bool:
+    """Whether a document of a plan of some orders has the number of one that was not looked at; only a plan of all of them can judge that."""
+    numbers = made.documents.filter(pl.col("kind_code") != "customer").select("kind_code", "number")
+    return not numbers.join(there.numbers, on=["kind_code", "number"], how="semi").is_empty()
+
+
+def publish(session: Session, looked: Looked, tables: dict[str, pl.DataFrame]) -> None:
+    """Put what was worked out into recon.owed, recon.owed_lines, ops.unplanned and ops.found: all of it, or that of the orders looked at.
+
+    Rows of no order (payouts) are worked out every time.
+    """
+    for name, frame in tables.items():
+        table = ALL[name]
+        rows = table.checked(frame, at="when planning")
+        if looked.orders is None:
+            session.publish(name, rows, key=table.key, mode="replace")
+            continue
+        nobody = pl.DataFrame({"storefront": rows["storefront"].unique()}).with_columns(
+            order_ref=pl.lit(None, dtype=pl.String)
+        )
+        stored = session.query("unplanned_of_no_order") if name == "ops.unplanned" else nobody.clear()
+        scope = pl.concat([looked.orders.select(_ORDER), nobody, stored.select(_ORDER)]).unique()
+        if scope.height:
+            session.publish(name, rows, key=table.key, mode="replace_where", scope=scope)
+
+
+def record(house: House, session: Session, run_id: str, looked: Looked) -> None:
+    """Keep what the plan was made of, and say in ops.plans which plan the tables hold. Belongs into the plan's own transaction."""
+    marks = ALL[MARKS]
+    if looked.changed.height:
+        rows = marks.checked(looked.changed.drop_nulls("mark_no"), at="when planning")
+        scope = looked.changed.select(_ORDER)
+        session.publish(MARKS, rows, key=marks.key, mode="replace_where", scope=scope)
+    table = ALL[PLANS]
+    row = {
+        "run_id": run_id,
+        "sequence_no": session.count(PLANS) + 1,
+        "configuration_hash": looked.mark,
+        "is_full": looked.is_full,
+        "looked_at_count": None if looked.orders is None else looked.orders.height,
+        "planned_at": house.clock(),
+        **{name: session.count(counted) for name, counted in _LEFT.items()},
+    }
+    frame = pl.DataFrame([row], schema=table.polars_schema)
+    session.publish(PLANS, table.checked(frame, at="when planning"), key=table.key, mode="append")
+
+
+def _stands(house: House, session: Session, mark: str) -> bool:
+    """Whether the tables hold what the last plan left, under this configuration, and everything was planned not too long ago."""
+    if house.settings.intacct is not None and house.settings.intacct.guests == "email":
+        return False  # who a guest is depends on the other orders of that address
+    plans = session.fetch(PLANS).sort("sequence_no")
+    if plans.is_empty():
+        return False
+    last = plans.row(-1, named=True)
+    if last["configuration_hash"] != mark:
+        return False
+    if any(last[name] != session.count(counted) for name, counted in _LEFT.items()):
+        return False
+    whole = plans.filter("is_full")["planned_at"].tail(1).to_list()
+    # A clock that was set back says nothing about how long ago that was.
+    return bool(whole) and timedelta(0) <= house.clock() - whole[0] < EVERY

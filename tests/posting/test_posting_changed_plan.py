@@ -1,0 +1,210 @@
+"""Planning what changed comes to what planning everything would: over drawn trades, fates of documents, and orders that share what they must not."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from closing_house import Clock
+from drawn_trades import orders
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from planning_house import Shop, difference, happens, house_in, tables
+
+from flows.plan import plan
+
+REFS = [str(n) for n in range(7)]
+FATES = ("accepted", "accepted", "accepted", "accepted", "held", "dead", "unknown", "refused", "cancelled", "planned")  # fmt: skip
+SHARED = ("gateway_ref", "payment_ref", "transaction_ref", "order_number")
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> dict[str, Any]:
+    """What happens before a plan: orders that come, change or go, what two of them share, what became of documents, what the ledger shows."""
+    moved = draw(st.lists(st.sampled_from(REFS), max_size=3, unique=True))
+    return {
+        "moved": {ref: draw(orders(ref)) for ref in moved},
+        "gone": draw(st.lists(st.sampled_from(REFS), max_size=1)),
+        "shared": draw(
+            st.lists(st.tuples(st.sampled_from(SHARED), st.sampled_from(REFS), st.sampled_from(REFS)), max_size=2)
+        ),
+        "fates": draw(st.lists(st.sampled_from(FATES), min_size=1, max_size=5)),
+        "is_read": draw(st.booleans()),
+        "edited": draw(st.sampled_from([None, None, "due_minor", "is_deleted"])),
+        "stranger": draw(st.sampled_from([None, None, *REFS])),
+        "held": draw(st.lists(st.sampled_from(REFS), max_size=1)),
+        "payout": draw(st.sampled_from([None, *REFS[:3]])),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the houses of all examples stand; each is removed when it was looked at."""
+    return tmp_path_factory.mktemp("houses")
+
+
+EXAMPLES = 5
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A house each, so a failing example is told as it was drawn instead of made smaller for minutes."""
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=PHASES,
+)
+@given(
+    st.lists(steps(), min_size=2, max_size=4),
+    st.sampled_from(["order", "summary"]),
+    st.booleans(),
+    st.data(),
+)
+def test_planning_what_changed_leaves_what_planning_everything_leaves(
+    folder: Path, happened: list[dict[str, Any]], posting: str, has_journals: bool, data: st.DataObject
+) -> None:
+    for place in folder.iterdir():
+        shutil.rmtree(place)
+    clock = Clock()
+    house = house_in(folder / "shop", posting, has_journals, clock)
+    shop: Shop = {ref: data.draw(orders(ref)) for ref in REFS}
+    for number, step in enumerate(happened, 1):
+        happens(house, shop, step, number)
+        shutil.copytree(folder / "shop", folder / f"copy{number}")
+        other = house_in(folder / f"copy{number}", posting, has_journals, clock)
+        told, whole = (
+            plan(one, run_id=f"20261101T01{number:02d}00.000Z-{number:06d}", full=full)
+            for one, full in ((house, False), (other, True))
+        )
+        assert told["full"] == (number == 1)
+        made, wanted = tables(house), tables(other)
+        for name, frame in wanted.items():
+            assert made[name].equals(frame), f"{name} at step {number}: {difference(made[name], frame)}"
+        same = ("planned", "replaced", "unplanned", "reasons", "stops")
+        assert {key: told[key] for key in same} == {key: whole[key] for key in same}
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------
+def order(
+    ref: str, number: str, *days: int, amount: int = 1_000, paid: bool = True
+) -> dict[str, list[dict[str, Any]]]:
+    """A shop's order of one unit a day, shipped on these days of October, paid by card."""
+    key = {"storefront": "shop", "order_ref": ref, "run_id": "r"}
+    total = amount * len(days)
+    at = [noon_of(day) for day in days]
+    return {
+        "core.orders": [
+            {**key, "order_number": number, "store_ref": "us", "currency": "USD", "customer_ref": "u1", "status_code": "complete", "placed_at": at[0], "goods_minor": total, "total_minor": total, "is_taxed": True, "is_test": False}
+        ],
+        "core.order_lines": [
+            {**key, "currency": "USD", "line_no": 1, "line_ref": "l1", "kind_code": "item", "sku": "S", "quantity": len(days), "net_minor": total}
+        ],
+        "core.shipments": [
+            {**key, "shipment_ref": f"d{day}", "line_ref": "l1", "quantity": 1, "shipped_at": when} for day, when in zip(days, at, strict=True)
+        ],
+        "core.payments": [
+            {**key, "payment_ref": f"p{ref}", "transaction_ref": f"t{ref}", "kind_code": "charge", "state_code": "success", "currency": "USD", "tender_code": "Card", "gateway_ref": f"ch_{ref}", "amount_minor": total, "occurred_at": at[0]}
+        ]
+        if paid
+        else [],
+        "core.order_payments": [],
+        "core.returns": [],
+        "core.order_tenders": [],
+    }  # fmt: skip
+
+
+def noon_of(day: int) -> datetime:
+    return datetime(2026, 10, day, 15, tzinfo=UTC)
+
+
+NOTHING: dict[str, Any] = {
+    "moved": {}, "gone": [], "shared": [], "fates": ["accepted"], "is_read": True, "edited": None, "stranger": None, "held": [], "payout": None,
+}  # fmt: skip
+
+
+class Plans:
+    """Plans one after the other, each a run of its own; before each, what was planned is accepted and read back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.shop, self.number = Clock(), {}, 0
+        self.folder = folder
+        self.house = house_in(folder, "order", has_journals=False, clock=self.clock)
+
+    def run(self, *, full: bool = False, **step: Any) -> dict[str, Any]:
+        self.number += 1
+        happens(self.house, self.shop, {**NOTHING, **step}, self.number)
+        return self.again(full=full)
+
+    def again(self, *, full: bool = False) -> dict[str, Any]:
+        self.number += 1
+        return plan(self.house, run_id=f"20261101T020000.000Z-{self.number:06d}", full=full)
+
+
+@pytest.fixture
+def settled(tmp_path: Path) -> Plans:
+    """Three orders that are invoiced, paid and done with."""
+    plans = Plans(tmp_path / "shop")
+    told = plans.run(moved={"1": order("1", "W1", 5, 6), "2": order("2", "W2", 5), "3": order("3", "W3", 7)})
+    assert (told["full"], told["planned"]) == (True, 8)  # four invoices, three receipts, and their customer
+    assert plans.run()["looked_at"] == 3
+    return plans
+
+
+def test_orders_that_are_done_with_are_not_looked_at_and_one_that_changes_is(settled: Plans) -> None:
+    assert settled.run()["looked_at"] == 3  # now the ledger shows them
+    told = settled.run()
+    assert (told["full"], told["looked_at"], told["planned"]) == (False, 0, 0)
+    before = tables(settled.house)
+    told = settled.run(moved={"2": order("2", "W2", 5, 9)})
+    assert (told["looked_at"], told["planned"]) == (1, 1)
+    after = tables(settled.house)
+    assert after["recon.owed"].height == before["recon.owed"].height + 1
+    assert told["unplanned"] == after["ops.unplanned"].height
+    told = settled.run(gone=["3"])
+    assert told["looked_at"] == 2
+    assert tables(settled.house)["recon.owed"].filter(pl.col("order_ref") == "3").is_empty()
+
+
+def test_a_number_of_an_order_that_was_not_looked_at_makes_all_orders_be_planned(tmp_path: Path) -> None:
+    plans = Plans(tmp_path / "shop")
+    plans.run(moved={"1": order("1", "W1", 5, 6)}, is_read=False)
+    plans.run(is_read=False)
+    assert plans.run(is_read=False)["looked_at"] == 0
+    # The second invoice of W1 has the number that the first of W1-2 would get, and the ledger was not read since.
+    told = plans.run(moved={"4": order("4", "W1-2", 9)}, is_read=False)
+    assert (told["full"], told["planned"]) == (True, 0), "neither the invoice nor its receipt"
+    assert told["reasons"]["duplicate_number"] == 1
+
+
+@pytest.mark.parametrize("why", ["asked", "mapping", "setting", "week", "clock", "rebuilt", "guests"])
+def test_everything_is_planned(settled: Plans, why: str) -> None:
+    settled.run()
+    assert not settled.again()["full"]
+    house = settled.house
+    if why == "mapping":
+        stores = house.mappings["stores"].with_columns(location_code=pl.lit("900"))
+        house.__dict__["mappings"] = {**house.mappings, "stores": stores}
+    elif why in ("setting", "guests"):
+        section = house.settings.intacct
+        assert section is not None
+        changed = {"terms_days": 14} if why == "setting" else {"guests": "email"}
+        house.settings = house.settings.model_copy(update={"intacct": section.model_copy(update=changed)})
+    elif why in ("week", "clock"):
+        settled.clock.ahead(days=7 if why == "week" else -30)
+    elif why == "rebuilt":
+        with house.warehouse.write(run_id="r") as session:
+            session.delete("recon.owed", scope={"order_ref": "1"})
+    assert settled.again(full=why == "asked")["full"], why
+    assert settled.again()["full"] == (why == "guests"), "the next one builds on it"
+
+
+def test_a_dry_run_tells_of_all_orders_and_keeps_nothing(settled: Plans) -> None:
+    settled.run()
+    told = plan(settled.house, run_id="dry", dry_run=True)
+    assert told["text"][0] == "0 documents would be planned, 7 owed events would not."
+    assert settled.again()["looked_at"] == 0
