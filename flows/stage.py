@@ -25,7 +25,8 @@ from transforms.staged import Staged
 CHUNK_ROWS = 20_000
 """Records taken apart and published at a time, wherever they are taken apart."""
 ROWS_AT_ONCE = 50_000
-"""The same of subjects whose records belong together, the rows of files."""
+"""The same of rows of files, of which several make an order: the others of an order are looked up."""
+ALL_ROWS = 2**62
 
 _CHILDREN = {
     # The parts of a record are replaced with it: a line that is gone from the newest version must be gone from core.
@@ -53,6 +54,8 @@ _LEDGER_TABLES = {
     "SODOCUMENT": ("core.ledger_shipments", "document_ref"),
     "SODOCUMENTENTRY": ("core.ledger_shipment_lines", "line_ref"),
 }
+_SUMMED = (("intacct", "stock_totals"),)
+"""Subjects of which several records make one row and are not looked up: a row cut in two would lose one half to the other."""
 _FLAGGED = ("core.ar_invoices", "core.ar_adjustments", "core.ar_receipts", "core.ledger_shipments")
 
 
@@ -193,9 +196,8 @@ def _subject(
         portable = isinstance(transform, Portable)
         beside = processes.for_records(session.raw_count(raw, since)) if portable else None
         gone = pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True)
-        chunks = session.raw_iter(
-            raw, since, chunk_rows=CHUNK_ROWS if portable else ROWS_AT_ONCE, as_of=as_of
-        )
+        size = CHUNK_ROWS if portable else ALL_ROWS if (source, subject) in _SUMMED else ROWS_AT_ONCE
+        chunks = session.raw_iter(raw, since, chunk_rows=size, as_of=as_of)
         whole = ((chunk, chunk.filter(~gone)) for chunk in chunks)
         for chunk, staged in taken_apart(whole, transform, session, beside):
             count.read += chunk.height

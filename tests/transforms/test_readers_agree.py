@@ -96,7 +96,7 @@ def mutated(draw: st.DrawFn, kind: str) -> list[str]:
     """Orders with up to three members each taken out, doubled, or replaced by something that may not belong there; no two have one id, and
     now and then one is no JSON."""
     texts = []
-    for number in range(draw(st.integers(1, 8))):
+    for number in range(draw(st.integers(1, 6))):
         tree = deepcopy(draw(st.sampled_from(TREES[kind])))
         for _ in range(draw(st.integers(0, 3))):
             spots = places(tree)
@@ -130,7 +130,7 @@ def test_there_is_something_to_draw_from() -> None:
 
 @pytest.mark.parametrize("kind", STAGE)
 def test_a_landing_may_be_cut_anywhere(kind: str) -> None:
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=8, deadline=None)
     @given(payloads=mutated(kind), data=st.data())
     def check(payloads: list[str], data: st.DataObject) -> None:
         raw = landed(*payloads)
@@ -186,7 +186,7 @@ def by_members(kind: str, raw: pl.DataFrame) -> Staged:
 
 @pytest.mark.parametrize("kind", ["magento", "xcart", "clarity"])
 def test_reading_in_one_call_gives_the_rows_of_reading_member_by_member(kind: str) -> None:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(payloads=mutated(kind))
     def check(payloads: list[str]) -> None:
         raw = landed(*payloads)

@@ -187,13 +187,14 @@ def name_of(order: Order, settings: XCartSettings) -> str | None:
     address = order.billing_address
     if not isinstance(address, dict):
         return None
-    parts = []
+    whole = ""
     for name in settings.name_fields:
         raw = bytes(address.get(name, b""))
         if raw[:1] == b'"':
             # Only what holds an escape has to be decoded.
             text = (
                 msgspec.json.decode(raw, type=str) if b"\\" in raw else raw[1:-1].decode("utf-8", "replace")
-            )
-            parts.append(text.strip())
-    return " ".join(part for part in parts if part) or None
+            ).strip()
+            if text:
+                whole = f"{whole} {text}" if whole else text
+    return whole or None
