@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,14 @@ NOWHERE = {
 }  # fmt: skip
 
 
-def house_in(folder: Path) -> Any:
-    """A house on the demo's configuration; its addresses lead nowhere, nothing here asks them."""
+def house_in(folder: Path, hours: int = 0) -> Any:
+    """A house on the demo's configuration, so many hours later; its addresses lead nowhere, nothing here asks them."""
     import night
 
     config = folder / "tieout.toml"
     return night.house_at(
-        config if config.exists() else night.lay_out(folder, NOWHERE), night.NightClock(NOW)
+        config if config.exists() else night.lay_out(folder, NOWHERE),
+        night.NightClock(NOW + timedelta(hours=hours)),
     )
 
 
@@ -114,10 +115,27 @@ def plan(folder: Path, orders: int) -> dict[str, Any]:
     return _stage_of(folder, orders, "plan")
 
 
-def _stage_of(folder: Path, orders: int, name: str) -> dict[str, Any]:
+def accepted(folder: Path, orders: int) -> dict[str, Any]:
+    """The plan after Intacct accepted everything: each order has changed since the one before."""
+    import polars as pl
+
+    with house_in(folder).warehouse.write(run_id="bench-accepted") as session:
+        rows = session.fetch("ops.outbox", where={"state_code": "planned"})
+
+        key = pl.concat_str(pl.lit("K"), "document_id")
+        session.publish("ops.outbox", rows.with_columns(state_code=pl.lit("accepted"), intacct_key=key), key=["document_id"], mode="merge")  # fmt: skip
+    return _stage_of(folder, orders, "plan", hours=1)
+
+
+def again(folder: Path, orders: int) -> dict[str, Any]:
+    """The plan a quarter of an hour later: nothing changed, and only what waits is looked at."""
+    return _stage_of(folder, orders, "plan", hours=2)
+
+
+def _stage_of(folder: Path, orders: int, name: str, *, hours: int = 0) -> dict[str, Any]:
     import night
 
-    house = house_in(folder)
+    house = house_in(folder, hours)
     _ = house.warehouse, house.mappings
     begun = time.perf_counter()
     summary = night.steps(house, name)[name]
@@ -132,8 +150,8 @@ def timed(work: Callable[..., Any], *given: Any) -> float:
     return time.perf_counter() - begun
 
 
-STEPS: dict[str, Callable[[Path, int], dict[str, Any]]] = {"land": land, "stage": stage, "check": check, "plan": plan}  # fmt: skip
-WORDS = {"land": "landing and taking in", "stage": "staging", "check": "checking", "plan": "planning"}
+STEPS: dict[str, Callable[[Path, int], dict[str, Any]]] = {"land": land, "stage": stage, "check": check, "plan": plan, "accepted": accepted, "again": again}  # fmt: skip
+WORDS = {"land": "landing and taking in", "stage": "staging", "check": "checking", "plan": "planning", "accepted": "planning, all was accepted", "again": "planning, nothing changed"}  # fmt: skip
 
 
 def child(step: str, folder: Path, orders: int) -> None:
@@ -179,7 +197,7 @@ def stages(folder: Path, orders: int) -> Iterator[Line]:
         said = json.loads(text.splitlines()[-1])
         ratio = ""
         print(
-            f"  {words:<24} {said['seconds']:>8.2f} s  {said['count'] / said['seconds']:>12,.0f} {said['of']}/s  peak {said['peak_mb']:>6,} MB",
+            f"  {words:<26} {said['seconds']:>8.2f} s  {said['count'] / said['seconds']:>12,.0f} {said['of']}/s  peak {said['peak_mb']:>6,} MB",
             flush=True,
         )
         for what, seconds in said.get("parts", {}).items():

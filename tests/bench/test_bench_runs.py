@@ -52,9 +52,10 @@ def test_the_bench_runs_small(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rates = dict(
-        re.findall(r"^  (\w+)[a-z ]*? +[\d.]+ s +([\d,]+) (?:orders|records)/s  peak", done.stdout, re.M)
+        re.findall(r"^  ([a-z][a-z, ]*?) +[\d.]+ s +([\d,]+) (?:orders|records)/s  peak", done.stdout, re.M)
     )
-    assert set(rates) == {"landing", "staging", "checking", "planning"}, done.stdout
+    stages = {"landing and taking in", "staging", "checking", "planning"}
+    assert set(rates) >= {*stages, "planning, all was accepted", "planning, nothing changed"}, done.stdout
     assert all(int(rate.replace(",", "")) > 0 for rate in rates.values())
     assert "same outcome for every row: True" in done.stdout
     table = done.stdout.partition("at most for each storefront)")[2]
