@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -38,6 +39,11 @@ class Night:
     said: dict[str, str]
     sessions: list[str]
     tokens: list[str]
+
+    @cached_property
+    def places(self) -> list[tuple[str, bytes]]:
+        """Everything that was written, unpacked once for all who search it."""
+        return list(everything_in(self.folder))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +94,7 @@ def test_nothing_written_or_said_holds_a_canary(spent: Night) -> None:
     assert len(set(spent.sessions)) >= 3, "one an entity, and the one taken away"
     assert len(set(spent.tokens)) >= 2
     hidden = Hidden([*_secrets(), *spent.sessions, *spent.tokens], CARDS)
-    places = list(everything_in(spent.folder))
+    places = spent.places
     found = {name: match for name, content in places if (match := hidden.within(content))}
     assert found == {}
     heard = {name: match for name, text in spent.said.items() if (match := hidden.within(text.encode()))}
@@ -108,10 +114,9 @@ def test_nothing_written_or_said_holds_a_canary(spent: Night) -> None:
 
 def test_the_canaries_did_pass_through(spent: Night) -> None:
     """Masked, they are there: the cards reached the landings, the warehouse and the line of the ledger."""
-    places = list(everything_in(spent.folder))
 
     def where(text: bytes) -> str:
-        return " ".join(name for name, content in places if text in content)
+        return " ".join(name for name, content in spent.places if text in content)
 
     for masked in (b"card 411111******1111", b"MC:555555******4444", b"amex 378282*****0005"):
         assert "raw.shop__orders" in where(masked), masked
