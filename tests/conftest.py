@@ -51,6 +51,15 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def kept_attached() -> Iterator[None]:
+    """For files of tests whose houses nobody opens but the process that runs them: their warehouses stay attached between transactions."""
+    from made_once import kept_attached as kept
+
+    with kept():
+        yield
+
+
 def pytest_unconfigure() -> None:
     """At the end everything goes as usual."""
     gc.unfreeze()

@@ -14,6 +14,8 @@ from flows.waiting import Order, act
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import RefusedByIntacct, Unknown
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 WHO = {"author": "Ada", "reason": "told by finance"}
 UNKNOWN = Unknown("the line was cut")
 DUPLICATE = RefusedByIntacct(ErrorKind.DUPLICATE, "BL34000061", "Intacct: BOB exists already.")

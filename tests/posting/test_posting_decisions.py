@@ -18,6 +18,8 @@ from tieout.connectors.intacct.outcomes import RefusedByIntacct, Unknown
 from tieout.errors import InputError
 from tieout.warehouse import outbox
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 WHO = {"author": "Ada", "reason": "told by finance"}
 
 

@@ -22,6 +22,8 @@ from tieout.connectors.intacct.envelopes import function
 from tieout.errors import InputError
 from tieout.warehouse import outbox, runs
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[LedgerHouse]:

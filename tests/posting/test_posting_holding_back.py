@@ -20,6 +20,8 @@ from tieout.errors import InputError, Refused, Rejected, Stopped
 from tieout.warehouse import alerts
 from tieout.warehouse.company_lock import company_slot
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 WHO = {"author": "Ada", "reason": "told by finance"}
 
 

@@ -18,6 +18,8 @@ from standin_books import Books, books_of, line, planned
 from flows.post import post
 from flows.wiring import House
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 HEAD: dict[str, Any] = {"entity_code": "E100", "customer_id": "C-1", "document_on": date(2026, 11, 1), "due_on": date(2026, 12, 1)}  # fmt: skip
 CUSTOMER = invoice("C1", kind_code="customer", number="C-1", total_minor=0, details='{"name": "Ana"}', **{**HEAD, "entity_code": "", "document_on": None, "due_on": None})  # fmt: skip
 

@@ -17,6 +17,8 @@ from flows.doctor import examine
 from flows.post import post
 from tieout.settings.order_entry import OrderEntry
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
