@@ -16,6 +16,8 @@ from flows.closing.packing import input_frames, inputs_of
 from flows.reconcile import compared, reconcile
 from transforms.reconcile.intake import COLUMNS, WHERE_KNOWN, Inputs
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 def shaped(name: str) -> pl.DataFrame:
     """An input without a row: a table of the warehouse, or, where it is made of several, what is read of it."""

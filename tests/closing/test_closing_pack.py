@@ -24,6 +24,8 @@ from tieout.errors import InputError
 from tieout.reports.closing import FORMER, CloseReport, canonical, content_of, text_hash
 from tieout.reports.pack import MANIFEST, POLICY, Pack, write_pack, zipped
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ROWS = [f"K{at:02}   | us    | 2026-09-{at % 27 + 1:02} 15:00 | 2026-09-{at % 27 + 2:02} 15:00 | {1000 + at}        | 2026-09-{at % 27 + 2:02}  | {1000 + at}          | -                | -" for at in range(30)]  # fmt: skip
 
 

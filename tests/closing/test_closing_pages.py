@@ -16,6 +16,8 @@ from flows.close import close_period
 from flows.reconcile import reconcile
 from flows.running import run_stage
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",

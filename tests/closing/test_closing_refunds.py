@@ -17,6 +17,8 @@ from flows.close import close_period
 from flows.wiring import House
 from tieout.reports.pack import MANIFEST, Pack
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 REFUNDS = """
 order_ref | order_number | event_ref | event_code | payment_ref | gateway_ref | entity_code | total_minor | owed_on
 A1        | A1           | r1        | credit     | pA1         | re_1        | E100        | -3000       | 2026-09-10

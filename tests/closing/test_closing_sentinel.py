@@ -19,6 +19,8 @@ from tieout.errors import InputError
 from tieout.reports.pack import Pack
 from tieout.settings import parse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 A2 = "A2    | us    | 2026-09-03 15:00 | 2026-09-04 15:00 | 5_000       | 2026-09-04  | 5_000         | 2026-09-03 15:00 | 2026-09-04"
 MOVES = {
     "an invoice's amount": (A2.replace("| 5_000         |", "| 4_000         |"), ["invoice UA2 changed: amount 50.00 USD → 40.00 USD."], [("intacct", "invoice", -1_000)]),

@@ -27,6 +27,8 @@ from tieout.reports.closing import canonical, text_hash
 from tieout.reports.pack import Pack
 from tieout.settings import parse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -19,6 +19,8 @@ from flows.wiring import House
 from tieout.errors import InputError, WarehouseError
 from transforms.closing.differing import CHANGES, differing
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:

@@ -17,6 +17,8 @@ from flows.tracing_chain import STATES, as_text, chain
 from flows.wiring import House
 from tieout.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:

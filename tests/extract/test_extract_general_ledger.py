@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 from ledger_house import LedgerHouse, ledger_house
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[LedgerHouse]:

@@ -13,6 +13,8 @@ from ledger_house import LedgerHouse, ledger_house
 
 from tieout.sandbox.intacct.company import Company
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[LedgerHouse]:

@@ -21,6 +21,8 @@ from flows.wiring import House
 from tieout.errors import Busy
 from tieout.settings import parse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 OTHER = """
 order | store | placed_at        | shipped_at       | total_minor | invoiced_on | invoice_minor | paid_at          | received_on
 A1    | us    | 2026-08-30 15:00 | 2026-08-31 15:00 | 20_000      | 2026-09-02  | 20_000        | 2026-08-30 15:00 | 2026-09-02

@@ -17,6 +17,8 @@ from flows.wiring import House
 from tieout.errors import InputError
 from tieout.settings import parse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 NOW = datetime(2026, 10, 2, 9, tzinfo=UTC)
 SETTINGS = {
     "entities": [{"code": "E100", "name": "Shop", "base_currency": "USD", "time_zone": "UTC"}],

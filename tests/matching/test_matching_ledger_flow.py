@@ -15,6 +15,8 @@ from flows.wiring import House
 from tieout.settings import parse
 from transforms.reconcile import Inputs, Policy, reconcile
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 10, 2, 9, tzinfo=UTC)
 NOTHING = reconcile(Inputs(orders=ALL["core.orders"].empty(), owed=ALL["recon.owed"].empty()), Policy())

@@ -11,6 +11,8 @@ import pytest
 
 from flows.plan import plan
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 SECTION = """
 [order_entry]
 definition = "Sales Invoice"

@@ -19,6 +19,8 @@ import pytest
 from flows.doctor import examine
 from tieout.errors import TieoutError
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ORDERS = 110
 
 

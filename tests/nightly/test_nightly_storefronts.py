@@ -21,6 +21,8 @@ from tieout.connectors.http import Http
 from tieout.sandbox.rehearsal import Rehearsal
 from tieout.settings import load
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 DOWN = "clarity"
 COUNTER = """
 [storefronts.counter]

@@ -10,6 +10,8 @@ import pytest
 
 from flows.reconcile import read_inputs
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 
 @pytest.mark.timeout(600)
 def test_a_night_of_summaries_is_booked_once_and_adds_up_to_its_orders(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ import pytest
 from tieout.connectors.paging import Window
 from tieout.warehouse.store import Warehouse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ORDERS = 300
 _CARD = re.compile(rb"(?<![0-9A-Za-z.-])(?:4[0-9]{15}|5[1-5][0-9]{14}|3[47][0-9]{13})(?![0-9A-Za-z.-])")
 

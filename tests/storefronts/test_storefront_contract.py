@@ -22,6 +22,8 @@ from tieout.sandbox.world.orders import by_card_or_credit, tenders_of_header
 from tieout.sandbox.world.telling import DEFAULT
 from tieout.vocabulary import MONEY_MOVES
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ORDERS = 100
 LINES = ("item", "gift_card", "fee")
 OTHERS = tuple(kind for kind in KINDS if kind != DEFAULT)

@@ -15,6 +15,8 @@ from flows.storefronts import KINDS as SERVED
 from tieout.sandbox.world.orders import by_card_or_credit
 from transforms.applications import tendered
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -20,6 +20,8 @@ from tieout.sandbox.rehearsal import Rehearsal
 from tieout.sandbox.world import people
 from tieout.settings import parse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 FRONTS: Mapping[str, Any] = {
     "commercetools": SETTINGS["commercetools"],
     "magento": SETTINGS["magento"],
