@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.reconcile.numbered import all_of, by_place, left_over, looked_up, place_of
+from transforms.reconcile.numbered import all_of, by_place, left_over, looked_up, row_of
 
 NEAR, FAR = st.integers(0, 40), st.sampled_from([-(2**40), -1, 0, 3, 2**20, 2**60])
 NUMBERS = st.one_of(NEAR, FAR)
@@ -39,7 +39,7 @@ def test_every_number_stands_once_and_in_order_and_has_its_place(columns: list[l
     assert keys.to_list() == sorted({number for column in columns for number in column})
     wanted = pl.Series("n", [*columns[0], 17, None], dtype=pl.Int64)
     at = {number: row for row, number in enumerate(keys)}
-    assert place_of(keys, wanted).to_list() == [at.get(number) for number in wanted]
+    assert row_of(keys, wanted).to_list() == [at.get(number) for number in wanted]
 
 
 @given(

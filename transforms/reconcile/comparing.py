@@ -13,8 +13,9 @@ import polars as pl
 from tieout.vocabulary import COMPONENTS
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
-from transforms.reconcile.numbered import all_of, by_place, place_of
+from transforms.reconcile.numbered import all_of, by_place, row_of
 from transforms.reconcile.policy import Policy
+from transforms.reconcile.references import positions
 
 E_ = [f"expected_{name}_minor" for name in COMPONENTS]
 A_ = [f"actual_{name}_minor" for name in COMPONENTS]
@@ -70,19 +71,19 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
     lines = inputs.take("ar_lines").with_columns(
         component=pl.col("component_code").cast(_COMPONENT).to_physical()
     )
-    names = documents.select("kind", "ref", "key")
-    keyed = [
-        lines.lazy()
-        .filter(pl.col("document_kind") == kind)
-        .join(names.lazy().filter(pl.col("kind") == kind), left_on="document_ref", right_on="ref")
-        .select("key", "component", "amount_minor")
-        for kind in ("invoice", "adjustment")
-    ]
+    keyed = []
+    for kind in ("invoice", "adjustment"):
+        names = documents.filter(pl.col("kind") == kind).select("key", document_ref="ref")
+        mine = lines.filter(pl.col("document_kind") == kind)
+        mine = mine.select(
+            "component", "amount_minor", key=positions(names, mine.select("document_ref"), "key")
+        )
+        keyed.append(mine.drop_nulls("key"))
     return Ready(
         orders.with_columns(key=place_key(entities, currencies)),
         events,
         documents,
-        pl.concat(keyed).collect(engine="streaming"),
+        pl.concat(keyed),
         width,
         entities,
         currencies,
@@ -107,7 +108,7 @@ def compared(stock: Ready) -> pl.DataFrame:
     keys = all_of(stock.orders["key"], stock.documents["key"], stock.events["key"])
     orders = _orders(stock.orders)
     sides = (
-        orders.drop("key")[place_of(orders["key"], keys)],
+        orders.drop("key")[row_of(orders["key"], keys)],
         _events(stock.events, keys),
         _documents(stock.documents, keys),
         _lines(stock.lines, keys),
@@ -145,7 +146,7 @@ def _events(events: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
         owed_on="owed_on",
     )
     return by_place(
-        rows, place_of(keys, events["key"]), len(keys), pl.exclude("owed_on").sum(), pl.col("owed_on").max()
+        rows, row_of(keys, events["key"]), len(keys), pl.exclude("owed_on").sum(), pl.col("owed_on").max()
     )
 
 
@@ -168,7 +169,7 @@ def _documents(documents: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     )
     return by_place(
         rows,
-        place_of(keys, documents["key"]),
+        row_of(keys, documents["key"]),
         len(keys),
         pl.col(
             "actual_minor", "period_actual_minor", "invoiced_minor", "n_invoices", "n_memos", "n_documents"
@@ -182,7 +183,7 @@ def _lines(lines: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     """Amounts by component, and how many lines there are, by place."""
     lines = lines.select(
         "component", amount=pl.col("amount_minor").fill_null(0), n=pl.lit(1, pl.Int64)
-    ).with_columns(place=place_of(keys, lines["key"]))
+    ).with_columns(place=row_of(keys, lines["key"]))
     nothing = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(keys))
     found, counts = {}, []
     for at, name in enumerate(A_):

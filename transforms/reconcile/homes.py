@@ -20,6 +20,7 @@ import polars as pl
 from transforms.abreast import at_once
 from transforms.reconcile.decided import pairs, standing
 from transforms.reconcile.intake import Inputs
+from transforms.reconcile.numbered import looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import SPLIT, bare_number, normalised, pieces, smallest_labels
 from transforms.reconcile.universe import KIND_OF_CROSSWALK, prefixes_of
@@ -114,8 +115,8 @@ def names_by_hand() -> dict[str, dict[str, pl.Expr]]:
 
 def _looked_up(rows: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
     """The home of each row by its identity `k`; the identity itself where no order has it, zero where it has none."""
-    found = rows.join(known, on="k", how="left", maintain_order="left")
-    return found.select(home=pl.coalesce("home", "k").fill_null(0)).to_series()
+    home = known["home"].gather(row_of(known["k"], rows["k"]))
+    return rows.select(home=pl.coalesce(home, "k").fill_null(0)).to_series()
 
 
 def _first(rows: pl.DataFrame, key: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -263,7 +264,7 @@ def _settled(rows: pl.DataFrame, claims: list[pl.DataFrame]) -> tuple[pl.Series,
     every = pl.concat([claim.select("i", "home") for claim in claims])
     if every.height:
         first = every.unique("i", keep="first", maintain_order=True)
-        rows = rows.join(first, on="i", how="left", maintain_order="left")
+        rows = looked_up(rows, first, "i")
         told = pl.coalesce(told, "home")
         tied.append(
             every.join(rows.select("i", other=told), on="i")
@@ -285,7 +286,7 @@ def _payments(inputs: Inputs, known: pl.DataFrame) -> tuple[pl.DataFrame, dict[s
     first = first.select("pk", k=identity_hash())
     first = first.select("pk", named=_looked_up(first.select("k"), known))
     if inputs.order_payments is not None:
-        rows = named.select("pk").join(first, on="pk", how="left", maintain_order="left")
+        rows = looked_up(named.select("pk"), first, "pk")
         found["order_payments"] = rows.select(home=pl.coalesce("named", "pk").fill_null(0)).to_series()
     refs = {name: plain_hash(pl.col(name)) for name in _REFS}
     own = payment ^ pl.col("transaction_ref").hash(7)
@@ -295,8 +296,8 @@ def _payments(inputs: Inputs, known: pl.DataFrame) -> tuple[pl.DataFrame, dict[s
         .collect(engine="streaming")
     )
     # One that says itself whose it is is that order's, known or not.
-    whose = moved.select("k").join(known, on="k", how="left", maintain_order="left")["home"]
-    by_name = moved.select("pk").join(first, on="pk", how="left", maintain_order="left")["named"]
+    whose = known["home"].gather(row_of(known["k"], moved["k"]))
+    by_name = first["named"].gather(row_of(first["pk"], moved["pk"]))
     moved = moved.with_columns(whose=whose, by_name=by_name)
     told = pl.when(pl.col("k").is_null()).then("by_name").otherwise("whose")
     moved = moved.with_columns(home=pl.coalesce(told, "own").fill_null(0))
@@ -347,8 +348,8 @@ def _applications(
     )
     for kind in ends:
         named = receipts if kind == "receipt" else documents
-        found = rows.select(name=kind).join(named, on="name", how="left", maintain_order="left")
-        rows = rows.with_columns(found.select(pl.coalesce("home", "name").alias(kind)).to_series())
+        home = named["home"].gather(row_of(named["name"], rows[kind]))
+        rows = rows.with_columns(pl.coalesce(home, kind).alias(kind))
     rows = rows.with_columns(home=pl.coalesce(*ends).fill_null(0))
     tied = [rows.select("home", other=kind).filter(pl.col("home") != pl.col("other")) for kind in ends]
     return rows["home"], tied
@@ -400,5 +401,5 @@ def _labels(edges: list[pl.DataFrame]) -> pl.DataFrame:
 def _relabelled(column: pl.Series, labels: pl.DataFrame) -> pl.Series:
     if labels.is_empty():
         return column
-    found = column.to_frame("home").join(labels, on="home", how="left", maintain_order="left")
+    found = looked_up(column.to_frame("home"), labels, "home")
     return found.select(home=pl.coalesce("label", "home")).to_series()

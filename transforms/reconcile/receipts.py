@@ -23,6 +23,7 @@ from transforms.reconcile.numbered import left_over, looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import narrowed, normalised, smallest_labels
 from transforms.reconcile.universe import crosswalk_of, stands
+from transforms.text_order import text_order
 
 HOW = (
     "no counterpart",
@@ -180,10 +181,9 @@ def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFram
         )
     )  # fmt: skip
     names = matched.orders.select("key", "g", "order_number", "store_ref", "entity", order_grp="grp")
-    return (
-        pl.concat([moved, tender], how="diagonal")
-        .with_columns(key=matched.keys.of())
-        .join(names, on="key", how="left")
+    moved = pl.concat([moved, tender], how="diagonal").with_columns(key=matched.keys.of())
+    moved = (
+        looked_up(moved, names, "key")
         .with_columns(
             entity=pl.col("entity").fill_null(""),
             store_ref=pl.col("store_ref").fill_null(""),
@@ -194,9 +194,9 @@ def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFram
             .otherwise(-pl.col("amount_minor")),
         )
         .with_columns(occurred_on=pl.coalesce("occurred_on", policy.local_day("occurred_at", "entity")))
-        .sort("group_ref")
-        .with_row_index("p")
+        .rechunk()
     )
+    return moved[text_order(moved["group_ref"])].with_row_index("p")
 
 
 def _receipts_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:

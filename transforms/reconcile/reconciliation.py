@@ -286,11 +286,26 @@ _PLACE = ("group_ref", "entity_code", "currency")
 
 def ordered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Rows of orders by group, entity and currency, then documents without an order likewise."""
-    rows = pl.concat(parts)
-    orphan = pl.col("storefront") == ""
-    return pl.concat(rows.filter(which).sort(_PLACE) for which in (~orphan, orphan))
+    rows = pl.concat(parts, rechunk=True)
+    order = _order(rows)
+    orphan = rows.select(pl.col("storefront") == "").to_series().gather(order)
+    return rows[pl.concat([order.filter(~orphan), order.filter(orphan)])]
 
 
 def by_group(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Rows of payments by group, entity and currency."""
-    return pl.concat(parts).sort(_PLACE)
+    rows = pl.concat(parts, rechunk=True)
+    return rows[_order(rows)]
+
+
+def _order(rows: pl.DataFrame) -> pl.Series:
+    """The positions that put rows in order of their place. Nearly every group stands in one place: only of the others is more than its name
+    compared, and every part has its names in order, which a sort of one column makes use of: half the cost of sorting the rows."""
+    order = rows["group_ref"].arg_sort()
+    names = rows["group_ref"].gather(order)
+    again = (names == names.shift(1)).fill_null(False)
+    shared = (again | again.shift(-1).fill_null(False)).arg_true()
+    if shared.is_empty():
+        return order
+    closer = rows.select(*_PLACE, at=pl.int_range(pl.len(), dtype=pl.UInt32))[order.gather(shared)]
+    return order.scatter(shared, closer.sort(*_PLACE, "at")["at"])

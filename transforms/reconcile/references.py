@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from transforms.reconcile.numbered import row_of
+
 SPLIT = r"[;,|/+&\s]+"
 SUFFIX = r"-\d{1,3}$"
 _ODD = r"^0|^$|[^0-9A-Z]"
@@ -83,8 +85,4 @@ def smallest_labels(edges: pl.DataFrame, left: str, right: str) -> pl.DataFrame:
 def positions(names: pl.DataFrame, rows: pl.DataFrame, found: str) -> pl.Series:
     """`names[found]` for each row by the one other column that both frames have; null where there is none, the first where there are several."""
     (key,) = (name for name in names.columns if name != found)
-    told = rows.select(key).join(names, on=key, how="left", maintain_order="left")
-    if told.height != rows.height:
-        first = names.unique(key, keep="first", maintain_order=True)
-        told = rows.select(key).join(first, on=key, how="left", maintain_order="left")
-    return told[found]
+    return names[found].gather(row_of(names[key], rows[key]))
