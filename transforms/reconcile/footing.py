@@ -54,22 +54,29 @@ def sums_of(
     moved = paid.payments.select(entity_code="entity", currency="currency", amount="amount_minor")
     gross = matched.orders.select(entity_code="entity", currency="currency", amount="total_minor")
     applied = _open_items(inputs, matched, paid, policy)
+    measures = [
+        "expected_minor",
+        "actual_minor",
+        "period_expected_minor",
+        "period_actual_minor",
+        "period_timing_minor",
+        "period_delta_minor",
+    ]
     sums = {
-        name: rows.group_by(PLACE).agg(pl.col("expected_minor", "actual_minor", "period_expected_minor", "period_actual_minor", "period_timing_minor", "period_delta_minor").sum(), _BEHIND)
-        for name, rows in (("order", orders), ("payment", payments))
+        name: rows.group_by(PLACE).agg(pl.col(columns).sum(), _BEHIND)
+        for name, rows, columns in (("order", orders, [*measures, "gross_minor"]), ("payment", payments, measures))
     }  # fmt: skip
-    gross_rows = orders.group_by(PLACE).agg(pl.col("gross_minor").sum(), _BEHIND)
-    owed, ledger_in, ledger, gross, moved, receipts_in, receipts, applied = (
-        rows.group_by(PLACE).agg(pl.col("amount").sum(), _BEHIND)
-        for rows in (owed, ledger.filter("is_in"), ledger, gross, moved, receipts.filter("is_in"), receipts, applied)
-    )  # fmt: skip
+    (ledger, ledger_in), (receipts, receipts_in) = (_all_and_inside(rows) for rows in (ledger, receipts))
+    owed, gross, moved, applied = (
+        rows.group_by(PLACE).agg(pl.col("amount").sum(), _BEHIND) for rows in (owed, gross, moved, applied)
+    )
     gap = pl.col("expected_minor") - pl.col("actual_minor")
     now = pl.col("period_expected_minor") - pl.col("period_actual_minor")
     told = pl.col("period_timing_minor") + pl.col("period_delta_minor")
     sides = [
         ("order rows hold every owed sale and credit", _made(sums["order"], "expected_minor"), owed),
         ("order rows hold every invoice and memo in scope", _made(sums["order"], "actual_minor"), ledger),
-        ("order rows hold every order's total", _made(gross_rows, "gross_minor"), gross),
+        ("order rows hold every order's total", _made(sums["order"], "gross_minor"), gross),
         ("invoiced in the waterfall is Intacct's own sum", None, ledger_in),
         ("payment rows hold all money that moved", _made(sums["payment"], "expected_minor"), moved),
         ("payment rows hold every receipt in scope", _made(sums["payment"], "actual_minor"), receipts),
@@ -123,6 +130,18 @@ def _proof(name: str, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
         .with_columns(difference_minor=pl.col("left_minor") - pl.col("right_minor"))
         .select(COLUMNS)
     )
+
+
+def _all_and_inside(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Amounts by place, of all rows and of those inside the period, and of how many rows."""
+    inside = pl.when("is_in").then("amount").otherwise(0).alias("inside")
+    every = (
+        rows.with_columns(inside)
+        .group_by(PLACE)
+        .agg(pl.col("amount", "inside").sum(), _BEHIND, pl.col("is_in").sum().cast(pl.Int64))
+    )
+    part = every.filter(pl.col("is_in") > 0).select(*PLACE, amount="inside", behind="is_in")
+    return every.select(*PLACE, "amount", "behind"), part
 
 
 def _made(sums: pl.DataFrame, amount: str | pl.Expr) -> pl.DataFrame:

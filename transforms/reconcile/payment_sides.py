@@ -6,7 +6,7 @@ import polars as pl
 
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
-from transforms.reconcile.numbered import looked_up
+from transforms.reconcile.numbered import all_of, by_place, looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
 from transforms.reconcile.wording import rounded_half_up, step_of
@@ -31,56 +31,62 @@ def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
             period_expected_minor=pl.coalesce("part", "period_expected_minor")
         )
         expected = expected.drop("part")
-    applied = paid.applied.lazy().group_by("r").agg(pl.col("amount_minor").sum().alias("applied_all"))
     counted = paid.receipts.filter("in_scope", "is_counted")
-    receipts = (
-        counted.lazy()
-        .join(applied, on="r", how="left")
-        .with_columns(
-            is_in=policy.in_period("received_on", "entity"), applied_all=pl.col("applied_all").fill_null(0)
-        )
-        .group_by("key")
-        .agg(
-            pl.col(*KEY).first().name.suffix("_there"),
-            pl.col("total_minor").sum().alias("actual_minor"),
-            pl.when("is_in").then("total_minor").otherwise(0).sum().alias("period_actual_minor"),
-            pl.col("received_on", "is_orphan", "how").max(),
-            pl.col("pass_no").max().cast(pl.Int64),
-            pl.col("receipt_ref").min().alias("receipts"),
-            pl.col("reference").min().alias("receipt_reference"),
-            pl.col("applied_all").sum(),
-            pl.col("total_minor").min().alias("least"),
-            pl.col("total_minor").max().alias("most"),
-            n_receipts=pl.len().cast(pl.Int64),
-        )
-        .collect(engine="streaming")
-    )
-    again = receipts.filter(pl.col("n_receipts") > 1).select("key")
-    if again.height:
-        listed = (
-            counted.join(again, on="key", how="semi")
-            .sort("receipt_ref")
-            .group_by("key", maintain_order=True)
-            .agg(listed=pl.col("receipt_ref").str.join(","))
-        )
-        receipts = looked_up(receipts, listed, "key").with_columns(receipts=pl.coalesce("listed", "receipts"))
-        receipts = receipts.drop("listed")
-    rows = expected.join(receipts, on="key", how="full", coalesce=True)
-    rows = rows.with_columns(pl.coalesce(name, f"{name}_there").alias(name) for name in KEY)
-    rows = rows.drop(f"{name}_there" for name in KEY)
-    numbers = [
-        "expected_minor",
-        "actual_minor",
-        "period_expected_minor",
-        "period_actual_minor",
-        "applied_all",
-        "n_receipts",
-        "pass_no",
-    ]
+    keys = all_of(expected["key"], counted["key"])
+    rows = expected.drop("key").rechunk()[row_of(expected["key"], keys)].with_columns(key=keys)
+    rows = rows.hstack(_receipts(paid, counted, keys, policy))
     return (
-        rows.with_columns(pl.col(numbers).fill_null(0), is_orphan=pl.col("is_orphan").fill_null(False))
-        .sort("key")
+        rows.with_columns(pl.coalesce(name, f"{name}_there").alias(name) for name in KEY)
+        .drop(f"{name}_there" for name in KEY)
+        .with_columns(
+            pl.col("expected_minor", "period_expected_minor").fill_null(0),
+            is_orphan=pl.col("is_orphan").fill_null(False),
+        )
         .with_row_index("n")
+    )
+
+
+def _receipts(paid: Paid, counted: pl.DataFrame, keys: pl.Series, policy: Policy) -> pl.DataFrame:
+    """What was received, for each of the keys in their order."""
+    applied = paid.applied.select(applied_all="amount_minor")
+    applied = by_place(applied, paid.applied["r"], paid.receipts.height, pl.all().sum())
+    found = counted.select(
+        actual_minor="total_minor",
+        period_actual_minor=pl.when(policy.in_period("received_on", "entity"))
+        .then("total_minor")
+        .otherwise(0),
+        applied_all=applied["applied_all"].gather(counted["r"]),
+        n_receipts=pl.lit(1, pl.Int64),
+        pass_no=pl.col("pass_no").cast(pl.Int64),
+        most="total_minor",
+        received_on="received_on",
+        is_orphan="is_orphan",
+        how="how",
+        least="total_minor",
+        receipts="receipt_ref",
+        receipt_reference="reference",
+        **{f"{name}_there": name for name in KEY},
+    )
+    rows = by_place(
+        found,
+        row_of(keys, counted["key"]),
+        len(keys),
+        pl.col("actual_minor", "period_actual_minor", "applied_all", "n_receipts").sum(),
+        pl.col("pass_no", "most", "received_on", "is_orphan", "how").max(),
+        pl.col("least", "receipts", "receipt_reference").min(),
+        pl.col(f"{name}_there" for name in KEY).first(),
+    )
+    again = keys.filter(rows["n_receipts"] > 1)
+    if again.is_empty():
+        return rows
+    listed = (
+        counted.filter(pl.col("key").is_in(again.implode()))
+        .sort("receipt_ref")
+        .group_by("key", maintain_order=True)
+        .agg(listed=pl.col("receipt_ref").str.join(","))
+    )
+    return rows.with_columns(
+        receipts=pl.coalesce(listed["listed"].gather(row_of(listed["key"], keys)), "receipts")
     )
 
 

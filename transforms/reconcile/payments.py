@@ -147,14 +147,17 @@ def _flagged(facts: pl.DataFrame, *, strict: bool) -> pl.DataFrame:
 
 
 def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    orphan = pl.concat_str(pl.lit("intacct:receipt:"), "receipts")
+    # Only rows of groups in several places, and receipts without a payment, are named by another row or by themselves.
+    orphans = rows.filter(~pl.col("is_base")).select(
+        "n", orphan=pl.concat_str(pl.lit("intacct:receipt:"), "receipts")
+    )
     attributed = (
         pl.when(pl.col("delta_minor") < 0)
         .then(pl.coalesce("received_on", "occurred_on"))
         .otherwise(pl.coalesce("occurred_on", "received_on"))
     )
     group = (
-        rows.filter("is_base")
+        rows.filter("is_base", "is_tied")
         .select(
             "grp",
             head="group_ref",
@@ -166,9 +169,9 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         )
         .unique("grp", keep="first", maintain_order=True)
     )
-    rows = looked_up(rows, group, "grp").with_columns(attributed_on=attributed)
+    rows = looked_up(looked_up(rows, group, "grp"), orphans, "n").with_columns(attributed_on=attributed)
     rows = rows.with_columns(
-        group_ref=pl.coalesce("group_ref", "head", orphan),
+        group_ref=pl.coalesce("group_ref", "head", "orphan"),
         storefront=pl.coalesce("storefront", "head_front", pl.lit("")),
         order_ref=pl.coalesce("order_ref", "head_order"),
         order_number=pl.coalesce("order_number", "head_number"),

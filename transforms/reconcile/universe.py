@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.reconcile.intake import Inputs, Part
+from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import positions
 from transforms.text_order import text_order
@@ -97,29 +98,28 @@ def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys, pl.Se
         at = positions(orders.select("key", "at"), owing, "at")
     stores = resolved_stores(inputs, orders)
     customers = inputs.take("customer_ids")
-    front = ["storefront"]
+    store: str | list[str] = ["storefront", "store_ref"]
+    customer: str | list[str] = ["storefront", "customer_ref"]
     if keys.single is not None:
         # One storefront: its name need not take part in joins.
         stores, customers = (
             frame.filter(pl.col("storefront") == keys.single).drop("storefront")
             for frame in (stores, customers)
         )
-        front = []
+        store, customer = "store_ref", "customer_ref"
+    orders = orders.with_columns(
+        store_ref=pl.col("store_ref").fill_null(""),
+        currency=pl.col("currency").fill_null(""),
+        total_minor=pl.col("total_minor").fill_null(0),
+        is_test=pl.col("is_test").fill_null(False),
+        is_cancelled=(pl.col("status_code") == "cancelled").fill_null(False),
+        group_ref=pl.concat_str("storefront", pl.lit(":"), "order_ref"),
+    )
+    orders = looked_up(looked_up(orders, stores, store), customers, customer)
     found = (
-        orders.lazy()
+        orders.with_columns(entity=pl.col("entity_code").fill_null(""), prefix=pl.col("invoice_prefix").fill_null(""))
         .with_columns(
-            store_ref=pl.col("store_ref").fill_null(""),
-            currency=pl.col("currency").fill_null(""),
-            total_minor=pl.col("total_minor").fill_null(0),
-            is_test=pl.col("is_test").fill_null(False),
-            is_cancelled=(pl.col("status_code") == "cancelled").fill_null(False),
-            group_ref=pl.concat_str("storefront", pl.lit(":"), "order_ref"),
-        )
-        .join(stores.lazy(), on=[*front, "store_ref"], how="left", maintain_order="left")
-        .with_columns(entity=pl.col("entity_code").fill_null(""), prefix=pl.col("invoice_prefix").fill_null(""), guest="guest_customer_id")
-        .join(customers.lazy(), on=[*front, "customer_ref"], how="left", maintain_order="left")
-        .with_columns(
-            customer=pl.when(pl.col("customer_ref").is_null()).then(pl.col("guest")).otherwise(pl.col("customer_id")),
+            customer=pl.when(pl.col("customer_ref").is_null()).then(pl.col("guest_customer_id")).otherwise(pl.col("customer_id")),
             placed_on=policy.local_day("placed_at", "entity"),
         )
         .select(
@@ -127,7 +127,6 @@ def orders_of(inputs: Inputs, policy: Policy) -> tuple[pl.DataFrame, Keys, pl.Se
             "currency", "total_minor", "due_minor", "tax_included", "is_test", "is_cancelled", "entity", "prefix",
             "customer", "placed_on",
         )
-        .collect()
     )  # fmt: skip
     order = text_order(found["group_ref"])
     g = pl.Series("g", [0], pl.UInt32).new_from_index(0, found.height)
