@@ -17,6 +17,9 @@ SPREAD: Final = 32
 ROOM: Final = 3
 """Bits of places beyond what the keys need: with three, one key in twelve shares its place with another."""
 
+NOTHING: Final = 2**32 - 1
+"""Stands in a table where no row is; a table without nulls is read at a quarter of the cost of one with them."""
+
 
 def row_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
     """For each wanted key the row of `known` that has it (the first, if several have), null where none has. Both of one type."""
@@ -28,8 +31,7 @@ def row_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
     if known.dtype.is_integer():
         ends = [end for one in (known, wanted) for end in (one.min(), one.max()) if isinstance(end, int)]
         if min(ends) >= 0 and max(ends) < SPREAD * (len(known) + len(wanted)):
-            # Of several writes to a place the last stays.
-            return _nowhere(max(ends) + 1).scatter(known.reverse(), rows.reverse()).gather(wanted)
+            return _read(_table(rows, known, max(ends) + 1), wanted)
     return _row_by_hash(known.rename("key"), rows, wanted.rename("key"))
 
 
@@ -37,8 +39,8 @@ def _row_by_hash(known: pl.Series, rows: pl.Series, wanted: pl.Series) -> pl.Ser
     bits = len(known).bit_length() + ROOM
     places = _places(known, bits)
     at = pl.int_range(len(known), dtype=pl.UInt32, eager=True)
-    table = _nowhere(1 << bits).scatter(places.reverse(), at.reverse())
-    found = table.gather(_places(wanted, bits))
+    table = _table(at, places, 1 << bits)
+    found = _read(table, _places(wanted, bits))
     right = (known.gather(found) == wanted).fill_null(False)
     told = rows.gather(found.zip_with(right, _nowhere(len(found))))
     behind = table.gather(places) != at
@@ -55,6 +57,18 @@ def _row_by_hash(known: pl.Series, rows: pl.Series, wanted: pl.Series) -> pl.Ser
 
 def _places(keys: pl.Series, bits: int) -> pl.Series:
     return keys.to_frame().select((pl.col("key").hash() // (1 << (64 - bits))).cast(pl.UInt32)).to_series()
+
+
+def _table(rows: pl.Series, places: pl.Series, count: int) -> pl.Series:
+    """What of `rows` is put at each of `count` places (of several the first), and `NOTHING` elsewhere."""
+    nothing = pl.Series("row", [NOTHING], dtype=pl.UInt32).new_from_index(0, count)
+    # Of several writes to a place the last stays.
+    return nothing.scatter(places.reverse(), rows.reverse())
+
+
+def _read(table: pl.Series, places: pl.Series) -> pl.Series:
+    found = table.gather(places).to_frame("row")
+    return found.select(pl.when(pl.col("row") != NOTHING).then("row")).to_series()
 
 
 def _nowhere(count: int) -> pl.Series:
