@@ -57,7 +57,8 @@ def plan(house: House, *, run_id: str, dry_run: bool = False, full: bool = False
         changed_plan.publish(session, looked, told)
         outbox.complete_orders(session)
         planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
-        _hold(house, session, run_id, held, made.alive)
+        known = pl.concat([there.documents.select("document_id"), documents.select("document_id")])
+        _hold(house, session, run_id, held, made.alive, known.unique())
         cost = quota.forecast(house, session)
         quota.keep(house, session, cost, run_id=run_id)
         told_now = pl.concat([findings, planned.findings.select(findings.columns)])
@@ -134,10 +135,15 @@ def held_orders(session: Any) -> pl.DataFrame:
 NO_LONGER_OWED = "no longer owed: its order was cancelled, changed or moved to another document; it goes again only if it is owed again"
 
 
-def _hold(house: House, session: Any, run_id: str, held: pl.DataFrame, alive: pl.DataFrame) -> None:
+def _hold(
+    house: House, session: Any, run_id: str, held: pl.DataFrame, alive: pl.DataFrame, known: pl.DataFrame
+) -> None:
     """Documents planned on an earlier night for an order that is now held wait with it, and so does what is owed no more; they go again when
-    the order is released, or the document owed again. What did not come from a plan, such as an approved draft, is left alone."""
-    waiting = session.fetch("ops.outbox", where={"state_code": ["planned", "held"]})
+    the order is released, or the document owed again. What did not come from a plan, such as an approved draft, is left alone, and so is
+    what another plan put there after this one looked (`known`: the documents it knew of, and its own)."""
+    waiting = session.fetch("ops.outbox", where={"state_code": ["planned", "held"]}).join(
+        known, on="document_id", how="semi"
+    )
     owners = session.fetch(
         "out.documents", columns=["document_id", "storefront", "order_ref", "kind_code", "run_id"]
     ).rename({"run_id": "planned_by"})
