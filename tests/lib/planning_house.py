@@ -12,6 +12,7 @@ from drawn import drawn
 from drawn_trades import CORE, START, frames
 
 from checks.contracts import ALL
+from flows.plan import plan
 from flows.wiring import House
 from tieout.settings import parse
 
@@ -191,6 +192,14 @@ def tables(house: House) -> dict[str, pl.DataFrame]:
     with house.warehouse.read() as session:
         found = {name: session.fetch(name).drop(RUN, strict=False) for name in TABLES}
     return {name: frame.sort(pl.all()) for name, frame in found.items()}
+
+
+def planned(house: House, run_id: str, *, full: bool = False) -> dict[str, Any]:
+    """A plan as a recorded run; its summary."""
+    row = pl.DataFrame({"run_id": [run_id], "stage": ["plan"], "state_code": ["done"]})
+    with house.warehouse.write(run_id=run_id) as session:
+        session.publish("ops.runs", filled("ops.runs", row), key=("run_id",), mode="append")
+    return plan(house, run_id=run_id, full=full)
 
 
 def difference(made: pl.DataFrame, wanted: pl.DataFrame) -> str:

@@ -14,7 +14,7 @@ from closing_house import Clock
 from drawn_trades import orders
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from planning_house import Shop, difference, happens, house_in, tables
+from planning_house import Shop, difference, happens, house_in, planned, tables
 
 from flows.plan import _hold, plan
 
@@ -79,7 +79,7 @@ def test_planning_what_changed_leaves_what_planning_everything_leaves(
         shutil.copytree(folder / "shop", folder / f"copy{number}")
         other = house_in(folder / f"copy{number}", posting, has_journals, clock)
         told, whole = (
-            plan(one, run_id=f"20261101T01{number:02d}00.000Z-{number:06d}", full=full)
+            planned(one, f"20261101T01{number:02d}00.000Z-{number:06d}", full=full)
             for one, full in ((house, False), (other, True))
         )
         assert told["full"] == (number == 1)
@@ -143,7 +143,7 @@ class Plans:
 
     def again(self, *, full: bool = False) -> dict[str, Any]:
         self.number += 1
-        return plan(self.house, run_id=f"20261101T020000.000Z-{self.number:06d}", full=full)
+        return planned(self.house, f"20261101T020000.000Z-{self.number:06d}", full=full)
 
 
 @pytest.fixture(scope="module")
