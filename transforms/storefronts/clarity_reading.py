@@ -48,9 +48,15 @@ class Table:
         self._text_paths = [_path(of[name]) for name in self._texts]
         self._money_paths = [_path(of[name]) for name in self._money]
         self._texts_of, self._amounts_of = _getter(self._text_paths), _getter(self._money_paths)
-        self._lists_of = [(table, _path(of[name])) for name, table in self.lists.items() if name in of]
+        paths = [(table.read, _path(of[name])) for name, table in self.lists.items() if name in of]
+        self._lists_of = [(read, path, attrgetter(path)) for read, path in paths]
         self._cells: list[Any] = []
         self._amounts = Amounts(self._money)
+        # One field is a value, several are a tuple of them.
+        self._put_texts = self._cells.append if len(self._texts) == 1 else self._cells.extend
+        self._put_amounts = (
+            self._amounts.cells.append if len(self._money) == 1 else self._amounts.cells.extend
+        )
         self._parts: dict[str, list[pl.Series]] = {name: [] for name in self._texts}
         self._holders: list[int] = []
         self._read: pl.DataFrame | None = None
@@ -61,18 +67,21 @@ class Table:
         self.height = number + 1
         self._holders.append(holder)
         try:
-            self._cells.extend(self._texts_of(record))
+            self._put_texts(self._texts_of(record))
         except AttributeError:  # a null where an object may stand
             self._cells.extend([_follow(path, record, None) for path in self._text_paths])
         try:
-            self._amounts.cells.extend(self._amounts_of(record))
+            self._put_amounts(self._amounts_of(record))
         except AttributeError:
             self._amounts.cells.extend([_follow(path, record, ABSENT) for path in self._money_paths])
-        for table, path in self._lists_of:
-            some = _follow(path, record, None)
-            if isinstance(some, tuple):
+        for read, path, of in self._lists_of:
+            try:
+                some = of(record)
+            except AttributeError:
+                some = _follow(path, record, None)
+            if some.__class__ is tuple:
                 for one in some:
-                    table.read(number, one)
+                    read(number, one)
 
     def let_go(self) -> None:
         """Copy amounts out of the payloads they were read from."""
@@ -146,13 +155,8 @@ def _path(path: str) -> str:
     return ".".join(map(own_name, path.split(".")))
 
 
-def _getter(paths: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
-    if not paths:
-        return lambda _: ()
-    if len(paths) == 1:
-        get = attrgetter(paths[0])
-        return lambda one: (get(one),)
-    return attrgetter(*paths)
+def _getter(paths: Sequence[str]) -> Callable[[Any], Any]:
+    return attrgetter(*paths) if paths else lambda _: ()
 
 
 def _follow(path: str, record: Any, absent: Any) -> Any:
