@@ -104,7 +104,9 @@ def print_summary(stage: str, summary: Mapping[str, Any]) -> int:
             typer.echo(f"{name:<10} {headline(part)}")
     else:
         typer.echo(f"{stage:<10} {headline(summary)}")
-    for problem in summary.get("problems", []) or summary.get("errors", []):
+    said = summary.get("problems")
+    # Staging counts its problems and keeps them in a table; other stages say each.
+    for problem in (said if isinstance(said, list) else []) or summary.get("errors", []):
         typer.echo(typer.style(f"! {problem}", fg=_STYLE["bad"]))
     if summary.get("halted"):
         typer.echo(typer.style(f"! {summary['halted']}", fg=_STYLE["bad"]))

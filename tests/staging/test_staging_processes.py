@@ -30,6 +30,7 @@ from flows.apart import portable, processes
 from flows.apart.passing import receive, send
 from flows.apart.portable import Portable, taken_apart
 from flows.apart.processes import MOST, Processes, cores
+from flows.console import print_summary
 from flows.extract import extract
 from flows.stage import stage
 from flows.wiring import House
@@ -193,6 +194,13 @@ def test_a_process_that_is_killed_stops_its_subject_whole(
     assert stage(house, run_id="again")["read"] > 0
     with house.warehouse.read() as session:
         assert session.fetch("core.payments").height > 0
+
+
+def test_a_count_of_problems_is_told_as_a_count(capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_summary("stage", {"read": 1500, "problems": 2, "subjects": [], "again": 0}) == 0
+    assert capsys.readouterr().out == "stage      read 1,500, problems 2\n"
+    assert print_summary("post", {"problems": ["one", "two"], "exit_code": 1}) == 1
+    assert capsys.readouterr().out.endswith("! one\n! two\n")
 
 
 class _Slow:
