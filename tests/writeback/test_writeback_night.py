@@ -12,6 +12,8 @@ from night import NightClock, World, house_at, lay_out, steps
 from flows.wiring import House
 from tieout.connectors.paging import Page
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 STAGES = ("extract", "stage", "check", "plan", "post", "extract", "stage", "writeback")
 AGAIN = ("extract", "stage", "plan", "writeback")
 FIELDS = ["order.document", "order.paid_state", "order.status", "price", "customer.account"]

@@ -19,6 +19,8 @@ from tieout.connectors.writes import LedgerDocuments, Price
 from tieout.errors import SettingsError
 from tieout.vocabulary import OWNED_FIELDS
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 ORDERS = """
     order_ref | order_number | status_code | total_minor | currency
     a         | W1           | processing  | 1000        | USD

@@ -19,6 +19,8 @@ from tieout.errors import SettingsError
 from tieout.settings import parse
 from transforms.intacct_price_lists import prices_on
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 BASE = drawn(ALL["core.prices"], "price_list_ref | item_ref | amount\nBASE | MUG | 12.5")
 NAMED = {
     "list_field": "PRICELISTID", "item_field": "ITEMID", "amount_field": "VALUE", "from_field": "DATEFROM", "until_field": "DATETO",
