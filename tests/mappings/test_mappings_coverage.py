@@ -23,6 +23,8 @@ from flows.mappings import load_mappings, read_mapping
 from tieout.errors import InputError, SettingsError
 from transforms.mapping_proposals import plain, proposals
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 FILES = {
     "stores": "storefront,store_ref,mode,entity_code,location_code,department_code,invoice_prefix,guest_customer_id,note\nshop,us-web,map,E100,100,,U,GUEST,\n",
     "items": "storefront,sku,mode,item_ref,category_ref,note\nshop,MUG-*,map,M-*,c1,\nshop,GIFT-*,ignore,,,on purpose\n",

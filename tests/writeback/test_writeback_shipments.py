@@ -26,6 +26,8 @@ from tieout.errors import SettingsError
 from tieout.sandbox.rehearsal import Rehearsal
 from tieout.settings import Settings, parse
 
+pytestmark = pytest.mark.usefixtures("kept_attached")
+
 FRONTS: Mapping[str, Any] = {
     "commercetools": SETTINGS["commercetools"],
     "magento": SETTINGS["magento"],
