@@ -108,7 +108,7 @@ def compared(stock: Ready) -> pl.DataFrame:
     keys = all_of(stock.orders["key"], stock.documents["key"], stock.events["key"])
     orders = _orders(stock.orders)
     sides = (
-        orders.drop("key")[row_of(orders["key"], keys)],
+        orders.drop("key").rechunk()[row_of(orders["key"], keys)],
         _events(stock.events, keys),
         _documents(stock.documents, keys),
         _lines(stock.lines, keys),

@@ -121,6 +121,7 @@ def _looked_up(rows: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
 
 def _first(rows: pl.DataFrame, key: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The first row of each key, and the homes that rows of one key tie."""
+    rows = rows.rechunk()  # rows of it are picked later on
     twice = rows.get_column(key).is_duplicated()
     if not twice.any():
         return rows, pl.DataFrame(schema=_EDGE)

@@ -140,7 +140,10 @@ def taken(
     frame: Frame | None, name: str, more: Mapping[str, pl.DataType] = MappingProxyType({})
 ) -> pl.DataFrame:
     """The needed columns of one input (and `more`) with the right types; absent columns become nulls, an absent frame has no rows."""
-    return chosen(frame, name, more).collect(engine="streaming")
+    # What is in memory in one piece stays so: rows are picked from one piece at a quarter of what it costs from several.
+    return chosen(frame, name, more).collect(
+        engine="streaming" if isinstance(frame, pl.LazyFrame) else "auto"
+    )
 
 
 def chosen(

@@ -41,7 +41,7 @@ def _row_by_hash(known: pl.Series, rows: pl.Series, wanted: pl.Series) -> pl.Ser
     at = pl.int_range(len(known), dtype=pl.UInt32, eager=True)
     table = _table(at, places, 1 << bits)
     found = _read(table, _places(wanted, bits))
-    right = (known.gather(found) == wanted).fill_null(False)
+    right = ((known.rechunk().gather(found.fill_null(0)) == wanted) & found.is_not_null()).fill_null(False)
     told = rows.gather(found.zip_with(right, _nowhere(len(found))))
     behind = table.gather(places) != at
     if behind.any():
@@ -114,7 +114,9 @@ def by_place(rows: pl.DataFrame, place: pl.Series, count: int, *summed: pl.Expr)
     """
     every = pl.int_range(rows.height, dtype=pl.UInt32, eager=True)
     # Without a null in the table, columns without nulls are picked at a quarter of the cost.
-    none = rows.clear(1).with_columns(pl.col(pl.Int64).fill_null(0))
+    none = pl.DataFrame(
+        {name: [0 if kind == pl.Int64 else None] for name, kind in rows.schema.items()}, schema=rows.schema
+    )
     table = pl.Series("row", [rows.height], dtype=pl.UInt32).new_from_index(0, count).scatter(place, every)
     shared = place.filter(table.gather(place) != every).unique()
     found = [rows, none]

@@ -41,7 +41,9 @@ def parted(inputs: Inputs, policy: Policy, homes: Homes | None = None) -> Iterat
     if homes is not None:
         frames = {name: frame.with_columns(homes.of[name].alias("home")) for name, frame in frames.items()}
     for at in range(count):
-        yield cut.part(at, {name: frame.filter(cut.places[name] == at) for name, frame in frames.items()})
+        yield cut.part(
+            at, {name: frame.filter(cut.places[name] == at).rechunk() for name, frame in frames.items()}
+        )
 
 
 def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs]:
