@@ -13,7 +13,7 @@ import polars as pl
 from tieout.vocabulary import COMPONENTS
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
-from transforms.reconcile.numbered import all_of, by_place, row_of
+from transforms.reconcile.numbered import all_of, by_place, looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import positions
 
@@ -49,8 +49,7 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
     currencies = words_of(orders["currency"], documents["currency"], owed["currency"])
     width = len(entities.categories) * len(currencies.categories)
     events = (
-        owed.lazy()
-        .join(waiting_events(inputs, matched).lazy(), on=["g", "event_ref"], how="left")
+        looked_up(owed, waiting_events(inputs, matched), ["g", "event_ref"])
         .with_columns(entity=pl.coalesce("entity_code", "own"), is_sale=pl.col("event_code") == "sale")
         .with_columns(is_in=policy.in_period("owed_on", "entity"), key=place_key(entities, currencies))
         .select(
@@ -63,7 +62,6 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
             "total_minor",
             *(f"{c}_minor" for c in COMPONENTS),
         )
-        .collect(engine="streaming")
     )
     documents = documents.with_columns(
         is_in=policy.in_period("posted_on", "entity"), key=place_key(entities, currencies)

@@ -76,7 +76,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     )
     rest = left_over(documents.filter(pl.col("in_scope")), own, "d")
     edges = pl.concat([own, _by_numbers(rest, orders, policy, prefixes_of(inputs))])
-    edges = pl.concat([edges, _by_lines(inputs, left_over(rest, edges, "d"), orders, policy)])
+    edges = pl.concat([edges, _by_lines(inputs, left_over(rest, edges, "d"), orders, policy)], rechunk=True)
     edges, documents = _by_hand(inputs, edges, orders, documents)
     counted = edges.filter(documents["is_counted"].gather(edges["d"]))
     orders, groups = _grouped(orders, counted)

@@ -83,7 +83,7 @@ def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> p
             pl.lit(None, kind).alias(name) for name, kind in found.schema.items() if name not in keys
         )
     if isinstance(on, str):
-        return rows.hstack(found.drop(on)[row_of(found[on], rows[on])])
+        return rows.hstack(found.drop(on).rechunk()[row_of(found[on], rows[on])])
     return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
 
 

@@ -181,7 +181,7 @@ def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFram
         )
     )  # fmt: skip
     names = matched.orders.select("key", "g", "order_number", "store_ref", "entity", order_grp="grp")
-    moved = pl.concat([moved, tender], how="diagonal").with_columns(key=matched.keys.of())
+    moved = pl.concat([moved, tender], how="diagonal", rechunk=True).with_columns(key=matched.keys.of())
     moved = (
         looked_up(moved, names, "key")
         .with_columns(

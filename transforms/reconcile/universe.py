@@ -149,7 +149,7 @@ def documents_of(inputs: Inputs, policy: Policy) -> pl.DataFrame:
         pl.lit(None, dtype=pl.Date).alias("due_on"), "total_minor", "is_deleted",
     )  # fmt: skip
     return (
-        pl.concat([invoices, memos])
+        pl.concat([invoices, memos], rechunk=True)
         .rename({"entity_code": "entity"})
         .with_columns(entity=pl.col("entity").fill_null(""), total_minor=pl.col("total_minor").fill_null(0))
         .with_columns(
