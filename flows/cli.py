@@ -311,7 +311,12 @@ def _without_secrets(text: str) -> str:
 def _asked_to_end(number: int, _frame: object) -> None:
     """Ctrl-C or SIGTERM: end as `sys.exit` does, so that what the run started ends with it. (Click would turn an interrupt into its own word.)"""
     typer.echo("tieout: stopped; run the same command again, it goes on where it was.", err=True)
-    sys.exit(EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED)
+    _ended.append(EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED)
+    sys.exit(_ended[0])
+
+
+_ended: list[int] = []
+"""The exit code, once a run was asked to end. DuckDB asks for signals in the middle of a query and makes an error of its own of the end."""
 
 
 def main() -> None:
@@ -325,11 +330,15 @@ def main() -> None:
     try:
         app()
     except TieoutError as fault:
+        if _ended:
+            sys.exit(_ended[0])
         typer.echo(f"tieout: {fault}", err=True)
         sys.exit(fault.exit_code)
     except BrokenPipeError:
         sys.exit(EXIT_OK)
     except Exception as fault:
+        if _ended:
+            sys.exit(_ended[0])
         report = Path(f"tieout-defect-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt")
         try:
             report.write_text(_without_secrets(traceback.format_exc()), encoding="utf-8")

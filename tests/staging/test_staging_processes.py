@@ -378,6 +378,29 @@ def test_a_run_that_ends_leaves_no_process_behind(word: str, code: int) -> None:
     assert gone(*pids, seconds=20 if word == "KILL" else 0)
 
 
+def test_a_run_that_is_asked_to_end_in_the_middle_of_a_query_is_no_defect(tmp_path: Path) -> None:
+    # As DuckDB does, which asks for signals while it works: what the handler raises becomes an error of its own.
+    program = (
+        "import os, signal, time\nimport flows.cli as cli\n"
+        "def run():\n try:\n  os.kill(os.getpid(), signal.SIGTERM)\n  time.sleep(20)\n"
+        " except BaseException:\n  raise RuntimeError('Query interrupted') from None\n"
+        "cli.app.command('ask-for-long')(run)\nimport sys\nsys.argv = ['tieout', 'ask-for-long']\ncli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=night.environment(PYTHONPATH=str(night.ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 143, done.stderr
+    assert "tieout: stopped; run the same command again" in done.stderr
+    assert "defect" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ctrl_c_at_a_terminal_does_not_reach_them(two: Processes) -> None:
     pid = two.begin(apart_work.counted, ROWS, {}).result()["rows"]["pid"][0]
     assert os.getpgid(pid) != os.getpgid(0)
