@@ -7,6 +7,7 @@ What tells an order's rows apart is one number an order (`ops.plan_marks`), work
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -16,16 +17,17 @@ import polars as pl
 
 from checks.contracts import ALL
 from tieout import __version__
-from transforms.ties import tied
+from transforms.ties import in_parts, tied
 
 if TYPE_CHECKING:
     from flows.wiring import House
     from tieout.warehouse.session import Session
-    from transforms.postings import Existing, Plan
 
 FORM: Final = 1
 EVERY: Final = timedelta(days=7)
 """After so long everything is planned anew, asked for or not."""
+PART_ORDERS: Final = 100_000
+"""Orders of a part; what fits one and a half is planned at once."""
 SETTLED: Final = (
     "already_in_intacct",
     "before_go_live",
@@ -82,30 +84,52 @@ def mark_of(house: House) -> str:
     return said.hexdigest()[:32]
 
 
-def collides(made: Plan, there: Existing) -> bool:
-    """Whether a document of a plan of some orders has the number of one that was not looked at; only a plan of all of them can judge that."""
-    numbers = made.documents.filter(pl.col("kind_code") != "customer").select("kind_code", "number")
-    return not numbers.join(there.numbers, on=["kind_code", "number"], how="semi").is_empty()
+def parts(house: House, session: Session, looked: Looked) -> list[pl.DataFrame | None]:
+    """The orders to plan, in parts that are planned one after the other; one part of them all where they are few, or cannot be parted.
+
+    Payouts, summaries and guests told apart by address bring together orders that nothing else ties.
+    """
+    whole: list[pl.DataFrame | None] = [looked.orders]
+    orders = looked.orders
+    if orders is None:
+        orders = pl.concat([looked.changed.select(_ORDER), session.fetch(MARKS, columns=_ORDER)]).unique()
+    journals, stores = house.settings.journals, house.mappings["stores"]
+    if (
+        orders.height <= PART_ORDERS * 3 // 2
+        or "journal" in (journals.payouts, journals.fees)
+        or (stores["posting_code"] == "summary").any()
+        or _guests_by_address(house)
+        or session.query("plan_summaries").height
+    ):
+        return whole
+    return list(in_parts(orders, session.query("plan_ties"), PART_ORDERS))
 
 
-def publish(session: Session, looked: Looked, tables: dict[str, pl.DataFrame]) -> None:
-    """Put what was worked out into recon.owed, recon.owed_lines, ops.unplanned and ops.found: all of it, or that of the orders looked at.
+def publish(
+    session: Session,
+    looked: Looked,
+    among: pl.DataFrame | None,
+    tables: Mapping[str, pl.DataFrame],
+    *,
+    is_first: bool,
+) -> None:
+    """Put what a piece of the plan came to (`among`: of these orders) into recon.owed, recon.owed_lines, ops.unplanned and ops.found.
 
-    Rows of no order (payouts) are worked out every time.
+    A plan of all orders replaces the tables, one of some the rows of these. Rows of no order (payouts) are worked out every time.
     """
     for name, frame in tables.items():
         table = ALL[name]
         rows = table.checked(frame, at="when planning")
         if looked.orders is None:
-            session.publish(name, rows, key=table.key, mode="replace")
+            session.publish(name, rows, key=table.key, mode="replace" if is_first else "append")
             continue
-        nobody = pl.DataFrame({"storefront": rows["storefront"].unique()}).with_columns(
-            order_ref=pl.lit(None, dtype=pl.String)
-        )
-        stored = session.query("unplanned_of_no_order") if name == "ops.unplanned" else nobody.clear()
-        scope = pl.concat([looked.orders.select(_ORDER), nobody, stored.select(_ORDER)]).unique()
-        if scope.height:
-            session.publish(name, rows, key=table.key, mode="replace_where", scope=scope)
+        scope = [looked.orders.clear() if among is None else among.select(_ORDER)]
+        if name == "ops.unplanned":
+            nobody = rows.filter(pl.col("order_ref").is_null()).select(_ORDER)
+            scope += [nobody, *([session.query("unplanned_of_no_order").select(_ORDER)] if is_first else [])]
+        keys = pl.concat(scope).unique()
+        if keys.height:
+            session.publish(name, rows, key=table.key, mode="replace_where", scope=keys)
 
 
 def record(house: House, session: Session, run_id: str, looked: Looked) -> None:
@@ -131,8 +155,8 @@ def record(house: House, session: Session, run_id: str, looked: Looked) -> None:
 
 def _stands(house: House, session: Session, mark: str) -> bool:
     """Whether the tables hold what the last plan left, under this configuration, and everything was planned not too long ago."""
-    if house.settings.intacct is not None and house.settings.intacct.guests == "email":
-        return False  # who a guest is depends on the other orders of that address
+    if _guests_by_address(house):
+        return False
     plans = session.fetch(PLANS).sort("sequence_no")
     if plans.is_empty():
         return False
@@ -144,3 +168,8 @@ def _stands(house: House, session: Session, mark: str) -> bool:
     whole = plans.filter("is_full")["planned_at"].tail(1).to_list()
     # A clock that was set back says nothing about how long ago that was.
     return bool(whole) and timedelta(0) <= house.clock() - whole[0] < EVERY
+
+
+def _guests_by_address(house: House) -> bool:
+    """Whether who a guest is depends on the other orders of an address."""
+    return house.settings.intacct is not None and house.settings.intacct.guests == "email"

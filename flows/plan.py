@@ -2,76 +2,80 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
 from checks.contracts import ALL
-from flows import changed_plan, journaling, owing, quota, sales_orders
+from flows import changed_plan, plan_pieces, quota
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
 from transforms.postings import Existing, Plan
-from transforms.postings import plan as posting_plan
+from transforms.reconcile.streams import InMind
 
 HELD_SCHEMA = {"storefront": pl.String, "order_ref": pl.String, "reason": pl.String}
-
-
-class Worked(NamedTuple):
-    """A plan and what it was made of. `papers`: the part of it that answers what is owed; `made`: all of it."""
-
-    looked: changed_plan.Looked
-    held: pl.DataFrame
-    trade: owing.Trade
-    there: Existing
-    papers: Plan
-    made: Plan
 
 
 def plan(house: House, *, run_id: str, dry_run: bool = False, full: bool = False) -> dict[str, Any]:
     """Work out what is owed and put what is missing into the outbox as planned. With `dry_run` nothing is stored and the plan is told.
 
     Planned are the orders of which something changed since the last plan, that wait, or that are tied to such; all of them with `full`, in
-    a dry run, and where the configuration changed. The tables hold the same either way.
+    a dry run, and where the configuration changed. Many orders are planned piece by piece. The tables hold the same either way.
     """
-    work = _worked_out(house, run_id, full=full or dry_run)
-    if not work.looked.is_full and changed_plan.collides(work.made, work.there):
-        house.say("a number of the plan belongs to an order that was not looked at; all orders are planned")
-        work = _worked_out(house, run_id, full=True)
-    looked, held, trade, there, papers, made = work
-    documents = ALL["out.documents"].checked(made.documents, at="when planning")
-    lines = ALL["out.document_lines"].checked(made.lines, at="when planning")
-    orders = ALL["out.document_orders"].checked(made.orders, at="when planning")
-    # Totals of what is owed are held against the papers; journal entries are no part of them and balance by themselves.
-    findings = judge_plan(house, run_id, trade, there, made._replace(unplanned=papers.unplanned))
+    with house.warehouse.read() as session:
+        held = held_orders(session)
+        looked = changed_plan.looked_at(house, session, held, full=full or dry_run)
+        parts = [None] if dry_run else changed_plan.parts(house, session, looked)
     if dry_run:
-        return {"text": dry_run_text(house, made, there), "planned": documents.height}
+        work = plan_pieces.worked_out(house, run_id, held, None)
+        return {"text": dry_run_text(house, work.made, work.there), "planned": work.made.documents.height}
+    with plan_pieces.shelf_for(house, parts) as shelf:
+        pieces = plan_pieces.laid(house, run_id, held, parts, shelf)
+        if pieces is None:
+            house.say(
+                "orders that were not looked at together share a number; all orders are planned at once"
+            )
+            looked = replace(looked, orders=None)
+            pieces = plan_pieces.laid(house, run_id, held, [None], InMind())
+        assert pieces is not None, "one piece of everything stands for itself"
+        return _stored(house, run_id, held, looked, pieces)
+
+
+def _stored(
+    house: House, run_id: str, held: pl.DataFrame, looked: changed_plan.Looked, pieces: plan_pieces.Pieces
+) -> dict[str, Any]:
+    """Put the pieces of a plan where they belong, in one transaction; its summary."""
+    new, replaced, by_kind = 0, 0, Counter[str]()
+    told, alive, known = [], [], []
     with house.warehouse.write(run_id=run_id) as session:
-        told = {
-            "recon.owed": trade.owed.owed,
-            "recon.owed_lines": trade.owed.owed_lines,
-            "ops.unplanned": made.unplanned,
-            "ops.found": made.found,
-        }
-        changed_plan.publish(session, looked, told)
         outbox.complete_orders(session)
-        planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
-        known = pl.concat([there.documents.select("document_id"), documents.select("document_id")])
-        _hold(house, session, run_id, held, made.alive, known.unique())
+        for at, among in enumerate(pieces.parts):
+            changed_plan.publish(session, looked, among, pieces.tables(at), is_first=at == 0)
+            documents, lines, orders = pieces.papers(at)
+            planned = outbox.plan(session, documents, lines, orders, now=house.clock(), run_id=run_id)
+            new, replaced = new + planned.new, replaced + planned.replaced
+            by_kind.update(dict(documents.group_by("kind_code").len().iter_rows()))
+            findings = pieces.take("findings", at)
+            told += [findings, planned.findings.select(findings.columns)]
+            alive.append(pieces.take("alive", at))
+            known += [pieces.take("known", at), documents.select("document_id")]
+        _hold(house, session, run_id, held, pl.concat(alive).unique(), pl.concat(known).unique())
         cost = quota.forecast(house, session)
         quota.keep(house, session, cost, run_id=run_id)
-        told_now = pl.concat([findings, planned.findings.select(findings.columns)])
-        if told_now.height:
+        found = pl.concat(told)
+        if found.height:
             table = ALL["ops.findings"]
             session.publish(
-                "ops.findings", table.checked(told_now, at="when planning"), key=table.key, mode="merge"
+                "ops.findings", table.checked(found, at="when planning"), key=table.key, mode="merge"
             )
         changed_plan.record(house, session, run_id, looked)
         reasons = dict(session.query("unplanned_reasons").iter_rows())
     return {
-        "planned": planned.new,
-        "replaced": planned.replaced,
+        "planned": new,
+        "replaced": replaced,
         "unplanned": sum(reasons.values()),
         "looked_at": None if looked.orders is None else looked.orders.height,
         "full": looked.is_full,
@@ -79,43 +83,10 @@ def plan(house: House, *, run_id: str, dry_run: bool = False, full: bool = False
         "problems": []
         if cost.fits_now
         else [f"{cost.sentence()}; posting is refused unless forced (`tieout run post --force`)."],
-        "by_kind": dict(sorted(documents.group_by("kind_code").len().iter_rows())),
+        "by_kind": dict(sorted(by_kind.items())),
         "reasons": reasons,
-        "stops": findings.filter(pl.col("severity") == "stop").height,
+        "stops": found.filter(pl.col("severity") == "stop").height,
     }
-
-
-def _worked_out(house: House, run_id: str, *, full: bool) -> Worked:
-    with house.warehouse.read() as session:
-        held = held_orders(session)
-        looked = changed_plan.looked_at(house, session, held, full=full)
-        trade = owing.trade(house, session, among=looked.orders)
-        there = owing.existing(session, among=looked.orders)
-        entries = journaling.journals(house, session, trade, there, held, run_id=run_id, among=looked.orders)
-    ordered = sales_orders.ordered(house, trade, there)
-    # What is owed says it all from here on; of large trade these rows are the most that would lie in memory for nothing.
-    trade = replace(
-        trade, lines=trade.lines.clear(), shipments=trade.shipments.clear(), returns=trade.returns.clear()
-    )
-    papers = posting_plan(
-        trade.owed.owed,
-        trade.owed.owed_lines,
-        trade.customers,
-        owing.posting_mappings(house),
-        there,
-        held,
-        owing.posting_policy(house),
-        run_id=run_id,
-        planned_at=house.clock(),
-        changes=owing.changes(house, trade.orders),
-        ordered=ordered,
-    )
-    credits = journaling.credits(house, trade, there, held, papers, run_id=run_id)
-    closed = sales_orders.closures(house, trade, there, papers, run_id=run_id)
-    made = papers
-    for more in (entries, credits, closed):
-        made = journaling.beside(made, more)
-    return Worked(looked, held, trade, there, papers, made)
 
 
 def held_orders(session: Any) -> pl.DataFrame:
@@ -197,28 +168,6 @@ def _hold(
             now=house.clock(),
             run_id=run_id,
         )
-
-
-def judge_plan(house: House, run_id: str, trade: owing.Trade, there: Existing, made: Plan) -> pl.DataFrame:
-    """Batch rules over the plan: a plan that breaks one is stored, and the gate stays shut."""
-    from flows.check import judged
-
-    return judged(
-        house,
-        run_id,
-        {
-            "documents": made.documents,
-            "document_lines": made.lines,
-            "document_orders": made.orders,
-            "unplanned": made.unplanned,
-            "rounded": made.rounded,
-            "found": made.found,
-            "owed": trade.owed.owed,
-            "owed_lines": trade.owed.owed_lines,
-            "ar_invoices": there.invoices,
-        },
-        module="postings",
-    )
 
 
 def dry_run_text(house: House, made: Plan, there: Existing) -> list[str]:

@@ -16,7 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from planning_house import Shop, difference, happens, house_in, planned, tables
 
+from flows import changed_plan, plan_pieces
 from flows.plan import _hold, plan
+from flows.plan_pieces import laid
+from flows.shelving import FolderShelf
+from tieout.errors import WarehouseError
 
 REFS = [str(n) for n in range(7)]
 FATES = ("accepted", "accepted", "accepted", "accepted", "held", "dead", "unknown", "refused", "cancelled", "planned")  # fmt: skip
@@ -78,10 +82,11 @@ def test_planning_what_changed_leaves_what_planning_everything_leaves(
         happens(house, shop, step, number)
         shutil.copytree(folder / "shop", folder / f"copy{number}")
         other = house_in(folder / f"copy{number}", posting, has_journals, clock)
-        told, whole = (
-            planned(one, f"20261101T01{number:02d}00.000Z-{number:06d}", full=full)
-            for one, full in ((house, False), (other, True))
-        )
+        told = planned(house, f"20261101T01{number:02d}00.000Z-{number:06d}")
+        # Everything is planned two orders at a time where orders can be parted, so that both are held against each other.
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(changed_plan, "PART_ORDERS", 2)
+            whole = planned(other, f"20261101T01{number:02d}00.000Z-{number:06d}", full=True)
         assert told["full"] == (number == 1)
         made, wanted = tables(house), tables(other)
         for name, frame in wanted.items():
@@ -189,6 +194,33 @@ def test_a_number_of_an_order_that_was_not_looked_at_makes_all_orders_be_planned
     told = plans.run(moved={"4": order("4", "W1-2", 9)}, is_read=False)
     assert (told["full"], told["planned"]) == (True, 0), "neither the invoice nor its receipt"
     assert told["reasons"]["duplicate_number"] == 1
+
+
+def test_pieces_that_share_a_number_are_planned_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changed_plan, "PART_ORDERS", 1)
+    plans, asked = Plans(tmp_path / "shop"), []
+    monkeypatch.setattr(plan_pieces, "laid", lambda *given: asked.append(len(given[3])) or laid(*given))
+    apart = {"1": order("1", "W1", 5, 6), "2": order("2", "W2", 5), "3": order("3", "W3", 7)}
+    told = plans.run(moved=apart, is_read=False)
+    assert (asked, told["planned"]) == ([3], 8), "each its own piece, and their customer once"
+    told = plans.run(moved={"4": order("4", "W1-2", 9)}, gone=["2", "3"], full=True, is_read=False)
+    assert asked == [3, 4, 1]
+    assert told["reasons"]["duplicate_number"] == 1
+    assert not list(plans.house.warehouse.folder.glob("planning-*"))
+
+
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changed_plan, "PART_ORDERS", 1)
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr(FolderShelf, "put", lambda *_: (_ for _ in ()).throw(full))
+    plans = Plans(tmp_path / "shop")
+    with pytest.raises(WarehouseError, match="No space left on device; nothing was planned"):
+        plans.run(moved={"1": order("1", "W1", 5), "2": order("2", "W2", 5)})
+    assert tables(plans.house)["ops.outbox"].is_empty()
 
 
 def test_when_everything_is_planned(settled: Plans) -> None:
