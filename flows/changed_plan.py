@@ -33,10 +33,12 @@ SETTLED: Final = (
     "before_go_live",
     "cancelled_by_hand",
     "credited_already",
+    "prepaid",
     "tender_ignored",
     "zero_total",
 )
-"""Reasons that only a change of the order's own rows can take away; with any other an order is planned every time."""
+"""Reasons that only a change of the order's own rows can take away, or of the ledger's under its numbers; with any other an order is
+planned every time."""
 PLANS: Final = "ops.plans"
 MARKS: Final = "ops.plan_marks"
 _ORDER: Final = ["storefront", "order_ref"]

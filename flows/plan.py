@@ -112,11 +112,24 @@ def _hold(
     """Documents planned on an earlier night for an order that is now held wait with it, and so does what is owed no more; they go again when
     the order is released, or the document owed again. What did not come from a plan, such as an approved draft, is left alone, and so is
     what another plan put there after this one looked (`known`: the documents it knew of, and its own)."""
-    waiting = session.fetch("ops.outbox", where={"state_code": ["planned", "held"]}).join(
+    columns = ["document_id", "state_code", "error_kind"]
+    waiting = session.fetch("ops.outbox", where={"state_code": ["planned", "held"]}, columns=columns).join(
         known, on="document_id", how="semi"
     )
+    # Nearly all that waits in a first night is owed and held by nobody: only the others are looked at closely.
+    orders = held.select("storefront", "order_ref").unique()
+    asked = pl.concat(
+        [
+            waiting.join(alive, on="document_id", how="anti").select("document_id"),
+            waiting.filter(pl.col("state_code") == "held").select("document_id"),
+            session.fetch("out.documents", where=orders, columns=["document_id"]),
+        ]
+    ).unique()
+    waiting = waiting.join(asked, on="document_id", how="semi")
     owners = session.fetch(
-        "out.documents", columns=["document_id", "storefront", "order_ref", "kind_code", "run_id"]
+        "out.documents",
+        columns=["document_id", "storefront", "order_ref", "kind_code", "run_id"],
+        where=asked,
     ).rename({"run_id": "planned_by"})
     plans = session.fetch("ops.runs", where={"stage": "plan"}, columns=["run_id"])["run_id"]
     mine = (

@@ -63,13 +63,8 @@ class Pieces:
         return {table: self.take(name, at) for table, name in names.items()}
 
     def papers(self, at: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Documents, lines and orders of a piece, without the customers that a piece before it has too."""
-        documents = self.take("documents", at)
-        customers = pl.col("kind_code") == "customer"
-        for before in range(at):
-            twins = self.take("documents", before).filter(customers).select("document_id")
-            documents = documents.join(twins, on="document_id", how="anti")
-        return documents, self.take("lines", at), self.take("orders", at)
+        """Documents, lines and orders of a piece."""
+        return self.take("documents", at), self.take("lines", at), self.take("orders", at)
 
 
 @contextmanager
@@ -98,6 +93,7 @@ def shelf_for(house: House, parts: Sequence[Part]) -> Iterator[Shelf]:
 def laid(house: House, run_id: str, held: pl.DataFrame, parts: Sequence[Part], shelf: Shelf) -> Pieces | None:
     """The plan of each part, judged and laid on the shelf; None if only a plan of everything can tell what is owed."""
     pieces = Pieces(parts, shelf)
+    people: list[pl.DataFrame] = []
     for at, among in enumerate(parts):
         work = worked_out(house, run_id, held, among)
         if among is not None and collides(work.made, work.there):
@@ -110,6 +106,11 @@ def laid(house: House, run_id: str, held: pl.DataFrame, parts: Sequence[Part], s
             ("document_orders", work.made.orders),
         ):
             checked = ALL[f"out.{name}"].checked(frame, at="when planning")
+            if name == "documents":
+                found = _without_twins(checked, people)
+                if found is None:
+                    return None
+                checked = found
             shelf.put(name.removeprefix("document_"), at, checked)
         for name, frame in {
             "owed": work.trade.owed.owed,
@@ -156,6 +157,19 @@ def worked_out(house: House, run_id: str, held: pl.DataFrame, among: pl.DataFram
     return Worked(trade, there, papers, made)
 
 
+def _without_twins(documents: pl.DataFrame, people: list[pl.DataFrame]) -> pl.DataFrame | None:
+    """The documents but for customers that a piece before has too; None if one is another there. `people` are those of the pieces before,
+    and of this one afterwards."""
+    columns = ["document_id", "content_sha256"]
+    mine = documents.filter(pl.col("kind_code") == "customer").select(columns)
+    before = pl.concat([mine.clear(), *people])
+    twins = mine.join(before.rename({"content_sha256": "other"}), on="document_id")
+    if twins.filter(pl.col("content_sha256") != pl.col("other")).height:
+        return None
+    people.append(mine.join(twins, on="document_id", how="anti"))
+    return documents.join(twins, on="document_id", how="anti")
+
+
 def collides(made: Plan, there: Existing) -> bool:
     """Whether a document of a plan of some orders has the number of one that was not looked at; only a plan of all of them can judge that."""
     numbers = made.documents.filter(pl.col("kind_code") != "customer").select(_NUMBER)
@@ -165,20 +179,21 @@ def collides(made: Plan, there: Existing) -> bool:
 def _stand_apart(house: House, pieces: Pieces) -> bool:
     """Whether no piece has a number of another, and none took an invoice for a stranger's that is another's."""
     count = range(len(pieces.parts))
-    customer = pl.col("kind_code") == "customer"
     papers = pl.concat(
-        pieces.take("documents", at).select(*_NUMBER, "document_id", "content_sha256", part=pl.lit(at))
+        pieces.take("documents", at)
+        .filter(pl.col("kind_code") != "customer")
+        .select(*_NUMBER, part=pl.lit(at), is_paper=pl.lit(value=True))
         for at in count
     )
     others = pl.concat(
-        pieces.take("unplanned", at).select(*_NUMBER, part=pl.lit(at)).drop_nulls("number") for at in count
-    )  # fmt: skip
-    both = pl.concat([papers.filter(~customer).select(*_NUMBER, "part", is_paper=pl.lit(value=True)), others.with_columns(is_paper=pl.lit(value=False))])  # fmt: skip
+        pieces.take("unplanned", at)
+        .drop_nulls("number")
+        .select(*_NUMBER, part=pl.lit(at), is_paper=pl.lit(value=False))
+        for at in count
+    )
+    both = pl.concat([papers, others])
     twins = both.group_by(_NUMBER).agg(pl.col("part").n_unique(), pl.col("is_paper").any())
     if twins.filter(pl.col("is_paper") & (pl.col("part") > 1)).height:
-        return False
-    people = papers.filter(customer).group_by("document_id").agg(pl.col("content_sha256").n_unique())
-    if people.filter(pl.col("content_sha256") > 1).height:
         return False
     strange = pl.concat(
         pieces.take("unplanned", at).filter(pl.col("reason_code") == "reference_in_intacct") for at in count
