@@ -1,4 +1,4 @@
-"""A plan worked out piece by piece, so that memory is bounded by the piece; what the pieces come to together is what one plan of all would.
+"""A plan worked out piece by piece, so that working it out takes memory by the piece; what the pieces come to together is what one plan of all would.
 
 Orders that are tied to each other are in one piece (see `transforms.ties`). What could still differ is looked at afterwards, over all
 pieces: a number that two of them use. Then one plan of everything decides.
