@@ -50,12 +50,13 @@ class Looked:
     """What a plan looks at. `orders`: (storefront, order_ref) of the orders that are planned; None for all.
 
     `changed`: orders whose rows are others than when they were last planned, with what they come to now (`mark_no`); `mark`: what the
-    configuration comes to. Both are kept with the plan that was made of them.
+    configuration comes to. Both are kept with the plan that was made of them. `plans_no`: how many plans were stored before it.
     """
 
     orders: pl.DataFrame | None
     changed: pl.DataFrame
     mark: str
+    plans_no: int
 
     @property
     def is_full(self) -> bool:
@@ -68,12 +69,12 @@ def looked_at(house: House, session: Session, held: pl.DataFrame, *, full: bool)
 
     `held`: (storefront, order_ref) of orders that a check holds.
     """
-    changed, mark = session.query("plan_changed"), mark_of(house)
+    changed, mark, plans_no = session.query("plan_changed"), mark_of(house), session.count(PLANS)
     if full or not _stands(house, session, mark):
-        return Looked(None, changed, mark)
+        return Looked(None, changed, mark, plans_no)
     waiting = session.query("plan_waiting", settled=list(SETTLED))
     wanted = pl.concat([changed.select(_ORDER), waiting, held.select(_ORDER)]).unique()
-    return Looked(tied(wanted, session.query("plan_ties")), changed, mark)
+    return Looked(tied(wanted, session.query("plan_ties")), changed, mark, plans_no)
 
 
 def mark_of(house: House) -> str:
@@ -137,7 +138,13 @@ def publish(
 def record(house: House, session: Session, run_id: str, looked: Looked) -> None:
     """Keep what the plan was made of, and say in ops.plans which plan the tables hold. Belongs into the plan's own transaction."""
     marks = ALL[MARKS]
-    if looked.changed.height:
+    if session.count(PLANS) != looked.plans_no:
+        # Another plan was stored meanwhile, and some of its rows were newer: without marks all these orders are planned next time.
+        if looked.orders is None:
+            session.publish(MARKS, marks.empty(), key=marks.key, mode="replace")
+        elif looked.orders.height:
+            session.delete(MARKS, scope=looked.orders.select(_ORDER))
+    elif looked.changed.height:
         rows = marks.checked(looked.changed.drop_nulls("mark_no"), at="when planning")
         scope = looked.changed.select(_ORDER)
         session.publish(MARKS, rows, key=marks.key, mode="replace_where", scope=scope)

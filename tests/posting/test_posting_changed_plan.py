@@ -271,3 +271,23 @@ def test_what_another_plan_put_there_meanwhile_is_not_held_as_owed_no_more(settl
             _hold(settled.house, session, "r", nobody, alive=waiting.clear(), known=known)
             found = session.fetch("ops.outbox", where=waiting)
             assert found["state_code"].unique().to_list() == states
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_orders_of_two_plans_at_once_are_looked_at_again(
+    settled: Plans, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    settled.run()
+    assert settled.run()["looked_at"] == 0
+
+    def meanwhile(*given: Any) -> Any:
+        monkeypatch.setattr(plan_pieces, "laid", laid)
+        settled.run(moved={"2": order("2", "W2", 5, 9)})
+        return laid(*given)
+
+    settled.again(full=True)
+    monkeypatch.setattr(plan_pieces, "laid", meanwhile)
+    told = settled.run(moved={"1": order("1", "W1", 5, 6, 7)}, full=full)
+    assert told["full"] == full
+    monkeypatch.undo()
+    assert settled.again()["looked_at"] == (3 if full else 2)
