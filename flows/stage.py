@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows.apart.portable import Portable, taken_apart
+from flows.apart.portable import Portable, even_rows, taken_apart
 from flows.apart.processes import Processes
 from flows.extract_intacct import TOMBSTONE
 from flows.file_rows import forget
@@ -23,7 +23,7 @@ from tieout.warehouse.session import Session
 from transforms.staged import Staged
 
 CHUNK_ROWS = 20_000
-"""Records taken apart and published at a time, wherever they are taken apart."""
+"""Records taken apart and published at a time, at most, wherever they are taken apart."""
 ROWS_AT_ONCE = 50_000
 """The same of rows of files, of which several make an order: the others of an order are looked up."""
 ALL_ROWS = 2**62
@@ -194,9 +194,11 @@ def _subject(
             return count
         # Started first, they are ready when the first chunk is.
         portable = isinstance(transform, Portable)
-        beside = processes.for_records(session.raw_count(raw, since)) if portable else None
+        count_of = session.raw_count(raw, since) if portable else 0
+        beside = processes.for_records(count_of) if portable else None
         gone = pl.col("payload").str.contains(f'"{TOMBSTONE}"', literal=True)
-        size = CHUNK_ROWS if portable else ALL_ROWS if (source, subject) in _SUMMED else ROWS_AT_ONCE
+        spare = ALL_ROWS if (source, subject) in _SUMMED else ROWS_AT_ONCE
+        size = even_rows(count_of, CHUNK_ROWS) if portable else spare
         chunks = session.raw_iter(raw, since, chunk_rows=size, as_of=as_of)
         whole = ((chunk, chunk.filter(~gone)) for chunk in chunks)
         for chunk, staged in taken_apart(whole, transform, session, beside):

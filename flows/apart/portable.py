@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from flows.storefronts import Transform
     from tieout.warehouse.session import Session
     from transforms.staged import Staged
+
+EVEN: Final = 4
+"""Chunks come in fours: one, two and four processes have the same to do."""
 
 More = Mapping[str, Any]
 """Further arguments of a transform, by name."""
@@ -58,6 +61,17 @@ class Portable:
     def work(self) -> Callable[..., Staged]:
         """What another process is told once: the function with what is the same for all rows."""
         return partial(self.call, **self.told)
+
+
+def even_rows(count: int, most: int) -> int:
+    """How many of `count` rows a chunk is of: at most `most`, and so that as many chunks as there may be processes end together.
+
+    It is the same with any number of processes, like all that a chunk decides.
+    """
+    if count <= most:
+        return most
+    chunks = -(-count // (most * EVEN)) * EVEN
+    return -(-count // chunks)
 
 
 def taken_apart(

@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "lib"), str(ROOT / "tests" / "bench")]
 MOST = 2.0
 """Staging with all processors may take this many times the bare decode in one process, by the clock."""
+RENDERED = 100_000
+"""Orders that are rendered at most. What comes of an order does not depend on the others, so that more are the same ones again."""
 LEAST = 15_000
 """Orders from which on processes beside are measured."""
 
@@ -130,18 +132,21 @@ def bare_and_staging(kind: str) -> tuple[Callable[[list[str]], None], Callable[[
 
 def laid_out(kind: str, orders: int, folder: Path) -> list[Path]:
     """The rendered orders as Arrow files of as many rows as staging takes at a time, which are read by mapping them: reading costs next to
-    nothing beside what is measured."""
+    nothing beside what is measured. Beyond `RENDERED` they are the same orders again."""
     import polars as pl
     import rendering
 
+    from flows.apart.portable import even_rows
     from flows.stage import CHUNK_ROWS
 
-    found = sorted(rendering.storefront(kind, orders).glob("orders-*.parquet"))
-    each = max(1, CHUNK_ROWS // rendering.CHUNK)
+    found = sorted(rendering.storefront(kind, min(orders, RENDERED)).glob("orders-*.parquet"))
+    every = pl.concat([pl.scan_parquet(found)] * -(-orders // RENDERED))
+    count = int(every.select(pl.len()).collect().item())
+    each = even_rows(count, CHUNK_ROWS)
     paths = []
-    for start in range(0, len(found), each):
-        paths.append(folder / f"{start:06d}.arrow")
-        pl.concat([pl.read_parquet(one) for one in found[start : start + each]]).write_ipc(paths[-1])
+    for start in range(0, count, each):
+        paths.append(folder / f"{start:09d}.arrow")
+        every.slice(start, each).collect().write_ipc(paths[-1])
     return paths
 
 

@@ -196,6 +196,18 @@ def test_a_process_that_is_killed_stops_its_subject_whole(
         assert session.fetch("core.payments").height > 0
 
 
+@pytest.mark.parametrize(
+    ("count", "rows", "chunks"),
+    [
+        (0, 20_000, 0), (1, 20_000, 1), (20_000, 20_000, 1), (20_001, 5_001, 4), (80_000, 20_000, 4), (80_001, 10_001, 8),
+        (100_000, 12_500, 8), (1_000_000, 19_231, 52),
+    ],
+)  # fmt: skip
+def test_chunks_come_in_fours_and_are_even(count: int, rows: int, chunks: int) -> None:
+    assert portable.even_rows(count, 20_000) == rows
+    assert -(-count // rows) == chunks
+
+
 def test_a_count_of_problems_is_told_as_a_count(capsys: pytest.CaptureFixture[str]) -> None:
     assert print_summary("stage", {"read": 1500, "problems": 2, "subjects": [], "again": 0}) == 0
     assert capsys.readouterr().out == "stage      read 1,500, problems 2\n"
