@@ -17,15 +17,8 @@ import polars as pl
 from transforms.reconcile import across
 from transforms.reconcile.across import Across
 from transforms.reconcile.decided import pairs, standing
-from transforms.reconcile.homes import (
-    HOME,
-    Homes,
-    homes_of,
-    identity_hash,
-    ledger_hash,
-    names_by_hand,
-    own_hash,
-)
+from transforms.reconcile.hashes import HOME, identity_hash, ledger_hash, own_hash
+from transforms.reconcile.homes import Homes, homes_of, names_by_hand
 from transforms.reconcile.intake import COLUMNS, Inputs, Part, read_of
 from transforms.reconcile.parts import EVERYWHERE, parted
 from transforms.reconcile.policy import Policy

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import polars as pl
 
-from transforms.reconcile.homes import Homes, homes_of
+from transforms.reconcile.homes import BY_IDENTITY, Homes, Shoppers, homes_of, told_by
 from transforms.reconcile.intake import Frame, Inputs, Part, read_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.universe import prefixes_of
@@ -52,20 +52,46 @@ def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs
     if count == 1:
         yield inputs
         return
-    cut = _cut(inputs, policy, count)
-    names = list(cut.places)
+    prefixes = tuple(prefixes_of(inputs))
+    tellers, _ = told_by(inputs, policy)
+    customers = inputs.customer_ids
+    shoppers = None if customers is None else Shoppers(inputs, count)
+    # What tells the homes of lines, of rows of their own and of what is of an order is let go one after the other.
+    names = sorted(tellers, key=lambda name: (name != "ar_lines", name in BY_IDENTITY, name))
     for name in names:
-        place, at = cut.places.pop(name), 0
+        tell = tellers.pop(name)
         rows = read_of(getattr(inputs, name), name)
-        for number in range(count):
-            shelf.put(f"input_{name}", number, pl.DataFrame(schema=rows.collect_schema()))
+        _lay_empty(shelf, name, rows, count)
+        at = 0
         for batch in rows.collect_batches(chunk_size=BATCH, maintain_order=True):
-            mine = batch.with_columns(place=place.slice(at, batch.height))
+            place = (tell(batch, at) % count).cast(pl.UInt16)
             at += batch.height
-            for (number,), piece in mine.partition_by("place", include_key=False, as_dict=True).items():
-                shelf.put(f"input_{name}", number, piece)
+            _lay(shelf, name, batch, place)
+            if name == "orders" and shoppers is not None:
+                shoppers.bought(batch, place)
+        del tell
+    if shoppers is not None and customers is not None:
+        names.append("customer_ids")
+        rows = read_of(customers, "customer_ids")
+        _lay_empty(shelf, "customer_ids", rows, count)
+        for piece, place in shoppers.placed(rows.collect_batches(chunk_size=BATCH, maintain_order=True)):
+            _lay(shelf, "customer_ids", piece, place)
+        del shoppers
     for at in range(count):
-        yield cut.part(at, {name: shelf.take(f"input_{name}", at) for name in names})
+        mine = {name: shelf.take(f"input_{name}", at) for name in names}
+        yield Part(**{**vars(inputs), **mine, "prefixes": prefixes})
+
+
+def _lay_empty(shelf: Shelved, name: str, rows: pl.LazyFrame, count: int) -> None:
+    nothing = pl.DataFrame(schema=rows.collect_schema())
+    for number in range(count):
+        shelf.put(f"input_{name}", number, nothing)
+
+
+def _lay(shelf: Shelved, name: str, rows: pl.DataFrame, place: pl.Series) -> None:
+    mine = rows.with_columns(place.alias("place"))
+    for (number,), piece in mine.partition_by("place", include_key=False, as_dict=True).items():
+        shelf.put(f"input_{name}", number, piece)
 
 
 class Shelved(Protocol):

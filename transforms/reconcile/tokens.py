@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.reconcile.homes import identity_hash, line_hash, name_hash, own_hash, plain_hash
+from transforms.reconcile.hashes import identity_hash, line_hash, name_hash, own_hash, plain_hash
 from transforms.reconcile.intake import COLUMNS, Frame, read_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import SPLIT, bare_number, normalised
