@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from tieout.errors import Incomplete, InputError
 
@@ -105,6 +106,20 @@ class Key:
 _PLAIN_ID = re.compile(r"\A[0-9a-z-]+\Z")
 
 
+def in_order(keys: Sequence[Key]) -> bool:
+    """Whether the records of one page stand in the order of their keys, as far as it can be told: a walk goes on from the last of them."""
+    return all(_follows(before, after) for before, after in pairwise(keys))
+
+
+def _follows(before: Key, after: Key) -> bool:
+    if before.instant is not None and after.instant is not None and before.instant != after.instant:
+        return after.instant > before.instant
+    # Plain lower-case ids sort alike everywhere; for other alphabets the source's collation is its own affair.
+    if _PLAIN_ID.match(before.ref) and _PLAIN_ID.match(after.ref):
+        return after.ref >= before.ref
+    return True
+
+
 @dataclass
 class Progress:
     """Guards one walk: each page must move the key forward, and the walk has a last page.
@@ -135,11 +150,7 @@ class Progress:
             return False
         if after.ref == before.ref:
             return False
-        # Plain lower-case ids sort alike everywhere; for other alphabets the source's collation is its own
-        # affair.
-        if _PLAIN_ID.match(before.ref) and _PLAIN_ID.match(after.ref):
-            return after.ref > before.ref
-        return True
+        return _follows(before, after)
 
     def advance(self, refs: Sequence[str], key: Key | None, *, last: bool = False) -> int:
         """Accept a page and return its number (from 1).
@@ -159,6 +170,14 @@ class Progress:
             self.key = key
         self._last_refs = frozenset(refs)
         return self.page_no
+
+    def unordered(self) -> Incomplete:
+        """The error for a source that does not serve records in the order that was asked for."""
+        return Incomplete(
+            f"Reading {self.what} stopped after page {self.page_no}: the source serves records out of the order asked for, so what comes "
+            "after a page cannot be told; nothing past this page was taken. Run the extract again later.",
+            page=self.page_no,
+        )
 
     def stuck(self) -> Incomplete:
         """The error for a source that keeps serving pages which lead nowhere."""

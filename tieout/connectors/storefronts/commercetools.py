@@ -17,9 +17,15 @@ from urllib.parse import quote
 import msgspec
 
 from tieout.connectors.http import Http, Reply
-from tieout.connectors.paging import Key, Page, Progress, Window, stamp
+from tieout.connectors.paging import Key, Page, Progress, Window, in_order, stamp
 from tieout.connectors.redaction import DEFAULT_PERSONAL
-from tieout.connectors.storefronts.commercetools_pages import Peek, decode_page, peek_key, to_records
+from tieout.connectors.storefronts.commercetools_pages import (
+    Peek,
+    decode_page,
+    peek_key,
+    peek_keys,
+    to_records,
+)
 from tieout.connectors.storefronts.commercetools_stock import StockRow, StockWriter
 from tieout.connectors.storefronts.commercetools_token import Tokens, fault_of
 from tieout.connectors.storefronts.commercetools_writes import FieldWriter
@@ -191,7 +197,11 @@ class Commercetools:
                     page=page_no,
                 )
                 continue
-            refs, key = peek_key([Peek.of(raw) for raw in raws], timed=window is not None)
+            peeks = [Peek.of(raw) for raw in raws]
+            if not in_order(peek_keys(peeks, timed=window is not None)):
+                stuck = progress.unordered()
+                continue
+            refs, key = peek_key(peeks, timed=window is not None)
             # A platform that grants fewer than asked for says so; only a page below its own limit is the
             # last.
             last = len(raws) < min(self._page_size, applied or self._page_size)

@@ -194,13 +194,17 @@ def _one(raw: msgspec.Raw | None, kind: Any) -> Any:
 
 def peek_key(peeks: Sequence[Peek], *, timed: bool) -> tuple[list[str], Key | None]:
     """The references of a page and the key to go on from: its last record that shows one."""
-    refs = [peek.ref for peek in peeks if peek.ref is not None]
-    for peek in reversed(peeks):
-        if peek.ref is not None and (not timed or peek.updated_at is not None):
-            return refs, Key(
-                peek.ref, peek.updated_at if timed else None, peek.updated_text if timed else None
-            )
-    return refs, None
+    keys = peek_keys(peeks, timed=timed)
+    return [peek.ref for peek in peeks if peek.ref is not None], keys[-1] if keys else None
+
+
+def peek_keys(peeks: Sequence[Peek], *, timed: bool) -> list[Key]:
+    """The keys of a page's records that show one, in the order they stand in."""
+    return [
+        Key(peek.ref, peek.updated_at if timed else None, peek.updated_text if timed else None)
+        for peek in peeks
+        if peek.ref is not None and (not timed or peek.updated_at is not None)
+    ]
 
 
 def to_records(

@@ -38,10 +38,12 @@ def invoice(order: Order, nth: int, own: int) -> dict[str, Any]:
         "extension_attributes": tender_of(order, used, number) if used else {},
         "created_at": stamp(move.at),
         "updated_at": stamp(move.at),
+        "total_qty": sum(order.rows[k].quantity for k in rows),
         "items": [
             {
                 "entity_id": own * 100 + k,
                 "order_item_id": item_id(order.index, k),
+                "sku": _sku(order, k),
                 "qty": order.rows[k].quantity,
             }
             for k in rows
@@ -77,8 +79,10 @@ def credit_memo(order: Order, nth: int, own: int) -> dict[str, Any]:
             {
                 "entity_id": own * 100 + k,
                 "order_item_id": item_id(order.index, k),
-                "sku": getattr(order.rows[k].item, "sku", ""),
+                "sku": _sku(order, k),
                 "qty": order.rows[k].quantity,
+                "base_cost": None,
+                "base_price": number(order.rows[k].net // max(order.rows[k].quantity, 1), place=k),
                 "row_total": number(order.rows[k].net),
                 "tax_amount": number(order.rows[k].tax),
             }
@@ -101,7 +105,7 @@ def shipment(order: Order, nth: int, own: int) -> dict[str, Any]:
             {
                 "entity_id": own * 100 + k,
                 "order_item_id": item_id(order.index, k),
-                "sku": getattr(order.rows[k].item, "sku", ""),
+                "sku": _sku(order, k),
                 "qty": order.rows[k].quantity,
             }
             for k in order.shipments[nth]
@@ -114,6 +118,9 @@ def shipment(order: Order, nth: int, own: int) -> dict[str, Any]:
                 "track_number": f"1Z{own:08d}",
                 "title": "Example Parcel",
                 "carrier_code": "custom",
+                "description": None,
+                "weight": None,
+                "qty": None,
                 "created_at": stamp(at),
             }
         ],
@@ -142,3 +149,7 @@ def transaction(order: Order, move: Transaction, own: int) -> dict[str, Any]:
         "additional_information": ["raw_details"],
         "child_transactions": [],
     }
+
+
+def _sku(order: Order, row: int) -> str:
+    return getattr(order.rows[row].item, "sku", "")

@@ -258,6 +258,7 @@ class Shop:
                 found["last_trans_id"] = last[-1]
         found |= {
             "method": method,
+            "account_status": None,
             "amount_ordered": number(order.gross - by_card_or_credit(order)),
             # What careless modules leave behind; a courier must not carry it on. The number is a well-known test card.
             "additional_information": ["Card", "PAN=4111 1111 1111 1111"],

@@ -214,7 +214,8 @@ class Teller:
             f'{{"id":"{_row_id(order, k)}","name":{{"en":"{row.name}"}},"slug":"gift-wrapping",'
             f'"money":{money(row.unit)},"quantity":{row.quantity},"totalPrice":{money(row.price)},'
             f'"taxCategory":{self.tax_category},{self._rate(row.rate)}"taxedPrice":{_row_taxed(row, money)},'
-            f'"taxedPricePortions":[],"discountedPricePerQuantity":[],"state":[],"priceMode":"Standard"}}'
+            f'"taxedPricePortions":[],"perMethodTaxRate":[],"discountedPricePerQuantity":[],"state":[],'
+            f'"priceMode":"Standard"}}'
         )
 
     def _shipping(self, order: Order, money: _Money) -> str:

@@ -99,7 +99,14 @@ def customer_payload(seed: int, customer: int) -> dict[str, Any]:
             found[key] = value
     found["addresses"] = [{"id": "a1", **address(store_of(customer), customer, first, last)}]
     found["defaultBillingAddressId"] = "a1"
-    found.update(customerGroupAssignments=[], stores=[], isEmailVerified=True, authenticationMode="Password")
+    found.update(
+        customerGroupAssignments=[],
+        shippingAddressIds=["a1"],
+        billingAddressIds=["a1"],
+        stores=[],
+        isEmailVerified=True,
+        authenticationMode="Password",
+    )
     return found
 
 

@@ -58,6 +58,7 @@ def product_payloads(seed: int) -> list[dict[str, Any]]:
             "hasStagedChanges": False,
             "masterVariant": {"id": 1, "sku": item.sku, "prices": [], "images": [], "attributes": []},
             "variants": [],
+            "attributes": [],
         }
         for item in ITEMS
     ]
