@@ -30,7 +30,7 @@ from transforms.reconcile.receipts import Paid, match_receipts, paid_of, payment
 from transforms.reconcile.result import Result, Summary, absorbed_of, out_of_scope, out_of_scope_of
 from transforms.reconcile.streams import Collected, InMemory, InMind, Shelf, Sink, Source
 from transforms.reconcile.suspects import near, papers_of, repeats_of, suspects
-from transforms.reconcile.tally import Tally, added
+from transforms.reconcile.tally import Tally, added, apart
 from transforms.reconcile.universe import places_of
 from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
 
@@ -244,7 +244,7 @@ def _first(part: Inputs | Pairs, policy: Policy, said: Mapping[str, pl.DataFrame
         late=late,
         papers=papers_of(inputs, matched, paid),
         pairs=(names_only(matched), payment_names_only(paid)),
-        tally=tally,
+        tally=apart(tally),
     )
 
 

@@ -58,6 +58,21 @@ class Tally:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
+def apart(tally: Tally) -> Tally:
+    """The same, with texts of its own. A text column keeps all texts of the column it was picked from: two thousand open documents of a
+    million held 130 MB."""
+    return Tally(
+        **{
+            name: rows.with_columns(pl.concat_str(pl.col(one), pl.lit("")) for one in _texts(rows))
+            for name, rows in tally.frames.items()
+        }
+    )
+
+
+def _texts(rows: pl.DataFrame) -> list[str]:
+    return [name for name, kind in rows.schema.items() if kind == pl.String]
+
+
 def added(tallies: Iterable[Tally]) -> Tally:
     """One tally of several."""
     parts = list(tallies)
