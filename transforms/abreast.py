@@ -34,6 +34,6 @@ def abreast(work: Callable[[Item], Found], items: Iterable[Item], count: int) ->
         pool.shutdown(cancel_futures=True)
 
 
-def at_once(*steps: Callable[[], Any]) -> list[Any]:
-    """What independent steps find, in their order, two of them worked on at a time."""
-    return list(abreast(lambda step: step(), steps, 2))
+def at_once(*steps: Callable[[], Any], count: int = 2) -> list[Any]:
+    """What independent steps find, in their order, two of them worked on at a time, or as many as are asked for."""
+    return list(abreast(lambda step: step(), steps, count))

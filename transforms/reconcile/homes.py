@@ -61,9 +61,11 @@ def told_by(inputs: Inputs, policy: Policy) -> tuple[dict[str, Teller], pl.DataF
     What a teller holds is let go with it, and several hold the same: whoever asks slice by slice asks for one input after the other.
     """
     known, edges = _known(inputs)
-    # What these look at is their own; together they keep both processors busy.
+    # What these look at is their own; together they keep both processors busy. Where rows are read slice by slice, each does so alone.
     (papers, own, tied), (receipts, more, also) = at_once(
-        lambda: documents(inputs, policy, known), lambda: money(inputs, known)
+        lambda: documents(inputs, policy, known),
+        lambda: money(inputs, known),
+        count=1 if isinstance(inputs.orders, pl.LazyFrame) else 2,
     )
     own |= more
     edges += [*tied, *also]

@@ -17,7 +17,7 @@ from transforms.reconcile.hashes import HOME
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.numbered import NOTHING
 
-SLICE = 1_000_000
+SLICE = 250_000
 """Rows worked on at a time, so that what is needed on the way is small beside the tables."""
 ROOM: Final = 1
 """Bits of places beyond what the keys need: with one, at most two keys in nine share their place with an earlier one."""

@@ -29,7 +29,9 @@ def documents(
     """The home of every document by its name; the homes of the rows of both tables; homes that are one."""
     prefixes, numbers = [*prefixes_of(inputs), *policy.credit_prefixes], Lookup(known.homes)
     given = [(table, kind) for table, kind in _LEDGER if getattr(inputs, table) is not None]
-    found = at_once(*(partial(_papers, inputs, policy, known, numbers, *one, prefixes) for one in given))
+    find = partial(_papers, inputs, policy, known, numbers, prefixes)
+    count = 1 if isinstance(inputs.orders, pl.LazyFrame) else 2
+    found = at_once(*(partial(find, *one) for one in given), count=count)
     named = Homed.of([names for names, _, _ in found], [homes for _, homes, _ in found])
     own, at = {}, 0
     for (table, _), (names, _, _) in zip(given, found, strict=True):
@@ -43,9 +45,9 @@ def _papers(
     policy: Policy,
     known: Homed,
     numbers: Lookup,
+    prefixes: Sequence[str],
     table: str,
     kind: str,
-    prefixes: Sequence[str],
 ) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
     """Names and homes of the rows of one table of documents, in their order, and homes that are one."""
     ours = confirmed(inputs, known, kind, [word for word, of in KIND_OF_CROSSWALK.items() if of == kind])

@@ -54,12 +54,15 @@ def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs
         return
     prefixes = tuple(prefixes_of(inputs))
     tellers, _ = told_by(inputs, policy)
-    customers = inputs.customer_ids
-    shoppers = None if customers is None else Shoppers(inputs, count)
-    # What tells the homes of lines, of rows of their own and of what is of an order is let go one after the other.
-    names = sorted(tellers, key=lambda name: (name != "ar_lines", name in BY_IDENTITY, name))
+    customers, shoppers = inputs.customer_ids, None
+    # What tells the homes of lines, of rows of their own and of what is of an order is let go one after the other; orders tell their own.
+    names = sorted(
+        tellers, key=lambda name: (name == "orders", name in BY_IDENTITY, name != "ar_lines", name)
+    )
     for name in names:
         tell = tellers.pop(name)
+        if name == "orders" and customers is not None:
+            shoppers = Shoppers(inputs, count)
         rows = read_of(getattr(inputs, name), name)
         _lay_empty(shelf, name, rows, count)
         at = 0
@@ -67,7 +70,7 @@ def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs
             place = (tell(batch, at) % count).cast(pl.UInt16)
             at += batch.height
             _lay(shelf, name, batch, place)
-            if name == "orders" and shoppers is not None:
+            if shoppers is not None:
                 shoppers.bought(batch, place)
         del tell
     if shoppers is not None and customers is not None:
