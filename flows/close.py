@@ -9,10 +9,10 @@ import polars as pl
 
 from checks.contracts import ALL
 from flows import refund_entries
-from flows.closing import events, packing, periods
+from flows.closing import entity_pack, events, packing, periods
 from flows.ledger_tie_out import control_entries, standing_with_ledger
 from flows.reconcile import CHANGES_NOTHING, pairs_now, policy, printed_policy, proved_table, remember
-from flows.report import held_rows, sources_of, waiting_rows
+from flows.report import sources_of
 from flows.running import run_stage
 from flows.settling import payouts_read
 from tieout import __version__
@@ -59,23 +59,29 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         chain, last_register = last_close(house, session, entity, span)
         notes = session.fetch("ops.item_notes").sort("item_id", "note_no")
         decisions = session.fetch("ops.decisions").sort("decided_at", "decision_id")
-        held, waits, sources = held_rows(session), waiting_rows(session), sources_of(session)
+        sources = sources_of(session)
     check_clock(now, house.clock())
     if now.state in ("locked", "suspended"):
         after(now, {"kind_code": "closed"})  # raises with the sentence
     kept = _books(house, span.name)
-    tables, extra = _statement(house, kept, entity, last_register)
-    inputs = {**packing.input_frames(kept.inputs), **extra}
-    if kept.entries is not None:
-        inputs[packing.ENTRIES] = kept.entries
-    if kept.payouts is not None:
-        inputs |= {"payout_lines": kept.payouts.lines, "fees": kept.payouts.fees, "rates": kept.payouts.rates}
-    if kept.refunds is not None:
-        inputs |= kept.refunds.frames()
+    base, worth = house.settings.entity(entity).base_currency, _worth(kept, entity)
+    rates = rates_of(worth, kept, entity, base)
+
+    def stated(books: statement.Books) -> dict[str, pl.DataFrame]:
+        tables = statement.statement(
+            books, entity=entity, base_currency=base, last_register=last_register, rates=rates
+        )
+        proved_table(tables["proofs"])
+        return tables
+
+    found = entity_pack.packed(house, kept, entity, stated)
+    tables, inputs = found.tables, {**found.inputs, packing.BASES: worth}
     if last_register is not None:
         inputs[packing.LAST_REGISTER] = last_register
-    chosen = kept.policy
-    texts = packing.configuration_texts(house, chosen)
+    texts = packing.configuration_texts(house, found.policy, entity_pack.mappings_of(house, kept, found))
+    with house.warehouse.read() as session:
+        held = entity_pack.held_of(house, session, found, entity)
+        waits = entity_pack.waiting_of(session, found, entity)
     one = house.settings.entity(entity)
     facts: dict[str, Any] = {
         "entity": entity,
@@ -95,11 +101,13 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         "runs": runs,
         "ledger": standing_with_ledger(house, is_tied=kept.entries is not None),
     }
+    if found.extent is not None:
+        facts["extent"] = found.extent
     content = content_of(facts, tables, inputs, texts[POLICY])
     digest = text_hash(canonical(content))
     if now.state in ("closed", "prepared") and now.content_sha256 == digest:
-        found = closes.filter(pl.col("revision") == now.revision).row(0, named=True)
-        folder = house.reports / found["path"]
+        last = closes.filter(pl.col("revision") == now.revision).row(0, named=True)
+        folder = house.reports / last["path"]
         if folder.exists() and not Pack(folder).faults():
             packing.resealed(folder, happened, now.revision)
             return _told(
@@ -113,7 +121,7 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
                 voided=False,
                 chain=chain,
             )
-        revision, path = int(found["revision"]), str(found["path"])
+        revision, path = int(last["revision"]), str(last["path"])
     else:
         revision = closes.height + 1
         path = f"close/{entity}/{span.name}/r{revision}"
@@ -137,8 +145,8 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
             **tables,
             "held": held,
             "waiting": waits,
-            "notes": notes,
-            "decisions": _decided(decisions, entity),
+            "notes": notes.join(tables["register"], on="item_id", how="semi", maintain_order="left"),
+            "decisions": entity_pack.decided(decisions, found, entity),
             "tolerated": kept.period.tolerated.filter(pl.col("entity_code") == entity),
         },
     )
@@ -161,13 +169,6 @@ def _close(house: House, run_id: str, span: Span, entity: str) -> dict[str, Any]
         voided=now.state == "prepared" and is_new,
         chain=chain,
     )
-
-
-def _decided(decisions: pl.DataFrame, entity: str) -> pl.DataFrame:
-    """What people decided about rows of the entity, with the approvals and withdrawals, which name no entity of their own."""
-    mine = pl.col("entity_code").is_null() | (pl.col("entity_code") == entity)
-    kept = [name for name in decisions.columns if name != "run_id" and not decisions[name].is_null().all()]
-    return decisions.filter(mine).select(kept or decisions.columns)
 
 
 def _over(house: House, entity: str, span: Span) -> None:
@@ -214,20 +215,11 @@ def _data_as_of(session: Session) -> tuple[datetime, dict[str, str]]:
     return newest, runs
 
 
-def _statement(
-    house: House, kept: statement.Books, entity: str, last_register: pl.DataFrame | None
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """The tables of a close, proved, and the input its rates come from. Raises `DoesNotFoot`."""
-    base = house.settings.entity(entity).base_currency
+def _worth(kept: statement.Books, entity: str) -> pl.DataFrame:
+    """The input that an entity's rates come from: its documents with what they are worth in base currency."""
     worth = statement.document_bases(kept.period, kept.inputs).filter(pl.col("entity_code") == entity)
     worth = worth.select("entity_code", "currency", "posted_on", "total_minor", "base_total_minor")
-    worth = worth.sort(worth.columns, nulls_last=True)
-    rates = rates_of(worth, kept, entity, base)
-    tables = statement.statement(
-        kept, entity=entity, base_currency=base, last_register=last_register, rates=rates
-    )
-    proved_table(tables["proofs"])
-    return tables, {packing.BASES: worth}
+    return worth.sort(worth.columns, nulls_last=True)
 
 
 def rates_of(worth: pl.DataFrame, kept: statement.Books, entity: str, base: str) -> pl.DataFrame:

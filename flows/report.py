@@ -121,10 +121,11 @@ def sources_of(session: Session) -> list[tuple[str, ...]]:
     ]
 
 
-def held_rows(session: Session) -> pl.DataFrame:
-    """What the newest check held back or stopped for."""
+def held_rows(session: Session, *, with_order: bool = False) -> pl.DataFrame:
+    """What the newest check held back or stopped for; with the order each is about (storefront, order_ref) if asked for."""
     checks = session.fetch("ops.runs", where={"stage": "check", "state_code": "done"}, columns=["run_id"])
     columns = ["order_number", "subject_ref", "rule_code", "currency", "amount_minor", "sentence"]
+    columns += ["storefront", "order_ref"] if with_order else []
     if checks.is_empty():
         return session.fetch("ops.findings", columns=columns).head(0)
     found = session.fetch(
@@ -133,9 +134,11 @@ def held_rows(session: Session) -> pl.DataFrame:
     return found.select(columns).sort("rule_code", "order_number", "subject_ref", nulls_last=True)
 
 
-def waiting_rows(session: Session) -> pl.DataFrame:
-    """Documents that are neither accepted nor cancelled, by kind, state and reason."""
+def waiting_rows(session: Session, only: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Documents (of `only`, if given) that are neither accepted nor cancelled, by kind, state and reason."""
     states = session.fetch("ops.outbox").filter(~pl.col("state_code").is_in(["accepted", "cancelled"]))
+    if only is not None:
+        states = states.join(only, on="document_id", how="semi")
     documents = session.fetch("out.documents", columns=["document_id", "kind_code"])
     schema = {
         "kind": pl.String,

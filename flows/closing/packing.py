@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from transforms.closing.follow_up import Payouts
 from transforms.closing.items import ROLLED
 from transforms.closing.lifecycle import standing
 from transforms.reconcile import Inputs, Policy
-from transforms.reconcile.intake import COLUMNS
+from transforms.reconcile.intake import COLUMNS, Part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,10 @@ BASES = "document_bases"
 ENTRIES = "gl_entries"
 PAYOUTS = ("payout_lines", "fees", "rates")
 """What payments are settled with; in the pack only where any payout was read."""
+BEYOND = "payout_beyond"
+"""What the payout lines of other entities come to, in a pack of an entity's own inputs."""
+PREFIXES = "invoice_prefixes"
+"""The invoice prefixes in use in the whole company, in a pack of an entity's own inputs."""
 OWN = (LAST_REGISTER, BASES)
 """Inputs that are one entity's own; the others are the company's."""
 
@@ -41,19 +46,25 @@ def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
         if field.name in COLUMNS and getattr(inputs, field.name) is not None:
             frame = inputs.whole(field.name)
             found[field.name] = frame.sort(frame.columns, nulls_last=True) if frame.height else frame
+    if isinstance(inputs, Part):
+        found[PREFIXES] = pl.DataFrame({"prefix": inputs.prefixes}, schema={"prefix": pl.String})
     return found
 
 
 def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
     """The inputs of a pack. Raises `InputError` if one that must be there is not, or one is unknown."""
     names = {field.name for field in fields(Inputs)}
-    unknown = sorted(set(frames) - names - {LAST_REGISTER, BASES, ENTRIES, *PAYOUTS, *refunds_paid.NAMES})
+    others = {LAST_REGISTER, BASES, ENTRIES, BEYOND, PREFIXES, *PAYOUTS, *refunds_paid.NAMES}
+    unknown = sorted(set(frames) - names - others)
     if unknown:
         raise InputError(
             f"The pack holds inputs this version does not know: {', '.join(unknown)}; verify it with the version that made it."
         )
     try:
-        return Inputs(**{name: frame for name, frame in frames.items() if name in names})
+        given = {name: frame for name, frame in frames.items() if name in names}
+        if PREFIXES in frames:
+            return Part(**given, prefixes=tuple(frames[PREFIXES]["prefix"]))
+        return Inputs(**given)
     except TypeError:
         raise InputError("The pack lacks the inputs orders and owed; it is not whole.") from None
 
@@ -65,7 +76,8 @@ def payouts_of(frames: dict[str, pl.DataFrame]) -> Payouts | None:
         return None
     if len(there) < len(PAYOUTS):
         raise InputError("The pack holds only part of what payouts are proved with; it is not whole.")
-    return Payouts(*(frames[name] for name in PAYOUTS))
+    lines, fees, rates = (frames[name] for name in PAYOUTS)
+    return Payouts(lines, fees, rates, frames.get(BEYOND))
 
 
 def refunds_of(frames: dict[str, pl.DataFrame]) -> refunds_paid.Refunds | None:
@@ -93,10 +105,10 @@ def policy_of(text: bytes) -> Policy:
         ) from None
 
 
-def configuration_texts(house: House, policy: Policy) -> dict[str, str]:
+def configuration_texts(house: House, policy: Policy, mappings: Mapping[str, pl.DataFrame]) -> dict[str, str]:
     """The configuration a close was made under: policies, mappings, settings. Secrets are only named there, and names are all that is kept."""
     texts = {POLICY: policy_text(policy)}
-    for name, frame in sorted(house.mappings.items()):
+    for name, frame in sorted(mappings.items()):
         texts[f"configuration/mappings/{name}.csv"] = frame.write_csv()
     settings = house.settings.model_dump(mode="json", exclude={"folder"})
     texts["configuration/settings.json"] = canonical(settings)

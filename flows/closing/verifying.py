@@ -96,8 +96,10 @@ def _contents(pack: Pack, previous: Path | None, compared: dict[str, statement.B
         "the control totals are not those of the packed rows",
     )
     yield from _signed(report, manifest)
-    yield from _again(pack, report, inputs, names, content, compared)
-    if names == CONTENT:
+    yield from _again(pack, report, inputs, names, content, compared, is_former=manifest["format"] != FORMAT)
+    if "extent" in report.facts:
+        yield _extent(report, inputs)
+    if manifest["format"] == FORMAT:
         yield from _printed(pack, report, content, str(manifest["tool"]))
     else:
         yield Finding(
@@ -148,6 +150,8 @@ def _again(
     names: tuple[str, ...],
     content: dict[str, Any],
     compared: dict[str, statement.Books],
+    *,
+    is_former: bool,
 ) -> Iterator[Finding]:
     """The reconciliation computed again from the packed inputs, table by table."""
     policy = packing.policy_of(pack.read(POLICY))
@@ -176,7 +180,7 @@ def _again(
     again = statement.statement(
         kept, entity=entity, base_currency=base, last_register=packing.last_register_of(inputs), rates=rates
     )
-    if names != CONTENT:
+    if is_former:
         # Packs of a former form lack what was added since: compared is what they hold. That nothing of it was taken out, their content's hash says.
         again |= {name: _as_then(again[name], report.tables[name]) for name in ("roll_forward", "proofs")}
     wrong = [name for name in names if rows_hash(again[name]) != rows_hash(report.tables[name])]
@@ -196,6 +200,27 @@ def _again(
         )
     if "control" in names:
         yield _ledger(again, inputs)
+
+
+def _extent(report: CloseReport, inputs: dict[str, pl.DataFrame]) -> Finding:
+    """Whether the pack says rightly how much of the company's inputs it holds."""
+    extent = report.facts["extent"]
+    wrong = [
+        name for name, _landed, held in extent["rows"] if name not in inputs or inputs[name].height != held
+    ]
+    if wrong:
+        return Finding(False, f"the pack does not hold as many rows of {wrong[0]} as it says")
+    landed = sum(count or 0 for _name, count, _held in extent["rows"])
+    held = sum(count for _name, _landed, count in extent["rows"])
+    whose = (
+        f"of {report.facts['entity']} and what could be matched with them"
+        if extent["is_own"]
+        else "of ALL entities"
+    )
+    return Finding(
+        True,
+        f"the inputs are those {whose}: {held:,} of the company's {landed:,} rows, by input on the completeness page",
+    )
 
 
 def _as_then(again: pl.DataFrame, packed: pl.DataFrame) -> pl.DataFrame:

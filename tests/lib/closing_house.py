@@ -125,11 +125,11 @@ def fill(house: House, drawing: str) -> None:
             document_ref=pl.concat_str(pl.col("entity_code").str.slice(1, 1), pl.lit("1"), pl.col("order").str.slice(1)),
         ),
         "core.ar_receipts": receipts.select(
-            "entity_code", "customer_id", "currency", receipt_ref=pl.concat_str(pl.lit("9"), pl.col("order").str.slice(1)), reference=pl.concat_str(pl.lit("ch_"), "order"),
+            "entity_code", "customer_id", "currency", receipt_ref=pl.concat_str(pl.when(pl.col("store") == "eu").then(pl.lit("8")).otherwise(pl.lit("9")), pl.col("order").str.slice(1)), reference=pl.concat_str(pl.lit("ch_"), "order"),
             received_on="received_on", total_minor="total_minor", state_code=pl.lit("Complete"),
         ),
         "core.ar_applications": receipts.drop_nulls("invoiced_on").select(
-            "currency", application_ref=pl.concat_str(pl.lit("a"), "order"), receipt_ref=pl.concat_str(pl.lit("9"), pl.col("order").str.slice(1)),
+            "currency", application_ref=pl.concat_str(pl.lit("a"), "order"), receipt_ref=pl.concat_str(pl.when(pl.col("store") == "eu").then(pl.lit("8")).otherwise(pl.lit("9")), pl.col("order").str.slice(1)),
             invoice_ref=pl.concat_str(pl.col("entity_code").str.slice(1, 1), pl.lit("1"), pl.col("order").str.slice(1)), amount_minor="invoice_minor", applied_on="received_on",
         ),
     }  # fmt: skip

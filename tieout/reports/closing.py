@@ -21,7 +21,7 @@ CONTENT: Final = (
 )  # fmt: skip
 """The tables that are signed. The others (held, waiting, notes, decisions) say how things stood when the pack was printed."""
 
-FORMAT: Final = "tieout close 4"
+FORMAT: Final = "tieout close 5"
 _SINCE_4: Final = ("refund_entries",)
 _SINCE_3: Final = ("settlements", "drafts", "draft_lines")
 _SINCE_2: Final = ("control", "control_differences")
@@ -29,6 +29,7 @@ FORMER: Final = {
     "tieout close 1": tuple(name for name in CONTENT if name not in (*_SINCE_2, *_SINCE_3, *_SINCE_4)),
     "tieout close 2": tuple(name for name in CONTENT if name not in (*_SINCE_3, *_SINCE_4)),
     "tieout close 3": tuple(name for name in CONTENT if name not in _SINCE_4),
+    "tieout close 4": CONTENT,
 }
 """Signed tables of the forms packs had before: they are proved as they are, and not printed again."""
 _PART: Final = 50_000
@@ -40,7 +41,8 @@ class CloseReport:
 
     `facts` is plain JSON: entity, name, base_currency, time_zone, calendar, period, first_on, last_on, revision, as_of, title, version,
     parameters and sources (rows of text), sign_offs (role, author, at, note), standing, chain (period, revision, content_sha256 of the last
-    close), runs, ledger (accounts and said: which control accounts the close is tied to, or why to none). `tables` are those of `CONTENT`, `held`, `waiting`, `notes`, `decisions`.
+    close), runs, ledger (accounts and said: which control accounts the close is tied to, or why to none), extent where the company has several entities
+    (is_own, said, rows of input, rows of the company, rows in the pack). `tables` are those of `CONTENT`, `held`, `waiting`, `notes`, `decisions`.
     """
 
     facts: Mapping[str, Any]

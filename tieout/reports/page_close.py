@@ -73,6 +73,7 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
             }
             for one in report.tables["completeness"].iter_rows(named=True)
         ],
+        "extent": _extent(facts.get("extent")),
         "control": page_part(report),
         "follow_up": follow_up_close.page_part(report),
         "refunds": refunds_close.page_part(report),
@@ -90,6 +91,22 @@ def close_parts(report: CloseReport, content: Mapping[str, Any]) -> dict[str, An
         ],
         "content_sha256": text_hash(canonical(dict(content))),
     }
+
+
+def _extent(extent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """How many rows of each input the pack holds of the company's, as text; None where it holds all of a company of one entity."""
+    if extent is None:
+        return None
+    rows = [
+        {
+            "name": words(name),
+            "landed": "–" if landed is None else f"{landed:,}",
+            "held": f"{held:,}",
+            "left": "–" if landed is None else f"{landed - held:,}",
+        }
+        for name, landed, held in extent["rows"]
+    ]
+    return {**extent, "rows": rows}
 
 
 def _cards(report: CloseReport, open_now: pl.DataFrame, label: str, mood: str) -> list[dict[str, str]]:

@@ -190,7 +190,7 @@ def _completeness(book: Book, report: CloseReport, content: Mapping[str, Any]) -
         sheet,
         row,
         [
-            "All entities",
+            "Rows of this pack" if "extent" in report.facts else "All entities",
             "Currency",
             "Records staged",
             "Staged",
@@ -223,6 +223,8 @@ def _completeness(book: Book, report: CloseReport, content: Mapping[str, Any]) -
         )
         row += 1
     row += 1
+    if "extent" in report.facts:
+        row = _extent(book, sheet, report.facts["extent"], row)
     book.heads(sheet, row, ["Stage", "Run the data are from"])
     for stage, run in sorted(report.facts["runs"].items()):
         row += 1
@@ -240,6 +242,21 @@ def _completeness(book: Book, report: CloseReport, content: Mapping[str, Any]) -
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 34)
     sheet.set_column(2, 7, 20)
+
+
+def _extent(book: Book, sheet: Any, extent: Mapping[str, Any], row: int) -> int:
+    """How many rows of each input the company has, how many the pack holds, and why; the row below."""
+    sheet.write_string(row, 0, extent["said"], book.text if extent["is_own"] else book.bad)
+    row += 1
+    book.heads(sheet, row, ["Input", "Rows of the company", "In this pack", "Left out"])
+    for name, landed, held in extent["rows"]:
+        row += 1
+        sheet.write_string(row, 0, words(name), book.text)
+        sheet.write_number(row, 2, held, book.count)
+        if landed is not None:
+            sheet.write_number(row, 1, landed, book.count)
+            sheet.write_formula(row, 3, f"=B{row + 1}-C{row + 1}", book.count, landed - held)
+    return row + 2
 
 
 def _base(book: Book, report: CloseReport) -> None:

@@ -33,11 +33,13 @@ _PROOF: Final = ("name", "entity_code", "currency", "left_minor", "right_minor",
 
 @dataclass(frozen=True)
 class Payouts:
-    """core.payout_lines, and the mappings fees and rates they are held against."""
+    """core.payout_lines, and the mappings fees and rates they are held against. `beyond`: what the lines left out come to, where only an entity's
+    own are there (`settlements.BEYOND`)."""
 
     lines: pl.DataFrame
     fees: pl.DataFrame
     rates: pl.DataFrame
+    beyond: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def settled_with(pairs: Paired, payouts: Payouts | None, policy: Policy) -> Sett
     inputs = pairs.inputs
     found = settle(
         inputs.take("payments"), inputs.take("order_payments"), payouts.lines, payouts.fees, payouts.rates, days=policy.settlement_days,
+        beyond=payouts.beyond,
     )  # fmt: skip
     whose = pairs.matched.orders.select("storefront", "order_ref", entity_code="entity").unique(
         ["storefront", "order_ref"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final, Self
 
@@ -13,6 +13,7 @@ from transforms.refund_entries import COLUMNS, refund_entries
 
 _TEXT, _INT, _DAY = pl.String(), pl.Int64(), pl.Date()
 _INSTANT: Final = pl.Datetime("us", "UTC")
+_EVENT: Final = ["storefront", "order_ref", "event_ref"]
 _READ_AT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _PROOF: Final = ("name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor")
 REFUND_ENTRIES: Final = {
@@ -95,6 +96,47 @@ class Refunds:
         """From a pack's frames, all of `NAMES`."""
         found: dict[str, Any] = {name: frames[f"refund_{name}"] for name in _KEPT}
         return cls(**found)
+
+    def of_entity(self, entity: str, orders: pl.DataFrame) -> Self:
+        """What is held against each other for one entity: its refunds and journals, those of `orders` (storefront, order_ref), of nobody
+        yet, and whatever shares an event or a provider's reference with one of them."""
+        mine = pl.col("entity_code").fill_null("").is_in([entity, ""])
+        owed, journals = (frame.with_row_index("at") for frame in (self.owed, self.journals))
+        refunds = pl.concat([owed.filter(mine), owed.join(orders, on=["storefront", "order_ref"], how="semi")]).unique("at")  # fmt: skip
+        booked = journals.filter(mine)
+        while True:
+            events = pl.concat([refunds.select(_EVENT), booked.select(_EVENT)]).unique()
+            wider = pl.concat(
+                [
+                    refunds,
+                    owed.join(events, on=_EVENT, how="semi"),
+                    owed.join(refunds.select("gateway_ref").drop_nulls(), on="gateway_ref", how="semi"),
+                ]
+            ).unique("at")
+            more = pl.concat([booked, journals.join(events, on=_EVENT, how="semi")]).unique("at")
+            if (wider.height, more.height) == (refunds.height, booked.height):
+                break
+            refunds, booked = wider, more
+        refunds, booked = refunds.sort("at").drop("at"), booked.sort("at").drop("at")
+        ours, theirs = (
+            frame["intacct_key"].drop_nulls().unique().implode() for frame in (booked, self.journals)
+        )
+        named = refunds["gateway_ref"].drop_nulls().unique().implode()
+        by_hand = pl.col("record_ref").is_null() & ~pl.col("batch_ref").fill_null("").is_in(theirs)
+        says = pl.any_horizontal(pl.col("reference").is_in(named), pl.col("document_number").is_in(named)).fill_null(value=False)  # fmt: skip
+        return replace(
+            self,
+            owed=refunds,
+            journals=booked,
+            lines=self.lines.join(booked, on="document_id", how="semi", maintain_order="left"),
+            entries=self.entries.filter(
+                pl.col("batch_ref").is_in(ours).fill_null(value=False) | (by_hand & says)
+            ),
+            unplanned=self.unplanned.join(refunds, on=_EVENT, how="semi", maintain_order="left"),
+            chargebacks=self.chargebacks.join(
+                booked, on=["storefront", "event_ref"], how="semi", maintain_order="left"
+            ),
+        )
 
     def compared(self) -> pl.DataFrame:
         """Every refund with its entry, of all entities; the columns of `REFUND_ENTRIES`."""

@@ -6,8 +6,9 @@ The pack holds those three, so whoever has the pack can compute the statement ag
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 
 import polars as pl
 
@@ -32,6 +33,7 @@ from transforms.reconcile import (
     proofs,
     standing,
 )
+from transforms.reconcile.homes import Homes, homes_of
 from transforms.reconcile.settlements import Settled
 
 _PROOF = ["name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor"]
@@ -42,6 +44,7 @@ class Books:
     """One company's trade, paired once and judged three times: in the period, from the beginning to its end, and from the beginning to its start.
 
     `entries` are those on control accounts; `tied` is the subledger against the control accounts as of the end; None where no control account is configured or nothing on one was read.
+    `whose_orders`: (storefront, order_ref, entity_code), `whose_payments`: (group_ref, entity_code).
     """
 
     inputs: Inputs
@@ -56,6 +59,13 @@ class Books:
     drafted: follow_up.Drafted | None = None
     refunds: refunds_paid.Refunds | None = None
     paid_back: pl.DataFrame | None = None
+    whose_orders: pl.DataFrame = field(default_factory=pl.DataFrame)
+    whose_payments: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    @cached_property
+    def homes(self) -> Homes:
+        """Which rows of the inputs could meet in any pass of the matching."""
+        return homes_of(self.inputs, self.policy)
 
 
 def books(
@@ -102,6 +112,8 @@ def books_of(
         drafted=follow_up.drafted_of(pairs.inputs, now, policy),
         refunds=refunds,
         paid_back=None if refunds is None else refunds.compared(),
+        whose_orders=pairs.matched.orders.select("storefront", "order_ref", entity_code="entity"),
+        whose_payments=pairs.paid.payments.select("group_ref", entity_code="entity"),
     )
 
 

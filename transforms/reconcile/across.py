@@ -6,7 +6,7 @@ Few rows can be touched by it. They wait for the last part; all others are final
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -27,11 +27,16 @@ _OPEN: Final = ("missing_invoice", "missing_order")
 
 @dataclass(frozen=True)
 class Across:
-    """`refused`: currencies whose tolerance is used up; `offers`: proposals; `decisions`: those that stand, by tie-out."""
+    """`refused`: currencies whose tolerance is used up; `offers`: proposals; `decisions`: those that stand, by tie-out.
+
+    `orders`, `documents`: both sides of what is open, which the proposals were made from; without rows where that was not looked at.
+    """
 
     refused: Mapping[str, Sequence[str]]
     offers: pl.DataFrame
     decisions: Mapping[str, pl.DataFrame]
+    orders: pl.DataFrame = field(default_factory=pl.DataFrame)
+    documents: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def said_by_hand(decisions: Frame | None) -> dict[str, pl.DataFrame]:
@@ -57,7 +62,12 @@ def seen(left: Mapping[str, pl.DataFrame], said: Mapping[str, pl.DataFrame], pol
     """Look across all parts, at what is left over in them (see `leftovers_of`)."""
     accepted = left["accepted"]
     refused = {
-        tie_out: over_budget(accepted.filter(pl.col("tie_out") == tie_out), policy.tolerance)
+        tie_out: sorted(
+            {
+                *over_budget(accepted.filter(pl.col("tie_out") == tie_out), policy.tolerance),
+                *policy.used_up_in(tie_out),
+            }
+        )
         for tie_out in TIE_OUTS
     }
     over = pl.col("currency").is_in(refused["orders"])
@@ -65,7 +75,7 @@ def seen(left: Mapping[str, pl.DataFrame], said: Mapping[str, pl.DataFrame], pol
         pl.concat([left[f"{side}_open"], left[f"{side}_strict"].filter(over)])
         for side in ("orders", "documents")
     )
-    return Across(refused, proposals(orders, documents, policy), said)
+    return Across(refused, proposals(orders, documents, policy), said, orders, documents)
 
 
 def nothing_seen() -> Across:

@@ -16,7 +16,7 @@ from transforms.reconcile.policy import Policy
 from transforms.reconcile.wording import money
 
 WORK: Final = 4_000_000
-"""Sums tried in one reconciliation, at most; what is left then is said to be left."""
+"""Sums tried for one entity in one reconciliation, at most; what is left then is said to be left."""
 TOLD: Final = 3
 ENOUGH: Final = 8
 """Sets kept for one sum; more than that would not be told."""
@@ -55,7 +55,7 @@ def covering(orders: pl.DataFrame, documents: pl.DataFrame, policy: Policy) -> p
     counts = [side.group_by(block).agg(n=pl.len()) for side in both]
     tried = counts[0].join(counts[1], on=block, suffix="_other")
     told: list[tuple[str, str, str, str]] = []
-    work = 0
+    work: dict[str, int] = {}
     for target, pool, what, n in (
         (both[0], both[1], "invoices", "n_other"),
         (both[1], both[0], "orders", "n"),
@@ -66,8 +66,8 @@ def covering(orders: pl.DataFrame, documents: pl.DataFrame, policy: Policy) -> p
         # A loop over the open rows of small pools: whether a set adds up has no column form. `WORK` bounds it.
         for row in targets.iter_rows(named=True):
             near = _near(pools[row["entity_code"], row["currency"], row["customer"]], row, policy)
-            work += 1 << len(near)
-            if work > WORK:
+            done = work[row["entity_code"]] = work.get(row["entity_code"], 0) + (1 << len(near))
+            if done > WORK:
                 told.append(
                     (
                         *(row[key] for key in _KEYS),

@@ -158,6 +158,7 @@ class Policy:
     money as recorded outside, `receipt` expects a negative receipt. `proposal_days`: how far apart two dates may lie for a
     proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many parts the comparison is cut at least;
     it bounds memory and never changes a result; `bucket_least`, `bucket_most`: rows of a part below which it is not cut smaller, and above which it is.
+    `used_up`: (period name, tie-out, currency) whose tolerance the whole company has used up, where only a part of it is compared.
     `abreast`: parts worked on at a time. `duplicate_days`: how far apart two documents may lie to be suspected
     of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
     their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `settlement_days`: how long a payment may wait for its payout. `journals`: where drafted journals go. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
@@ -185,6 +186,7 @@ class Policy:
     journals: Journals = field(default_factory=Journals)
     credit_prefixes: tuple[str, ...] = ("CM",)
     order_number_pattern: str | None = None
+    used_up: tuple[tuple[str, str, str], ...] = ()
     ignored_states: tuple[str, ...] = (
         "draft",
         "submitted",
@@ -207,6 +209,11 @@ class Policy:
         for name in ("buckets", "abreast"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1; correct the setting.")
+
+    def used_up_in(self, tie_out: str) -> list[str]:
+        """Currencies of a tie-out whose tolerance is used up in this period beyond what is compared here."""
+        name = "" if self.period is None else self.period.name
+        return [currency for period, where, currency in self.used_up if (period, where) == (name, tie_out)]
 
     def in_period(self, day: str, entity: str) -> pl.Expr:
         """Whether a day column falls in the period; always true when no period is set."""

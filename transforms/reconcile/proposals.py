@@ -66,6 +66,33 @@ def proposals(orders: pl.DataFrame, documents: pl.DataFrame, policy: Policy) -> 
     return pl.concat([single, covering(sides[0], sides[1], policy)])
 
 
+def within_reach(orders: pl.DataFrame, documents: pl.DataFrame, policy: Policy, entity: str) -> pl.DataFrame:
+    """(group_ref, entity_code, currency) of the open rows, of any entity, that the proposals of one entity's rows are made from.
+
+    Both sides as `proposals` takes them. They are the rows of the entity, what counts with them, and what lies in the blocks around them.
+    """
+    if orders.is_empty() or documents.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(_KEYS, pl.String))
+    spread = pl.col("currency").replace_strict(
+        dict(policy.tolerance.absolute_minor), default=0, return_dtype=pl.Int64
+    )
+    block = ["customer", "currency", "by_amount", "by_date"]
+    sides = [_blocked(side, spread, max(policy.proposal_days, 0)) for side in (orders, documents)]
+    found = []
+    for one, other in (sides, sides[::-1]):
+        own = one.filter(pl.col("entity_code") == entity).select(block).unique()
+        near = pl.concat(
+            own.with_columns(pl.col("by_amount") + a, pl.col("by_date") + b)
+            for a in (-1, 0, 1)
+            for b in (-1, 0, 1)
+        ).unique()
+        found += [
+            one.join(own, on=block, how="semi", nulls_equal=True),
+            other.join(near, on=block, how="semi", nulls_equal=True),
+        ]
+    return pl.concat(rows.select(_KEYS) for rows in found).unique()
+
+
 def _blocked(side: pl.DataFrame, spread: pl.Expr, days: int) -> pl.DataFrame:
     block = ["customer", "currency", "by_amount", "by_date"]
     return side.with_columns(

@@ -73,11 +73,12 @@ class Paired:
 
 @dataclass(frozen=True)
 class Standing:
-    """How both tie-outs stand in a period, and what is open at its end; rows as in `Result`."""
+    """How both tie-outs stand in a period, and what is open at its end; rows as in `Result`, `view` as in `Summary`."""
 
     orders: pl.DataFrame
     payments: pl.DataFrame
     ageing: pl.DataFrame
+    view: Across
 
 
 def reconcile(inputs: Inputs, policy: Policy) -> Result:
@@ -126,6 +127,7 @@ def standing(pairs: Paired, policy: Policy) -> Standing:
         ordered([one.select(ORDER_COLUMNS) for one, _ in done]),
         by_group([one for _, one in done]),
         aged(pl.concat(one for one, _ in items), pl.concat(one for _, one in items), policy),
+        view,
     )
 
 
@@ -269,6 +271,7 @@ def summary(tally: Tally, view: Across, like: pl.DataFrame, policy: Policy) -> S
         footing=footing(tally.sums, totals, bridge, ageing),
         suspects=suspects(tally.repeats, like, policy),
         tolerated=tolerated_of(accepted, policy),
+        view=view,
     )
 
 

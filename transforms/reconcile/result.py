@@ -8,6 +8,7 @@ from functools import cached_property
 
 import polars as pl
 
+from transforms.reconcile.across import Across
 from transforms.reconcile.matching import HOW, Matched, matched_of
 from transforms.reconcile.receipts import HOW as RECEIPT_HOW
 from transforms.reconcile.receipts import Paid, paid_of
@@ -22,7 +23,7 @@ class Summary:
     `waterfall`, `ageing`: as the recon tables of these names. `totals`: counts and sums by tie_out, entity_code, currency, family_code,
     outcome_code. `out_of_scope`: (tie_out, kind, entity_code, currency, row_count, amount_minor). `absorbed`: what tolerance accepted
     (tie_out, entity_code, currency, row_count, under_minor, over_minor). `footing`: every proof; see `proofs`. `suspects`, `tolerated`:
-    as the recon tables of these names.
+    as the recon tables of these names. `view`: what was seen across all rows.
     """
 
     waterfall: pl.DataFrame
@@ -33,6 +34,7 @@ class Summary:
     footing: pl.DataFrame
     suspects: pl.DataFrame
     tolerated: pl.DataFrame
+    view: Across
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ RATE: Final = pl.Decimal(28, 12)
 _SCALE: Final = 10**8
 """Percentages and rates are worked with in steps of a hundred-millionth; finer ones are refused."""
 _MOVED: Final = ("charge", "refund", "chargeback")
+BEYOND: Final = {
+    "storefront": pl.String(), "payout_ref": pl.String(), "tender_code": pl.String(), "currency": pl.String(), "paid_minor": pl.Int64(),
+    "stated_most_minor": pl.Int64(), "stated_least_minor": pl.Int64(), "paid_out_on": pl.Date(),
+}  # fmt: skip
+"""What the payout lines of payments that are not given come to, by payout, tender and currency paid out: see `totalled`."""
 
 
 @dataclass(frozen=True)
@@ -52,23 +57,29 @@ class Settled:
 
 
 def settle(
-    payments: pl.DataFrame, order_payments: pl.DataFrame, lines: pl.DataFrame, fees: pl.DataFrame, rates: pl.DataFrame, *, days: int = 10
+    payments: pl.DataFrame, order_payments: pl.DataFrame, lines: pl.DataFrame, fees: pl.DataFrame, rates: pl.DataFrame, *, days: int = 10,
+    beyond: pl.DataFrame | None = None,
 ) -> Settled:  # fmt: skip
     """Compare core.payments with core.payout_lines; `fees` and `rates` are the mappings of these names.
 
-    `days`: how long before the newest payout of its storefront a payment may have moved and still wait. Raises `InputError` for a
+    `days`: how long before the newest payout of its storefront a payment may have moved and still wait. `beyond`: where `lines` are not all
+    of their payouts', what the others come to, in the columns of `BEYOND`. Raises `InputError` for a
     percentage, amount, rate or date of the mappings that cannot be read.
     """
     schedule, quotes = _schedule(fees), _quotes(rates)
-    moved = _moved(payments, order_payments)
-    paired = _paired(moved, lines)
-    expected = _expected(moved, paired, schedule, lines)
+    moved = moved_of(payments, order_payments)
+    paired = paired_lines(moved, lines)
+    rest = pl.DataFrame(schema=BEYOND) if beyond is None else beyond.select(list(BEYOND))
+    expected = _expected(moved, paired, schedule, lines, rest)
     rows = pl.concat([_payment_rows(expected, paired), _line_rows(lines, paired)], how="diagonal")
     rows = _with_fee(rows, schedule)
     rows = _with_rate(rows, quotes)
-    newest = lines.group_by("storefront").agg(newest=pl.col("paid_out_at").max().dt.date())
+    days_paid = pl.concat(
+        [lines.select("storefront", day=pl.col("paid_out_at").dt.date()), rest.select("storefront", day="paid_out_on")]
+    )  # fmt: skip
+    newest = days_paid.group_by("storefront").agg(newest=pl.col("day").max())
     judged = _judged(rows.join(newest, on="storefront", how="left"), days, bool(fees.height))
-    whole = pl.concat([judged, _totals(lines)], how="diagonal").with_columns(family_code=family())
+    whole = pl.concat([judged, _totals(lines, rest)], how="diagonal").with_columns(family_code=family())
     result = _worded(whole).select(COLUMNS).sort("group_ref", "currency")
     return Settled(result, _footing(result, expected, lines))
 
@@ -132,7 +143,8 @@ def _dated(rows: pl.DataFrame, file: str) -> pl.DataFrame:
 
 
 # --- who belongs to whom ----------------------------------------------------------------------------------------
-def _moved(payments: pl.DataFrame, order_payments: pl.DataFrame) -> pl.DataFrame:
+def moved_of(payments: pl.DataFrame, order_payments: pl.DataFrame) -> pl.DataFrame:
+    """Payments that moved money, numbered `p` in the order of their group_ref, money in positive."""
     named = (
         order_payments.group_by("storefront", "payment_ref").agg(named_ref=pl.col("order_ref").min())
         if order_payments.height
@@ -155,7 +167,7 @@ def _moved(payments: pl.DataFrame, order_payments: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def _paired(moved: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def paired_lines(moved: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """(line, p): each line that is a payment's, by reference and direction, equal amounts first."""
     told = (
         lines.filter(pl.col("kind_code").is_in(list(_MOVED)) & pl.col("payment_ref").is_not_null())
@@ -185,15 +197,12 @@ def _paired(moved: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _expected(
-    moved: pl.DataFrame, paired: pl.DataFrame, schedule: pl.DataFrame, lines: pl.DataFrame
+    moved: pl.DataFrame, paired: pl.DataFrame, schedule: pl.DataFrame, lines: pl.DataFrame, rest: pl.DataFrame
 ) -> pl.DataFrame:
     """Payments that payouts are expected for: of tenders that occur in payouts or in the schedule, of storefronts that have payouts."""
-    seen = (
-        moved.join(paired.select("p").unique(), on="p", how="semi")
-        .select("storefront", "tender_code")
-        .unique()
-    )
-    fronts = lines.select("storefront").unique()
+    seen = moved.join(paired.select("p").unique(), on="p", how="semi").select("storefront", "tender_code")
+    seen = pl.concat([seen, rest.select("storefront", "tender_code")]).unique()
+    fronts = pl.concat([lines.select("storefront"), rest.select("storefront")]).unique()
     planned = schedule.filter(pl.col("tender_code") != "*").select("tender_code").unique()
     known = moved.join(fronts, on="storefront", how="semi")
     in_seen = known.join(seen, on=["storefront", "tender_code"], how="semi", nulls_equal=True)
@@ -341,18 +350,33 @@ def _judged(rows: pl.DataFrame, days: int, has_schedule: bool) -> pl.DataFrame:
     ).with_columns(delta_minor=moved - gross)
 
 
-def _totals(lines: pl.DataFrame) -> pl.DataFrame:
-    """A row for each payout whose lines do not add up to what the provider says it came to."""
+def totalled(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """What payout lines come to by storefront, payout, currency paid out and `by`: paid_minor, stated_most_minor, stated_least_minor, paid_out_on."""
     paid = pl.coalesce("payout_minor", "net_minor")
     currency = pl.coalesce("payout_currency", "currency")
-    sums = (
+    return (
         lines.with_columns(paid=paid, paid_currency=currency)
-        .group_by("storefront", "payout_ref", currency="paid_currency")
+        .group_by("storefront", "payout_ref", *by, currency="paid_currency")
         .agg(
-            summed=pl.col("paid").sum(),
-            stated=pl.col("stated_total_minor").max(),
-            least=pl.col("stated_total_minor").min(),
+            paid_minor=pl.col("paid").sum(),
+            stated_most_minor=pl.col("stated_total_minor").max(),
+            stated_least_minor=pl.col("stated_total_minor").min(),
             paid_out_on=pl.col("paid_out_at").max().dt.date(),
+        )
+    )
+
+
+def _totals(lines: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
+    """A row for each payout whose lines do not add up to what the provider says it came to."""
+    own = totalled(lines)
+    sums = (
+        pl.concat([own, rest.select(own.columns)])
+        .group_by("storefront", "payout_ref", "currency")
+        .agg(
+            summed=pl.col("paid_minor").sum(),
+            stated=pl.col("stated_most_minor").max(),
+            least=pl.col("stated_least_minor").min(),
+            paid_out_on=pl.col("paid_out_on").max(),
         )
         .filter(pl.col("stated").is_not_null() & ((pl.col("summed") != pl.col("stated")) | (pl.col("least") != pl.col("stated"))))
     )  # fmt: skip
