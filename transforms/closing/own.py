@@ -22,7 +22,7 @@ from transforms.closing.follow_up import Payouts
 from transforms.closing.refunds_paid import Refunds
 from transforms.closing.statement import Books
 from transforms.reconcile import Inputs, Policy
-from transforms.reconcile.homes import HOME, names_by_hand
+from transforms.reconcile.hashes import HOME, names_by_hand
 from transforms.reconcile.intake import COLUMNS, Part
 from transforms.reconcile.proposals import within_reach
 from transforms.reconcile.universe import prefixes_of
