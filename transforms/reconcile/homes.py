@@ -68,7 +68,7 @@ def told_by(inputs: Inputs, policy: Policy) -> tuple[dict[str, Teller], pl.DataF
         count=1 if isinstance(inputs.orders, pl.LazyFrame) else 2,
     )
     own |= more
-    edges += [*tied, *also]
+    edges += [*tied, *also, papers.ties]
     if inputs.ar_applications is not None:
         own["ar_applications"], both = applications(inputs, papers, receipts or Homed.of([], []))
         edges += both
@@ -97,7 +97,7 @@ def _known(inputs: Inputs) -> tuple[Homed, list[pl.DataFrame]]:
     missing = pl.concat(lost).unique().drop_nulls()
     if len(missing):
         more = _lost(inputs, missing.to_frame())
-        known = Homed.of([known.lookup.keys, more["k"]], [known.homes, more["home"]])
+        known = Homed.of([known.keys, more["k"]], [known.homes, more["home"]])
     return known, [known.ties]
 
 

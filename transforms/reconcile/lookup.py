@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -117,15 +119,20 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Homed:
-    """Rows by a key, and the home of each."""
+    """Rows by a key, and the home of each. The table is made when it is first asked for."""
 
-    lookup: Lookup
+    keys: pl.Series
     homes: pl.Series
 
     @classmethod
     def of(cls, keys: Sequence[pl.Series], homes: Sequence[pl.Series]) -> Homed:
         """Of pieces, in the order of the rows."""
-        return cls(Lookup(joined(keys)), joined(homes))
+        return cls(joined(keys), joined(homes))
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """The rows by their key."""
+        return Lookup(self.keys)
 
     def of_first(self, wanted: pl.Series) -> pl.Series:
         """For each wanted key the home of the first row that has it, null where none has."""
@@ -156,11 +163,18 @@ def joined(pieces: Sequence[pl.Series]) -> pl.Series:
 
 
 def slices_of(
-    inputs: Inputs, name: str, columns: Mapping[str, pl.Expr], where: pl.Expr | None = None
+    inputs: Inputs,
+    name: str,
+    columns: Mapping[str, pl.Expr],
+    where: pl.Expr | None = None,
+    first: Mapping[str, pl.Expr] = MappingProxyType({}),
 ) -> Iterator[pl.DataFrame]:
-    """Columns made of an input's rows, in their order, slice by slice; all at once of what is in memory or absent."""
+    """Columns made of an input's rows, in their order, slice by slice; all at once of what is in memory or absent.
+
+    `first`: columns that those are made of, where an expression would else be worked out several times.
+    """
     rows = inputs.lazily(name)
-    rows = (rows if where is None else rows.filter(where)).select(**columns)
+    rows = (rows if where is None else rows.filter(where)).with_columns(**first).select(**columns)
     if isinstance(getattr(inputs, name), pl.LazyFrame):
         yield from rows.collect_batches(chunk_size=SLICE, maintain_order=True)
     else:

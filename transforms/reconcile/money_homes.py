@@ -58,7 +58,7 @@ def _of_orders(inputs: Inputs, known: Homed) -> tuple[Homed, dict[str, pl.Series
     again = named.lookup.again
     if again.is_empty():
         return named, {"order_payments": named.homes}
-    shared = again.select(pk=named.lookup.keys.gather(again["first"])).unique()
+    shared = again.select(pk=named.keys.gather(again["first"])).unique()
     first = (
         inputs.lazily("order_payments")
         .select("storefront", "order_ref", pk=_payment())
@@ -71,7 +71,7 @@ def _of_orders(inputs: Inputs, known: Homed) -> tuple[Homed, dict[str, pl.Series
     home = first.select(home=pl.coalesce(known.of_first(first["k"]), "k").fill_null(0)).to_series()
     every = named.homes.scatter(named.lookup.rows(first["pk"]), home)
     every = every.scatter(again["row"], every.gather(again["first"]))
-    return Homed(named.lookup, every), {"order_payments": every}
+    return Homed(named.keys, every), {"order_payments": every}
 
 
 def _payment() -> pl.Expr:

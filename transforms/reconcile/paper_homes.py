@@ -26,7 +26,7 @@ _ENDS: Final = {"invoice": "invoice_ref", "adjustment": "adjustment_ref", "recei
 def documents(
     inputs: Inputs, policy: Policy, known: Homed
 ) -> tuple[Homed, dict[str, pl.Series], list[pl.DataFrame]]:
-    """The home of every document by its name; the homes of the rows of both tables; homes that are one."""
+    """The home of every document by its name; the homes of the rows of both tables; homes that are one, but for those of one name."""
     prefixes, numbers = [*prefixes_of(inputs), *policy.credit_prefixes], Lookup(known.homes)
     given = [(table, kind) for table, kind in _LEDGER if getattr(inputs, table) is not None]
     find = partial(_papers, inputs, policy, known, numbers, prefixes)
@@ -37,7 +37,7 @@ def documents(
     for (table, _), (names, _, _) in zip(given, found, strict=True):
         own[table] = named.homes.slice(at, len(names))
         at += len(names)
-    return named, own, [*(tied for _, _, tied in found), named.ties]
+    return named, own, [tied for _, _, tied in found]
 
 
 def _papers(
@@ -57,10 +57,10 @@ def _papers(
         text = pl.when(text.str.contains(SPLIT)).then(text)
     columns = {
         "name": name_hash(kind, f"{kind}_ref"), "by_number": name_hash(kind, f"{kind}_number"), "said": plain_hash(pl.col("reference")),
-        "bare": plain_hash(bare_number(f"{kind}_number", prefixes)), "text": text,
+        "bare": plain_hash(pl.col("bare")), "text": text,
     }  # fmt: skip
     names, homes, tied, left, at = [], [], [], [pl.DataFrame(schema={"i": pl.UInt32, "name": HOME})], 0
-    for rows in slices_of(inputs, table, columns):
+    for rows in slices_of(inputs, table, columns, first={"bare": bare_number(f"{kind}_number", prefixes)}):
         # Nearly every document is told by these two; what else may name it is little.
         plain = {one: numbers.has(rows[one]) for one in ("said", "bare")}
         rows = rows.with_columns(pl.when(plain[one]).then(one).alias(one) for one in plain).with_row_index(
