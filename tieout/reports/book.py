@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,20 @@ LARGEST_EXACT: Final = 10**15
 
 Columns = Sequence[tuple[str, str, int]]
 _CODES: Final = ("outcome_code", "secondary_codes")
+_NUMBERS: Final = ("_minor", "_no", "_count")
+"""How the names of columns of numbers end."""
+_HEADS_OF_NUMBERS: Final = frozenset(
+    [
+        "Rows", "Storefront", "Intacct", "Difference", "Unexplained", "Left", "Right", "Amount", "Check", "Open", "Days", "Count",
+        "Stated by the source", "Read", "Staged", "Held", "Records staged", "Reported", "Other business", "Does not stand", "Unaccounted for",
+        "Storefront in period", "Intacct in period", "Difference over all periods", "Sales", "Less credits", "Recognised", "Invoiced in Intacct",
+        "Documents", "Opening", "Dated back since", "New", "Cleared", "Changed", "Closing", "Line", "Debit or credit",
+        "Ageing: open AR of the shops", "Applied across shops and other business", "Other business and reversed documents", "AR subledger",
+        "Control accounts", "Documents that differ", "Control accounts in base currency",
+    ]
+)  # fmt: skip
+"""Headings over numbers wherever they stand; so do those that begin with one of these words."""
+_BEGIN_OF_NUMBERS: Final = ("of which ", "Of which ", "Items ", "In ")
 
 
 class Book:
@@ -47,22 +61,20 @@ class Book:
         )
         add = self.book.add_format
         self.title = add({"bold": True, "font_size": 16})
-        self.head = add(
-            {
-                "bold": True,
-                "bg_color": "#1F3A5F",
-                "font_color": "white",
-                "border": 1,
-                "text_wrap": True,
-                "valign": "top",
-                "indent": 1,
-            }
-        )
-        self.text = add({"valign": "top", "indent": 1})
-        self.wrap = add({"text_wrap": True, "valign": "top", "indent": 1})
+        heading = {
+            "bold": True, "bg_color": "#1F3A5F", "font_color": "white", "border": 1, "text_wrap": True, "valign": "top",
+        }  # fmt: skip
+        # An indent counts only where the side is said; beside a number a text without one runs into it.
+        left = {"valign": "top", "align": "left", "indent": 1}
+        self.head = add({**heading, **left})
+        self.head_of_numbers = add({**heading, "align": "right"})
+        self.text = add(left)
+        self.figure = add({"valign": "top", "align": "right"})
+        self.wrap = add({"text_wrap": True, **left})
         self.note = add({"italic": True, "font_color": "#555555", "valign": "top"})
         self.bold = add({"bold": True})
-        self.day = add({"num_format": "yyyy-mm-dd", "valign": "top"})
+        self.strong = add({"bold": True, **left})
+        self.day = add({"num_format": "yyyy-mm-dd", **left})
         self.count = add({"num_format": "#,##0", "valign": "top"})
         self.good = add({"bold": True, "bg_color": "#D8EBD8", "border": 1})
         self.bad = add({"bold": True, "bg_color": "#F6D5D0", "border": 1})
@@ -91,19 +103,24 @@ class Book:
         sheet.set_footer(f"&L{self.data.title}, {self.data.period}&C&A&RPage &P of &N")
         return sheet
 
-    def heads(self, sheet: Any, row: int, names: Sequence[str]) -> None:
-        """A row of column headings, tall enough for two lines; the last one of a sheet stands on top of every printed page."""
+    def heads(self, sheet: Any, row: int, names: Sequence[str], numbers: Collection[int] = ()) -> None:
+        """A row of column headings, tall enough for two lines; the last one of a sheet stands on top of every printed page.
+
+        Headings of numbers stand to the right, like the numbers; `numbers` are places of more of them than those known by name.
+        """
         sheet.set_row(row, 32)
         sheet.repeat_rows(row)
         for at, name in enumerate(names):
-            sheet.write_string(row, at, name, self.head)
+            is_number = at in numbers or name in _HEADS_OF_NUMBERS or name.startswith(_BEGIN_OF_NUMBERS)
+            sheet.write_string(row, at, name, self.head_of_numbers if is_number else self.head)
 
     def listing(self, sheet: Any, row: int, columns: Columns, rows: pl.DataFrame) -> None:
         """A list under its headings in `row`, with filters: amounts in their currency's format, dates as dates, codes as words.
 
         `columns`: name, heading and width of each. Texts do not wrap: not every program makes their rows taller. Rows have a `currency`.
         """
-        self.heads(sheet, row, [title for _name, title, _width in columns])
+        numbers = [at for at, (name, *_) in enumerate(columns) if name.endswith(_NUMBERS)]
+        self.heads(sheet, row, [title for _name, title, _width in columns], numbers)
         # Cell by cell, because the library writes cells; a sheet holds a bounded number of rows.
         for at, one in enumerate(rows.iter_rows(named=True), start=row + 1):
             for col, (name, _title, _width) in enumerate(columns):
@@ -124,6 +141,8 @@ class Book:
             sheet.set_column(col, col, width)
         if rows.height:
             sheet.autofilter(row, 0, row + rows.height, len(columns) - 1)
+        # A last text that is longer than its column would count for the width of the paper, and everything be printed tiny.
+        sheet.print_area(0, 0, row + rows.height, len(columns) - 1)
 
     def amount(
         self, sheet: Any, row: int, col: int, minor: int | None, currency: str, *, total: bool = False

@@ -239,7 +239,7 @@ def _waterfall(book: Book) -> None:
             for col, text in enumerate(
                 [one["tie_out"], one["entity_code"], one["store_ref"], currency, one["label"]]
             ):
-                sheet.write_string(row, col, text, book.bold if one["is_total"] else book.text)
+                sheet.write_string(row, col, text, book.strong if one["is_total"] else book.text)
             sheet.write_number(row, 5, one["row_count"], book.count)
             if one["is_total"] and row > first:
                 steps = f"SUMIFS($G${first + 1}:$G${row},$I${first + 1}:$I${row},0)"
@@ -273,7 +273,8 @@ def _ageing(book: Book) -> None:
     first = 4 + len(groups) + 2
     shown = ageing.head(LIST_LIMIT)
     last = first + max(shown.height, 1)
-    book.heads(sheet, 3, ["Entity", "Currency", *[words(bucket) for bucket in buckets], "Open"])
+    named = [words(bucket) for bucket in buckets]
+    book.heads(sheet, 3, ["Entity", "Currency", *named, "Open"], range(2, 2 + len(named)))
     hidden = ageing.slice(LIST_LIMIT)
     for row, (entity, currency) in enumerate(groups, start=4):
         sheet.write_string(row, 0, entity, book.text)
@@ -409,7 +410,7 @@ def _parameters(book: Book) -> None:
     book.heads(sheet, row, ["Source", "Subject", "Stated by the source", "Read", "Staged", "Held", "When"])
     for at, one in enumerate(book.data.sources, start=row + 1):
         for col, value in enumerate(one):
-            sheet.write_string(at, col, value, book.text)
+            sheet.write_string(at, col, value, book.figure if 1 < col < 6 else book.text)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 60)
     sheet.set_column(2, 6, 22)

@@ -183,7 +183,7 @@ def _completeness(book: Book, report: CloseReport, content: Mapping[str, Any]) -
     row = 4
     for one in report.facts["sources"]:
         for col, value in enumerate(one):
-            sheet.write_string(row, col, value, book.text)
+            sheet.write_string(row, col, value, book.figure if 1 < col < 6 else book.text)
         row += 1
     row += 1
     book.heads(
@@ -286,7 +286,7 @@ def _base(book: Book, report: CloseReport) -> None:
     ):
         first = row
         for one in block.iter_rows(named=True):
-            style = book.bold if one["is_total"] else book.text
+            style = book.strong if one["is_total"] else book.text
             for col, text in enumerate(
                 [TIE_OUTS[one["tie_out"]], one["store_ref"], one["currency"], one["label"]]
             ):
