@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 def report(house: House, *, run_id: str, period: str | None = None) -> dict[str, Any]:
     """Write the report of the warehouse's present state to `reports/latest`, and refresh the analysts' views."""
+    with house.warehouse.write(run_id=run_id) as session:
+        publish_views(session)
     data = build(house, period=period)
     folder = latest(house)
     # The same rows on the same day are the same report: it is left as it is.
     if not _stands_already(folder, data):
         write_report(folder, data, say=house.say)
-    with house.warehouse.write(run_id=run_id) as session:
-        publish_views(session)
     return {
         "path": str(folder),
         "workbook": str(folder / "reconciliation.xlsx"),
@@ -59,6 +59,8 @@ def build(house: House, *, period: str | None, entity: str | None = None) -> Rep
         sources = sources_of(session)
         held = held_rows(session)
         waits = waiting_rows(session)
+        there = session.exists("report.payment_orders")
+        several = session.query("payments_of_several") if there else pl.DataFrame()
     result, found = compared(house, period)
 
     def mine(frame: pl.DataFrame) -> pl.DataFrame:
@@ -82,6 +84,7 @@ def build(house: House, *, period: str | None, entity: str | None = None) -> Rep
         held=held,
         waiting=waits,
         version=__version__,
+        payment_orders=several,
     )
 
 

@@ -58,7 +58,13 @@ def trace_order(house: House, wanted: str) -> dict[str, Any]:
         found["findings"] = session.fetch("ops.findings", where=keys).sort("found_at").to_dicts()
         found["unplanned"] = session.fetch("ops.unplanned", where=keys).to_dicts()
         found["outcomes"] = session.fetch("recon.orders", where=keys).to_dicts()
-        found["payment_outcomes"] = session.fetch("recon.payments", where=keys).to_dicts()
+        groups = _payment_groups(session, payments, keys)
+        found["payment_outcomes"] = session.fetch("recon.payments", where={"group_ref": groups}).to_dicts()
+        found["payment_orders"] = (
+            session.fetch("report.payment_orders", where={"group_ref": groups}).to_dicts()
+            if session.exists("report.payment_orders")
+            else []
+        )
         matched = session.fetch(
             "recon.matches", where={"group_ref": [one["group_ref"] for one in found["outcomes"]]}
         )
@@ -71,6 +77,25 @@ def trace_order(house: House, wanted: str) -> dict[str, Any]:
             not found["outcomes"] and any(one["severity"] in ("stop", "hold") for one in found["findings"])
         )
     return found
+
+
+def _payment_groups(session: Session, payments: pl.DataFrame, keys: pl.DataFrame) -> list[str]:
+    """The groups of the tie-out of payments that the order is in: as the first of their orders, or by any payment or tender of its own."""
+    tender = session.fetch("recon.owed", where=keys).filter(
+        (pl.col("event_code") == "receipt") & pl.col("payment_ref").is_null()
+    )
+    names = pl.concat(
+        frame.select(name=pl.concat_str(columns, separator=":"))
+        for frame, columns in (
+            (payments, ["storefront", "payment_ref", "transaction_ref"]),
+            (tender, ["storefront", "order_ref", "event_ref"]),
+        )
+    )
+    matched = session.fetch(
+        "recon.matches", where={"tie_out": "payments", "row_ref": names["name"].unique().to_list()}
+    )
+    first = session.fetch("recon.payments", where=keys, columns=["group_ref"])
+    return pl.concat([matched["group_ref"], first["group_ref"]]).unique().sort().to_list()
 
 
 def _ledger(session: Session, found: dict[str, Any], matched: pl.DataFrame) -> None:
@@ -98,7 +123,7 @@ def _ledger(session: Session, found: dict[str, Any], matched: pl.DataFrame) -> N
     adjustments = list(
         dict.fromkeys([*by_kind["adjustment"], *(key for kind, key in posted if kind == "credit_memo")])
     )
-    paid = [ref for one in found["payment_outcomes"] for ref in (one["receipts"] or "").split(", ") if ref]
+    paid = [ref for one in found["payment_outcomes"] for ref in (one["receipts"] or "").split(",") if ref]
     found["invoices"] = (
         session.fetch("core.ar_invoices", where={"invoice_ref": invoices}).sort("posted_on").to_dicts()
     )

@@ -222,10 +222,19 @@ def _payouts(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _verdict(found: Mapping[str, Any]) -> dict[str, Any]:
     rows = [*found["outcomes"], *found["payment_outcomes"]]
+    covered: dict[str, list[str]] = {}
+    for one in found.get("payment_orders", ()):
+        covered.setdefault(one["group_ref"], []).append(one["order_number"] or one["order_ref"])
     lines = [
         f"{one['outcome_code'].replace('_', ' ')} ({one['family_code']}): storefront {_amount(one['expected_minor'], one['currency'])}, Intacct {_amount(one['actual_minor'], one['currency'])}. {one['evidence']}"
-        for one in rows
+        for one in found["outcomes"]
     ]
+    for one in found["payment_outcomes"]:
+        numbers = list(dict.fromkeys(covered.get(one["group_ref"], ())))
+        whose = f" Covers orders {', '.join(numbers)}." if len(numbers) > 1 else ""
+        lines.append(
+            f"{one['outcome_code'].replace('_', ' ')} ({one['family_code']}): storefront {_amount(one['expected_minor'], one['currency'])}, Intacct {_amount(one['actual_minor'], one['currency'])}.{whose} {one['evidence']}"
+        )
     lines += [
         f"open item {one['item_id']} at the close of {one['period']} r{one['revision']}: {_amount(one['closing_minor'], one['currency'])}"
         for one in found["items"]

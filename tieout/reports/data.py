@@ -33,7 +33,7 @@ class ReportData:
 
     `orders`, `payments`, `waterfall`, `ageing` have the columns of the `recon` tables of those names; the first two may be scans of Parquet
     files, which are read in batches. `held` has order_number, rule_code, currency, amount_minor, sentence; `waiting` has kind, state, count,
-    oldest, reason. `parameters` are printed on every report.
+    oldest, reason. `payment_orders`: (group_ref, storefront, order_ref, order_number) of payments that cover several orders. `parameters` are printed on every report.
     """
 
     title: str
@@ -50,11 +50,12 @@ class ReportData:
     held: pl.DataFrame = field(default_factory=pl.DataFrame)
     waiting: pl.DataFrame = field(default_factory=pl.DataFrame)
     version: str = ""
+    payment_orders: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @cached_property
     def listing(self) -> Listing:
         """Sums of both tie-outs and the rows worth listing, found in one pass."""
-        return listing(self.orders, self.payments)
+        return listing(self.orders, self.payments, self.payment_orders)
 
     def totals(self) -> pl.DataFrame:
         """Per tie-out, entity, currency and outcome: how many, and every amount summed."""

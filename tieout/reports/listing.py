@@ -46,8 +46,10 @@ class Listing:
         return self.listed.filter(pl.col("outcome_code") == code).head(min(limit, LIST_LIMIT))
 
 
-def listing(orders: Rows, payments: Rows) -> Listing:
-    """Sums and rows worth listing of rows as in `recon.orders` and `recon.payments`; however the rows lie, the same ones are listed."""
+def listing(orders: Rows, payments: Rows, payment_orders: pl.DataFrame | None = None) -> Listing:
+    """Sums and rows worth listing of rows as in `recon.orders` and `recon.payments`; however the rows lie, the same ones are listed.
+
+    Payments that cover several orders by `payment_orders` (group_ref, order_ref, order_number) are listed with all of them."""
     sums, kept = [], []
     for tie_out, rows in (("orders", orders), ("payments", payments)):
         best: pl.DataFrame | None = None
@@ -64,7 +66,36 @@ def listing(orders: Rows, payments: Rows) -> Listing:
         .sort([*GROUP, pl.col("outcome_code").replace_strict(_PLACE, return_dtype=pl.Int64)])
     )
     listed = _sorted(pl.concat(kept)).drop("place", "size")
-    return Listing(totals, listed)
+    return Listing(totals, listed if payment_orders is None else _with_all_orders(listed, payment_orders))
+
+
+def _with_all_orders(listed: pl.DataFrame, payment_orders: pl.DataFrame) -> pl.DataFrame:
+    """Rows of payments that cover several orders: the first number and how many more, and all numbers before the evidence."""
+    if payment_orders.is_empty():
+        return listed
+    number = pl.coalesce("order_number", "order_ref")
+    numbers = (
+        payment_orders.select("group_ref", number=number)
+        .unique()
+        .sort("group_ref", "number")
+        .group_by("group_ref", maintain_order=True)
+        .agg(every=pl.col("number").str.join(", "), first=pl.col("number").first(), count=pl.len())
+        .with_columns(tie_out=pl.lit("payments"))
+    )
+    more = pl.concat_str(
+        pl.coalesce("order_number", "first"), pl.lit(" +"), (pl.col("count") - 1).cast(pl.String)
+    )
+    several = pl.col("every").is_not_null()
+    return (
+        listed.join(numbers, on=["tie_out", "group_ref"], how="left", maintain_order="left")
+        .with_columns(
+            order_number=pl.when(several).then(more).otherwise("order_number"),
+            evidence=pl.when(several)
+            .then(pl.concat_str(pl.lit("Covers orders "), "every", pl.lit(". "), "evidence"))
+            .otherwise("evidence"),
+        )
+        .select(listed.columns)
+    )
 
 
 def _summed(batch: pl.DataFrame, tie_out: str) -> pl.DataFrame:

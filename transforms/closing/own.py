@@ -3,7 +3,7 @@
 A row belongs to an entity if its home does (see `reconcile.homes`): if anything that could be matched with it, directly or through others, is
 the entity's. So an order whose invoice stands in another entity is in the packs of both, and a receipt that pays orders of two entities brings
 both. What looks across homes adds to that: open rows that a proposal for one of the entity's was made from, documents that its entries of the
-general ledger name, payments that share a payout line's reference with its own, and what is nobody's yet and listed with every entity.
+general ledger name, all orders of its payments, payments that share a payout line's reference with its own, and what is nobody's yet and listed with every entity.
 
 What stays whole says nothing of a single order: the stores, with the invoice prefixes in use. Two things of the others are kept as sums: what
 their lines of the providers' payouts come to, and in which currencies all entities together used the tolerance up.
@@ -63,11 +63,14 @@ def own(kept: Books, entity: str, tables: dict[str, pl.DataFrame]) -> Own:
     if kept.entries is not None:
         ends = own_ledger.named_by(kept.entries.filter(pl.col("entity_code") == entity), whole)
         mine = _with(mine, ends.join(named, on="group_ref").select("home"))
-    paired = None
-    if kept.payouts is not None:
-        moved = own_payouts.moved_with_homes(whole, named)
-        paired = own_payouts.paired(moved, kept.payouts.lines)
-        mine = own_payouts.widened(mine, moved, kept.payouts.lines)
+    moved = None if kept.payouts is None else own_payouts.moved_with_homes(whole, named)
+    while True:
+        wider = _with(mine, _paid_with(kept, whole, named, mine))
+        if moved is not None and kept.payouts is not None:
+            wider = own_payouts.widened(wider, moved, kept.payouts.lines)
+        if wider.height == mine.height:
+            break
+        mine = wider
     rows = {
         name: frame
         if name in WHOLE or name not in homes
@@ -82,8 +85,8 @@ def own(kept: Books, entity: str, tables: dict[str, pl.DataFrame]) -> Own:
         rows["decisions"] = _decided(whole["decisions"], entity, known, tables["drafts"])
     orders = _identities(rows)
     payouts, refunds = kept.payouts, kept.refunds
-    if payouts is not None and paired is not None:
-        payouts = own_payouts.cut(payouts, paired, mine)
+    if payouts is not None and moved is not None:
+        payouts = own_payouts.cut(payouts, own_payouts.paired(moved, payouts.lines), mine)
     return Own(
         inputs=Part(**rows, prefixes=tuple(prefixes_of(kept.inputs))),
         policy=replace(kept.policy, used_up=_used_up(kept)),
@@ -156,6 +159,18 @@ def _homes_of_entity(kept: Books, whole: dict[str, pl.DataFrame], entity: str) -
 
 def _with(mine: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([mine, more]).drop_nulls().unique()
+
+
+def _paid_with(
+    kept: Books, whole: dict[str, pl.DataFrame], named: pl.DataFrame, mine: pl.DataFrame
+) -> pl.DataFrame:
+    """The homes of orders that a payment of the homes names, as well as the one it is put to."""
+    links, homes = whole.get("order_payments"), kept.homes.of.get("order_payments")
+    if links is None or homes is None:
+        return mine.clear()
+    orders = links.with_columns(home=homes).join(mine, on="home", how="semi")
+    groups = orders.select(group_ref=pl.concat_str("storefront", "order_ref", separator=":"))
+    return groups.join(named, on="group_ref").select("home")
 
 
 def _reached(kept: Books, entity: str) -> pl.DataFrame:

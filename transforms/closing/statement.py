@@ -21,6 +21,7 @@ from transforms.closing import (
     refunds_paid,
     translation,
 )
+from transforms.closing.payment_orders import payment_orders
 from transforms.reconcile import (
     Inputs,
     Paired,
@@ -126,7 +127,7 @@ def _until(day: date, by_entity: Mapping[str, date], name: str) -> Period:
 def statement(
     kept: Books, *, entity: str, base_currency: str, last_register: pl.DataFrame | None, rates: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
-    """The tables of one entity's close by name: orders, payments, matches, waterfall, base_waterfall, components, ageing, proofs, register, roll_forward,
+    """The tables of one entity's close by name: orders, payments, payment_orders, matches, waterfall, base_waterfall, components, ageing, proofs, register, roll_forward,
     absorbed, out_of_scope, records, rates, completeness, control, control_differences, settlements, drafts, draft_lines, refund_entries. All rows in a fixed order.
 
     `last_register` is the register of the last close (columns of `items.ROLLED`), or None. `rates` are `translation.implied_rates` of the entity.
@@ -150,6 +151,7 @@ def statement(
     rolled = items.proofs(
         register, _mine(end.orders, entity), _mine(end.payments, entity), ageing, last_register
     )
+    paid_groups = payments["group_ref"].unique().implode()
     groups = pl.concat([orders["group_ref"], payments["group_ref"]]).unique().to_list()
     waterfall = _mine(now.waterfall, entity)
     made_of = components.components(kept.inputs, now, period, entity)
@@ -161,6 +163,9 @@ def statement(
         "orders": orders,
         "payments": payments,
         "matches": now.matches.filter(pl.col("group_ref").is_in(groups)),
+        "payment_orders": payment_orders(
+            kept.inputs, now.matches.filter(pl.col("group_ref").is_in(paid_groups))
+        ),
         "waterfall": waterfall,
         "base_waterfall": in_base,
         "components": made_of,
