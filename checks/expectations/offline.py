@@ -36,19 +36,14 @@ def make_offline(folder: Path) -> None:
         page.write_text(
             _cleaned(page.read_text(encoding="utf-8"), "../" * depth + "style.css"), encoding="utf-8"
         )
-    index = folder / "index.html"
-    if not index.exists():
-        index.write_text(
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Expectations</title>'
-            '<link rel="stylesheet" href="style.css"></head><body><h1>Expectations</h1>'
-            "<p>There was nothing to judge yet.</p></body></html>\n",
-            encoding="utf-8",
-        )
 
 
 def _cleaned(text: str, style: str) -> str:
     page = html.document_fromstring(text)
     for element in list(page.iter("script", "link", "img", "iframe", "source", "style", "noscript")):
+        element.drop_tree()  # type: ignore[attr-defined]
+    # The vendor's own: a newsletter, and tutorials.
+    for element in list(page.iter("footer")):
         element.drop_tree()  # type: ignore[attr-defined]
     for element in page.iter("a"):
         if _OUTSIDE.search(element.get("href", "")):

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from checks.expectations.front_page import Judged, write_front_page
 from checks.expectations.offline import make_offline
 
 
@@ -65,6 +66,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     findings = _validate(suites, out) if suites else []
     make_offline(out)
+    write_front_page(out, [_judged(suite, findings) for suite in suites])
     return sorted(findings, key=lambda one: (one["rule_code"], one["subject_ref"]))
 
 
@@ -178,17 +180,16 @@ def _validate(suites: list[_Suite], out: Path) -> list[dict[str, Any]]:
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     for site in list(context.list_data_docs_sites()):
         context.delete_data_docs_site(site)
-    context.add_data_docs_site(
-        "tieout",
-        {
-            "class_name": "SiteBuilder",
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-            "store_backend": {
-                "class_name": "TupleFilesystemStoreBackend",
-                "base_directory": str(out.resolve()),
-            },
+    site_of: Any = {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "show_cta_footer": False},
+        "show_how_to_buttons": False,
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(out.resolve()),
         },
-    )
+    }
+    context.add_data_docs_site("tieout", site_of)
     source = context.data_sources.add_pandas("warehouse")
     findings: list[dict[str, Any]] = []
     for one in suites:
@@ -214,6 +215,11 @@ def _validate(suites: list[_Suite], out: Path) -> list[dict[str, Any]]:
         findings += [_finding(one, index) for index in _unexpected(outcome)]
     context.build_data_docs(site_names=["tieout"])  # once for all suites: every build writes every page
     return findings
+
+
+def _judged(suite: _Suite, findings: Sequence[Mapping[str, Any]]) -> Judged:
+    found = [one["sentence"] for one in findings if one["rule_code"] == suite.code]
+    return Judged(suite.name, suite.note, suite.frame[suite.column].drop_nulls().len(), found)
 
 
 def _unexpected(outcome: Any) -> list[int]:

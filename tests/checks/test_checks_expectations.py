@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from lxml import html
 
 from checks.contracts import ALL
 from flows import expectations
@@ -96,6 +97,37 @@ def test_the_pages_say_what_was_expected(night: tuple[list[dict[str, object]], P
     validation = next((out / "validations" / "held").rglob("*.html")).read_text(encoding="utf-8")
     assert "share" in validation
     assert "0.1" in validation
+
+
+def test_the_first_page_says_what_was_found_and_leads_to_the_details(
+    night: tuple[list[dict[str, object]], Path],
+) -> None:
+    found, out = night
+    page = html.fromstring((out / "index.html").read_text(encoding="utf-8"))
+    text = page.text_content()
+    for one in found:
+        assert str(one["sentence"]) in text
+    links = [Path(str(one)) for one in page.xpath("//a/@href")]
+    assert len(links) == 8
+    assert all((out / one).exists() for one in links)
+    told = [
+        [cell.text_content() for cell in row.findall("td")][:4:3] for row in page.xpath("//table//tr[td]")
+    ]
+    assert told == [["Orders per day", "2"], ["Currencies", "1"], ["Held", "1"], ["Refunds", "1"]]
+    assert "newsletter" not in "".join(one.read_text(encoding="utf-8") for one in out.rglob("*.html"))
+
+
+@pytest.mark.parametrize(("found", "rows"), [(0, 0), (2, 2), (23, 21)])
+def test_findings_of_a_suite_stand_on_the_first_page_as_text(tmp_path: Path, found: int, rows: int) -> None:
+    from checks.expectations.front_page import Judged, write_front_page
+
+    write_front_page(tmp_path, [Judged("held", "a tenth", 30, ["<b>&" + str(at) for at in range(found)])])
+    page = html.fromstring((tmp_path / "index.html").read_text(encoding="utf-8"))
+    items = [one.text_content() for one in page.xpath("//li")]
+    assert len(items) == rows
+    assert not page.xpath("//li/b")
+    assert items[:1] == ["<b>&0"][:rows]
+    assert ("Every figure is within" in page.text_content()) == (found == 0)
 
 
 def test_nothing_to_judge_is_a_page_that_says_so(tmp_path: Path) -> None:
