@@ -13,7 +13,7 @@ import polars as pl
 from transforms.reconcile.applications import applied_by_end
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
-from transforms.reconcile.numbered import looked_up
+from transforms.reconcile.numbered import by_place, looked_up
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
 from transforms.reconcile.wording import on_few
@@ -90,19 +90,6 @@ def _movements(pairs: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([lowered, used.select(lowered.columns)])
 
 
-def open_by_cell(books: Subledger, policy: Policy, which: int) -> pl.DataFrame:
-    """(entity, store_ref, currency, open, n, behind): open AR before the period (which=0) or at its end (which=1), of `n` items."""
-    items, movements = (_until(frame, policy, which) for frame in (books.items, books.movements))
-    both = pl.concat(
-        [items.select(*CELL, "amount", n=pl.lit(1)), movements.select(*CELL, "amount", n=pl.lit(0))]
-    )
-    return both.group_by(CELL).agg(
-        pl.col("amount").sum().alias("open"),
-        pl.col("n").sum().cast(pl.Int64),
-        behind=pl.len().cast(pl.Int64),
-    )
-
-
 def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
     if policy.period is None:
         return frame if which else frame.clear()
@@ -111,15 +98,21 @@ def _until(frame: pl.DataFrame, policy: Policy, which: int) -> pl.DataFrame:
 
 def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Items open at the period's end with `open_minor`, and (on, behind): how many items each day up to then has; for `aged` of all parts."""
-    items, movements = (_until(frame, policy, 1) for frame in (books.items, books.movements))
-    applied = movements.group_by("item").agg(moved=pl.col("amount").sum())
-    found = (
-        looked_up(items, applied, "item")
-        .with_columns(open_minor=pl.col("amount") + pl.col("moved").fill_null(0))
-        .filter(pl.col("open_minor") != 0)
-    )
-    days = items.group_by("on").agg(behind=pl.len().cast(pl.Int64)).drop_nulls("on")
-    return found.drop("item", "moved"), days
+    items = books.items
+    if items.is_empty():
+        return items.with_columns(open_minor="amount").drop("item"), _days(items)
+    movements = _until(books.movements.select("entity", "on", "item", "amount"), policy, 1)
+    # Items are numbered, so a number is a place.
+    numbers = [int(one) for one in (items["item"].max(), movements["item"].max()) if isinstance(one, int)]
+    moved = by_place(movements.select("amount"), movements["item"], max(numbers) + 1, pl.all().sum())
+    left = items["amount"] + moved["amount"].gather(items["item"])
+    until = _until(items.select("entity", "on", at=pl.int_range(pl.len(), dtype=pl.UInt32)), policy, 1)
+    open_ = until["at"].filter(left.gather(until["at"]) != 0)
+    return items[open_].drop("item").with_columns(open_minor=left.gather(open_)), _days(until)
+
+
+def _days(items: pl.DataFrame) -> pl.DataFrame:
+    return items.group_by("on").agg(behind=pl.len().cast(pl.Int64)).drop_nulls("on")
 
 
 def aged(items: pl.DataFrame, days: pl.DataFrame, policy: Policy) -> pl.DataFrame:

@@ -6,10 +6,13 @@ that footing is a proof and not a definition.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES, PRECEDENCE
-from transforms.reconcile.ageing import CELL, Subledger, open_by_cell
+from transforms.reconcile.ageing import CELL, Subledger
 from transforms.reconcile.policy import Policy
 
 COLUMNS = (
@@ -39,23 +42,52 @@ FIXED_PAID = (
 
 _STEP = ["tie_out", "entity", "store_ref", "currency", "step_code"]
 _MEASURES = ["amount_minor", "row_count", "behind"]
-_BEHIND = pl.len().cast(pl.Int64).alias("behind")
-"""How many rows a sum was made of, whatever `row_count` counts; see `tally`."""
+"""`behind`: how many rows a sum was made of, whatever `row_count` counts; see `tally`."""
 _ACROSS = "applied_across"
 
 
 def steps_of(orders: pl.DataFrame, payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """(tie_out, entity, store_ref, currency, step_code, amount_minor, row_count, behind): what the rows of a part give to each step."""
     moved = pl.col("period_expected_minor")
+    paid = _summed(payments.lazy(), [_Step("moved", moved != 0, moved)])
     return _steps(
-        orders=[*_placed(orders, policy), *_outcomes(orders, "orders")],
-        payments=[_summed(payments.filter(moved != 0), "moved", moved), *_outcomes(payments, "payments")],
+        orders=[_placed(orders, policy), _outcomes(orders)],
+        payments=[paid, _outcomes(payments)],
     )
 
 
 def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
-    """What the subledger of a part gives to each step, as in `steps_of`."""
-    return _steps(orders=_open(books, policy), payments=[_receipts(books, policy, "receipts", 1)])
+    """What the subledger of a part gives to each step, as in `steps_of`.
+
+    From invoiced to open: opening, less receipts, plus what was applied over the edge of a cell, is what ageing lists.
+    """
+    rows = pl.concat(
+        [
+            books.items.lazy().select(*CELL, "on", "amount", is_item=pl.lit(True), is_receipt=pl.col("kind") == "receipt"),
+            books.movements.lazy().select(*CELL, "on", "amount", is_item=pl.lit(False), is_receipt=pl.lit(False)),
+        ]
+    )  # fmt: skip
+    rows = rows.rename({"entity": "entity_code"}).with_columns(here=policy.in_period("on", "entity_code"))
+    amount, here, item, receipt = (pl.col(name) for name in ("amount", "here", "is_item", "is_receipt"))
+    found = _summed(
+        rows,
+        [
+            _Step("invoiced", item & ~receipt & here, amount),
+            _Step("opening", _until(policy, 0), amount, item.cast(pl.Int64)),
+            _Step("receipts", receipt & here, amount),
+            _Step(_ACROSS, ~item & here, amount),
+            _Step("open", _until(policy, 1), amount, item.cast(pl.Int64)),
+        ],
+    )
+    received = found.filter(pl.col("step_code") == "receipts").with_columns(-pl.col("amount_minor"))
+    return _steps(orders=[found], payments=[received])
+
+
+def _until(policy: Policy, which: int) -> pl.Expr:
+    """Whether a row is dated before the period (which=0) or up to its end (which=1)."""
+    if policy.period is None:
+        return pl.lit(bool(which))
+    return pl.col("on") < policy.period.bound("entity_code", which)
 
 
 def _steps(**parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -75,113 +107,105 @@ def waterfall(steps: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(_told(name, [summed.filter(pl.col("tie_out") == name)]) for name in FIXED)
 
 
-def _summed(rows: pl.DataFrame, step: str, amount: pl.Expr, count: pl.Expr | None = None) -> pl.DataFrame:
-    counted = pl.len() if count is None else count
-    return (
-        rows.group_by(entity="entity_code", store_ref="store_ref", currency="currency")
-        .agg(_BEHIND, amount_minor=amount.sum(), row_count=counted.cast(pl.Int64))
-        .with_columns(step_code=pl.lit(step))
+class _Step(NamedTuple):
+    """A step: its code, the rows that give to it, what each gives, and how many each counts for (one, if nothing is said)."""
+
+    code: str
+    rows: pl.Expr
+    amount: pl.Expr
+    count: pl.Expr | None = None
+
+
+def _summed(rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.DataFrame:
+    """What rows give to steps, by cell. All steps are summed in one grouping: grouping by texts costs more than the sums."""
+    given = {}
+    for step in steps:
+        hits = step.rows.fill_null(False)
+        given[f"a:{step.code}"] = pl.when(hits).then(step.amount).otherwise(0)
+        given[f"b:{step.code}"] = hits.cast(pl.Int64)
+        given[f"n:{step.code}"] = (
+            hits.cast(pl.Int64) if step.count is None else pl.when(hits).then(step.count).otherwise(0)
+        )
+    cells = rows.select(entity="entity_code", store_ref="store_ref", currency="currency", **given)
+    sums = cells.group_by(CELL).agg(pl.exclude(CELL).sum()).collect()
+    # Three times the same cells and steps in the same order.
+    amounts, behind, counts = (
+        sums.unpivot([f"{one}:{step.code}" for step in steps], index=CELL, variable_name="step_code", value_name="value")
+        for one in "abn"
+    )  # fmt: skip
+    return amounts.select(
+        *CELL, pl.col("step_code").str.slice(2), amount_minor="value", behind=behind["value"], row_count=counts["value"]
+    ).filter(pl.col("behind") > 0)  # fmt: skip
+
+
+def _placed(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    rows = orders.lazy().with_columns(
+        here=(pl.col("is_base") & policy.in_period("placed_on", "entity_code")).fill_null(False)
+    )
+    here, gross, orders_ = pl.col("here"), pl.col("gross_minor"), pl.col("n_orders")
+    unrecognised = gross - pl.col("sales_minor")
+    cancelled, test = pl.col("is_cancelled"), ~pl.col("is_cancelled") & pl.col("is_test")
+    zero = ~cancelled & ~test & (gross == 0)
+    rest = ~cancelled & ~test & ~zero & (unrecognised != 0)
+    other = pl.col("period_sales_minor") - pl.when("here").then("sales_minor").otherwise(0)
+    sales, expected = pl.col("period_sales_minor"), pl.col("period_expected_minor")
+    credits_ = expected - sales
+    return _summed(
+        rows,
+        [
+            _Step("gross", here, gross, orders_),
+            _Step("cancelled", here & cancelled, -unrecognised, orders_),
+            _Step("test", here & test, -unrecognised, orders_),
+            _Step("zero", here & zero, -unrecognised, orders_),
+            _Step("not_yet_recognised", here & rest, -unrecognised, orders_),
+            _Step("other_periods", other != 0, other),
+            _Step("recognised", sales != 0, sales),
+            _Step("credits", credits_ != 0, credits_),
+            _Step("net_recognised", expected != 0, expected),
+        ],
     )
 
 
-def _placed(orders: pl.DataFrame, policy: Policy) -> list[pl.DataFrame]:
-    rows = orders.with_columns(entity=pl.col("entity_code"))
-    rows = rows.with_columns(here=pl.col("is_base") & policy.in_period("placed_on", "entity"))
-    placed = rows.filter("here")
-    unrecognised = pl.col("gross_minor") - pl.col("sales_minor")
-    cancelled, test = pl.col("is_cancelled"), ~pl.col("is_cancelled") & pl.col("is_test")
-    zero = ~cancelled & ~test & (pl.col("gross_minor") == 0)
-    rest = ~cancelled & ~test & ~zero & (unrecognised != 0)
-    other = pl.col("period_sales_minor") - pl.when("here").then("sales_minor").otherwise(0)
-    credits_ = pl.col("period_expected_minor") - pl.col("period_sales_minor")
-    return [
-        _summed(placed, "gross", pl.col("gross_minor"), pl.col("n_orders").sum()),
-        _summed(placed.filter(cancelled), "cancelled", -unrecognised, pl.col("n_orders").sum()),
-        _summed(placed.filter(test), "test", -unrecognised, pl.col("n_orders").sum()),
-        _summed(placed.filter(zero), "zero", -unrecognised, pl.col("n_orders").sum()),
-        _summed(placed.filter(rest), "not_yet_recognised", -unrecognised, pl.col("n_orders").sum()),
-        _summed(rows.filter(other != 0), "other_periods", other),
-        _summed(orders.filter(pl.col("period_sales_minor") != 0), "recognised", pl.col("period_sales_minor")),
-        _summed(orders.filter(credits_ != 0), "credits", credits_),
-        _summed(
-            orders.filter(pl.col("period_expected_minor") != 0),
-            "net_recognised",
-            pl.col("period_expected_minor"),
-        ),
-    ]
-
-
-def _outcomes(rows: pl.DataFrame, tie_out: str) -> list[pl.DataFrame]:
+def _outcomes(rows: pl.DataFrame) -> pl.DataFrame:
     """What stands between the two sides: the outcome's own part by code; parts that are only dates under the timing code or cut_off."""
     own, dates = pl.col("period_delta_minor"), pl.col("period_timing_minor")
     timing = pl.when(pl.col("family_code") == "timing").then("outcome_code").otherwise(pl.lit("cut_off"))
-    place = ["entity_code", "store_ref", "currency"]
-    parts = pl.concat(
-        [
-            rows.filter((own != 0) & (pl.col("outcome_code") != "matched")).select(
-                *place, step_code="outcome_code", amount_minor=-own
-            ),
-            rows.filter(dates != 0).select(*place, step_code=timing, amount_minor=-dates),
-        ]
-    )
-    by_code = parts.group_by(
-        entity="entity_code", store_ref="store_ref", currency="currency", step_code="step_code"
-    ).agg(_BEHIND, pl.col("amount_minor").sum(), row_count=pl.len().cast(pl.Int64))
-    return [by_code.select("entity", "store_ref", "currency", *_MEASURES, "step_code")]
-
-
-def _in(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    return frame.filter(policy.in_period("on", "entity"))
-
-
-def _cells(frame: pl.DataFrame, step: str, amount: pl.Expr) -> pl.DataFrame:
-    return (
-        frame.group_by(CELL)
-        .agg(_BEHIND, amount_minor=amount.sum(), row_count=pl.len().cast(pl.Int64))
-        .with_columns(step_code=pl.lit(step))
-    )
-
-
-def _receipts(books: Subledger, policy: Policy, step: str, sign: int) -> pl.DataFrame:
-    received = _in(books.items.filter(pl.col("kind") == "receipt"), policy)
-    return _cells(received, step, pl.col("amount") * -sign)
-
-
-def _open(books: Subledger, policy: Policy) -> list[pl.DataFrame]:
-    """From invoiced to open: opening, less receipts, plus what was applied over the edge of a cell, is what ageing lists."""
-    documents = _in(books.items.filter(pl.col("kind") != "receipt"), policy)
-    across = _in(books.movements, policy)
-    ends = []
-    for which, step in ((0, "opening"), (1, "open")):
-        cells = open_by_cell(books, policy, which)
-        ends.append(cells.select(*CELL, "behind", amount_minor="open", row_count="n", step_code=pl.lit(step)))
-    return [
-        _cells(documents, "invoiced", pl.col("amount")),
-        ends[0],
-        _receipts(books, policy, "receipts", -1),
-        _cells(across, _ACROSS, pl.col("amount")),
-        ends[1],
+    place = {"entity": "entity_code", "store_ref": "store_ref", "currency": "currency"}
+    few = rows.lazy().select(*place.values(), "outcome_code", "family_code", own, dates)
+    parts = [
+        few.filter((own != 0) & (pl.col("outcome_code") != "matched")).select(
+            **place, step_code="outcome_code", amount_minor=-own
+        ),
+        few.filter(dates != 0).select(**place, step_code=timing, amount_minor=-dates),
     ]
+    by_code = (
+        pl.concat(parts)
+        .group_by(*CELL, "step_code")
+        .agg(pl.col("amount_minor").sum(), behind=pl.len().cast(pl.Int64))
+        .collect()
+    )
+    return by_code.with_columns(row_count="behind")
 
 
 def waterfall_paid(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The bridge from gross orders to money kept, where there is no ledger. Reads is_cancelled and is_test beside the rows."""
-    rows = orders.with_columns(entity=pl.col("entity_code")).with_columns(
-        here=policy.in_period("placed_on", "entity")
-    )
-    placed = rows.filter("here")
+    rows = orders.lazy().with_columns(here=policy.in_period("placed_on", "entity_code"))
+    here, gross = pl.col("here"), pl.col("gross_minor")
     cancelled, test = pl.col("is_cancelled"), ~pl.col("is_cancelled") & pl.col("is_test")
-    gross = pl.col("gross_minor")
     less = pl.when(cancelled | test).then(0).otherwise(gross) - pl.col("period_expected_minor")
-    parts = [
-        _summed(placed.filter(gross != 0), "gross", gross),
-        _summed(placed.filter(cancelled), "cancelled", -gross),
-        _summed(placed.filter(test), "test", -gross),
-        _summed(placed.filter(less != 0), "not_due", -less),
-        _summed(rows.filter(pl.col("period_expected_minor") != 0), "due", pl.col("period_expected_minor")),
-        *_outcomes(rows, "orders"),
-        _summed(rows.filter(pl.col("period_actual_minor") != 0), "paid", pl.col("period_actual_minor")),
-    ]
+    due, paid = pl.col("period_expected_minor"), pl.col("period_actual_minor")
+    summed = _summed(
+        rows,
+        [
+            _Step("gross", here & (gross != 0), gross),
+            _Step("cancelled", here & cancelled, -gross),
+            _Step("test", here & test, -gross),
+            _Step("not_due", here & (less != 0), -less),
+            _Step("due", due != 0, due),
+            _Step("paid", paid != 0, paid),
+        ],
+    )
+    parts = [summed, _outcomes(orders)]
     return _told("orders", parts, FIXED_PAID)
 
 
