@@ -41,7 +41,7 @@ def applied_by_end(
     `ledger` (by `d`) and `money` (by `r`) hold the same further columns; they come back as they are for what is paid, with the suffix
     `_from` for what pays. Columns: applied_on, amount, by_cash, d, from_d, from_r and those.
     """
-    rows = pl.concat([inputs.take("ar_applications"), ends], how="horizontal")
+    rows = inputs.take("ar_applications").hstack(ends).lazy()
     none = pl.lit(None, pl.UInt32)
     cash = rows.filter(pl.col("amount_minor") != 0).select(
         "applied_on", "d", amount="amount_minor", by_cash=pl.lit(True), from_d=none, from_r="r"
@@ -50,7 +50,8 @@ def applied_by_end(
         "applied_on", "d", amount="credit_minor", by_cash=pl.lit(False), from_d="credit_d", from_r=none
     )
     parts = []
-    for part, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d")):
+    for rows_, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d")):
+        part = rows_.collect()
         pays = known.select(pl.col(key).alias(end), pl.exclude(key).name.suffix("_from"))
         parts.append(looked_up(looked_up(part, ledger, "d"), pays, end))
     return pl.concat(parts)

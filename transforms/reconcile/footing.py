@@ -188,21 +188,24 @@ def _bridges(waterfall: pl.DataFrame) -> list[tuple[str, pl.DataFrame, pl.DataFr
 
 
 def _owed(inputs: Inputs, matched: Matched) -> pl.DataFrame:
-    entity = matched.orders["entity"].gather(matched.owed_at)
-    owed = inputs.take("owed").with_columns(entity_code=pl.coalesce("entity_code", entity))
-    owed = owed.filter(pl.col("event_code") != "receipt")
-    return owed.select("entity_code", "currency", amount="total_minor")
+    owed = (
+        inputs.lazily("owed").select("event_code", "entity_code", "currency", amount="total_minor").collect()
+    )
+    return owed.select(
+        "event_code", "currency", "amount", entity_code=pl.coalesce("entity_code", matched.orders["entity"].gather(matched.owed_at))
+    ).filter(pl.col("event_code") != "receipt")  # fmt: skip
 
 
 def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
     # Documents are numbered in the order of their rows.
     mine = matched.documents.select("d", mine=pl.col("in_scope") & pl.col("is_counted")).sort("d")["mine"]
     parts = [
-        inputs.take(name).select("entity_code", "currency", "posted_on", amount="total_minor")
+        inputs.lazily(name).select("entity_code", "currency", "posted_on", amount="total_minor")
         for name in ("ar_invoices", "ar_adjustments")
     ]
     return (
         pl.concat(parts)
+        .collect()
         .filter(mine)
         .with_columns(pl.col("entity_code").fill_null(""))
         .with_columns(is_in=policy.in_period("posted_on", "entity_code"))
@@ -212,10 +215,9 @@ def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame
 def _receipts(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
     # Receipts are numbered in the order of their rows.
     mine = paid.receipts.select("r", mine=pl.col("in_scope") & pl.col("is_counted")).sort("r")["mine"]
-    rows = inputs.take("ar_receipts").filter(mine).with_columns(pl.col("entity_code").fill_null(""))
-    return rows.select(
-        "entity_code", "currency", amount="total_minor", is_in=policy.in_period("received_on", "entity_code")
-    )
+    rows = inputs.lazily("ar_receipts").select("entity_code", "currency", "received_on", amount="total_minor")
+    rows = rows.collect().filter(mine).with_columns(pl.col("entity_code").fill_null(""))
+    return rows.with_columns(is_in=policy.in_period("received_on", "entity_code"))
 
 
 def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
@@ -224,19 +226,15 @@ def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) ->
     Inside one entity and currency an application lowers one item by what it takes from another; only the edges remain.
     """
     until = pl.lit(True) if policy.period is None else pl.col("on") < policy.period.bound("entity_code", 1)
-    documents = matched.documents.filter("in_scope", "is_counted").select(
-        entity_code="entity",
-        currency="currency",
-        on="posted_on",
-        amount="total_minor",
-    )
-    receipts = paid.receipts.filter("in_scope", "is_counted").select(
-        entity_code="entity",
-        currency="currency",
-        on="received_on",
-        amount=-pl.col("total_minor"),
-    )
-    items = pl.concat([documents, receipts])
+    documents = matched.documents.lazy().filter("in_scope", "is_counted")
+    receipts = paid.receipts.lazy().filter("in_scope", "is_counted")
+    items = [
+        rows.select(entity_code="entity", currency="currency", on=day, amount=amount)
+        for rows, day, amount in (
+            (documents, "posted_on", pl.col("total_minor")),
+            (receipts, "received_on", -pl.col("total_minor")),
+        )
+    ]
     # Where an item stands is said only of open AR in scope; whether it counts, and its date, of everything.
     stands_here = pl.col("in_scope") & pl.col("is_counted")
     place = {name: pl.when(stands_here).then(name) for name in ("entity", "currency")}
@@ -244,12 +242,14 @@ def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) ->
     money = paid.receipts.select("r", "is_counted", dated="received_on", **place)
     pairs = applied_by_end(inputs, paid.ends, ledger, money)
     stands = pl.col("is_counted").fill_null(True) & pl.col("is_counted_from").fill_null(True)
-    pairs = pairs.filter(stands).with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
+    known = (
+        pairs.lazy().filter(stands).with_columns(on=pl.max_horizontal("applied_on", "dated", "dated_from"))
+    )
     edges = [
-        pairs.drop_nulls(f"entity{end}").select(entity_code=f"entity{end}", currency=f"currency{end}", on="on", amount=sign * pl.col("amount"))
+        known.drop_nulls(f"entity{end}").select(entity_code=f"entity{end}", currency=f"currency{end}", on="on", amount=sign * pl.col("amount"))
         for end, sign in (("", -1), ("_from", 1))
     ]  # fmt: skip
-    return pl.concat([items, *edges]).filter(until)
+    return pl.concat([*items, *edges]).filter(until).collect()
 
 
 def footing_paid(
