@@ -22,7 +22,7 @@ import polars as pl
 
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.numbered import left_over, looked_up
+from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import bare_number, narrowed, normalised, pieces, smallest_labels
 from transforms.reconcile.universe import (
@@ -71,17 +71,22 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     orders, keys, owed_at = orders_of(inputs, policy)
     documents = documents_of(inputs, policy)
     own = _by_crosswalk(inputs, orders, documents, keys)
-    documents = documents.with_columns(
-        in_scope=pl.col("by_rule") | pl.col("d").is_in(own.get_column("d").implode())
-    )
+    documents = documents.with_columns(in_scope=pl.col("by_rule") | among(own["d"], documents.height))
     rest = left_over(documents.filter(pl.col("in_scope")), own, "d")
     edges = pl.concat([own, _by_numbers(rest, orders, policy, prefixes_of(inputs))])
     edges = pl.concat([edges, _by_lines(inputs, left_over(rest, edges, "d"), orders, policy)], rechunk=True)
     edges, documents = _by_hand(inputs, edges, orders, documents)
     counted = edges.filter(documents["is_counted"].gather(edges["d"]))
     orders, groups = _grouped(orders, counted)
-    first = edges.group_by("d").agg(pl.col("g").min(), pl.col("pass_no").max(), pl.col("how").max())
-    documents = looked_up(looked_up(documents, first, "d"), groups, "g").with_columns(
+    first = by_place(
+        edges.select("g", "pass_no", "how"),
+        edges["d"],
+        documents.height,
+        pl.col("g").min(),
+        pl.col("pass_no", "how").max(),
+    )
+    # Documents stand in the order of their numbers.
+    documents = looked_up(documents.hstack(first), groups, "g").with_columns(
         grp=pl.coalesce("grp", "g"), pass_no=pl.col("pass_no").fill_null(0), how=pl.col("how").fill_null(0)
     )
     doubtful = counted.filter("is_ambiguous").join(orders.select("g", "grp"), on="g")
@@ -214,12 +219,8 @@ def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy, stores
     prefixes = [*stores, *policy.credit_prefixes]
     docs = rest.select("d", "number", "reference", "currency", "customer_id")
 
-    exact = (
-        docs.lazy()
-        .join(numbers.lazy(), left_on="reference", right_on="order_number")
-        .select("d", "g", "number", "reference")
-        .collect()
-    )
+    at, which = pairs_of(numbers["order_number"], docs["reference"])
+    exact = docs.select("d", "number", "reference").rechunk()[at].with_columns(g=numbers["g"].gather(which))
     found = [_chosen(exact.select("d", "g"), docs, numbered, policy, 2)]
     conflict = _conflicts(exact, docs, numbered, prefixes)
     if conflict.height:

@@ -8,6 +8,7 @@ rows of short texts or hashes that costs a quarter to a third of a join, for num
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -32,27 +33,68 @@ def row_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
         ends = [end for one in (known, wanted) for end in (one.min(), one.max()) if isinstance(end, int)]
         if min(ends) >= 0 and max(ends) < SPREAD * (len(known) + len(wanted)):
             return _read(_table(rows, known, max(ends) + 1), wanted)
-    return _row_by_hash(known.rename("key"), rows, wanted.rename("key"))
+    return rows.gather(_spread(known.rename("key")).rows_of(wanted.rename("key")))
 
 
-def _row_by_hash(known: pl.Series, rows: pl.Series, wanted: pl.Series) -> pl.Series:
-    bits = len(known).bit_length() + ROOM
-    places = _places(known, bits)
-    at = pl.int_range(len(known), dtype=pl.UInt32, eager=True)
-    table = _table(at, places, 1 << bits)
-    found = _read(table, _places(wanted, bits))
-    right = ((known.rechunk().gather(found.fill_null(0)) == wanted) & found.is_not_null()).fill_null(False)
-    told = rows.gather(found.zip_with(right, _nowhere(len(found))))
-    behind = table.gather(places) != at
-    if behind.any():
-        # Another key has their place; of one key the first row, as before.
-        others = pl.DataFrame([known.filter(behind), rows.filter(behind).rename("row")]).unique(
-            "key", keep="first", maintain_order=True
+def pairs_of(known: pl.Series, wanted: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Every pair of equal keys: rows of `wanted`, and beside each a row of `known`, in no order. Nulls are equal to nothing."""
+    if len(wanted) * 4 < len(known) and len(wanted):
+        # What is looked at from the shorter side needs no table of the longer one.
+        at, by = pairs_of(wanted, known)
+        return by, at
+    rows = pl.int_range(len(known), dtype=pl.UInt32, eager=True)
+    if known.null_count():
+        rows, known = rows.filter(known.is_not_null()), known.drop_nulls()
+    known, wanted = known.rename("key"), wanted.rename("key")
+    if not known.is_empty():
+        spread = _spread(known)
+        if not spread.has_repeats():
+            found = spread.rows_of(wanted)
+            return found.is_not_null().arg_true(), rows.gather(found.drop_nulls())
+    asked = wanted.to_frame().with_row_index("wanted")
+    pairs = asked.join(pl.DataFrame([known, rows.rename("known")]), on="key")
+    return pairs["wanted"], pairs["known"]
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """Keys without nulls, each at the place that the first bits of its hash say. `behind`: those whose place another key has."""
+
+    keys: pl.Series
+    bits: int
+    places: pl.Series
+    table: pl.Series
+    behind: pl.Series
+
+    def rows_of(self, wanted: pl.Series) -> pl.Series:
+        """For each wanted key the first row that has it."""
+        found = _read(self.table, _places(wanted, self.bits))
+        right = ((self.keys.rechunk().gather(found.fill_null(0)) == wanted) & found.is_not_null()).fill_null(
+            False
         )
-        open_ = (found.is_not_null() & ~right).arg_true()
-        more = wanted.gather(open_).to_frame().join(others, on="key", how="left", maintain_order="left")
-        told = told.scatter(open_, more["row"])
-    return told
+        told = found.zip_with(right, _nowhere(len(found)))
+        if self.behind.any():
+            # Another key has their place; of one key the first row, as before.
+            others = pl.DataFrame([self.keys.filter(self.behind), self.behind.arg_true().rename("row")])
+            others = others.unique("key", keep="first", maintain_order=True)
+            open_ = (found.is_not_null() & ~right).arg_true()
+            more = wanted.gather(open_).to_frame().join(others, on="key", how="left", maintain_order="left")
+            told = told.scatter(open_, more["row"])
+        return told
+
+    def has_repeats(self) -> bool:
+        """Whether a key stands in several rows: then all but its first are behind something."""
+        late = self.keys.filter(self.behind)
+        before = self.keys.gather(self.table.gather(self.places.filter(self.behind)))
+        return bool((late == before).any()) or bool(late.is_duplicated().any())
+
+
+def _spread(keys: pl.Series) -> _Spread:
+    bits = len(keys).bit_length() + ROOM
+    places = _places(keys, bits)
+    at = pl.int_range(len(keys), dtype=pl.UInt32, eager=True)
+    table = _table(at, places, 1 << bits)
+    return _Spread(keys, bits, places, table, table.gather(places) != at)
 
 
 def _places(keys: pl.Series, bits: int) -> pl.Series:
@@ -85,6 +127,11 @@ def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> p
     if isinstance(on, str):
         return rows.hstack(found.drop(on).rechunk()[row_of(found[on], rows[on])])
     return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
+
+
+def among(numbers: pl.Series, count: int) -> pl.Series:
+    """Whether each number from zero to before `count` is among these; nulls are none."""
+    return pl.Series("among", [False]).new_from_index(0, count).scatter(numbers.drop_nulls(), True)
 
 
 def left_over(rows: pl.DataFrame, gone: pl.DataFrame, on: str) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from transforms.reconcile.comparing import place_key, words_of
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched, sizes
-from transforms.reconcile.numbered import left_over, looked_up
+from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import narrowed, normalised, smallest_labels
 from transforms.reconcile.universe import crosswalk_of, stands
@@ -68,17 +68,12 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     edges = pl.concat([own, named])
     edges = pl.concat([edges, _by_application(receipts, payments, applied, edges)])
     edges, by_hand = _by_hand(inputs, edges, payments, receipts)
-    payer = applied.filter("to_scope").select("r").unique()
-    in_scope = (
-        pl.col("by_rule")
-        | (
-            pl.col("in_entity")
-            & (pl.col("r").is_in(edges["r"].implode()) | pl.col("r").is_in(payer["r"].implode()))
-        )
-        | pl.col("r").is_in(own["r"].implode())
-        | pl.col("r").is_in(by_hand["r"].implode())
+    # Receipts stand in the order of their numbers.
+    known = among(edges["r"], receipts.height) | among(
+        applied["r"].filter(applied["to_scope"]), receipts.height
     )
-    receipts = receipts.with_columns(in_scope=in_scope)
+    ours = among(own["r"], receipts.height) | among(by_hand["r"], receipts.height)
+    receipts = receipts.with_columns(in_scope=pl.col("by_rule") | (pl.col("in_entity") & known) | ours)
     stands = receipts.select(pl.col("in_scope") & pl.col("is_counted")).to_series()
     edges = edges.filter(stands.gather(edges["r"]))
     several = edges.filter(pl.col("r").is_duplicated())
@@ -91,8 +86,14 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
         payments = payments.with_columns(grp=pl.col("p"))
     else:
         payments = looked_up(payments, labels, "p").with_columns(grp=pl.coalesce("grp", "p"))
-    first = edges.group_by("r").agg(pl.col("p").min(), pl.col("pass_no").max(), pl.col("how").max())
-    receipts = looked_up(looked_up(receipts, first, "r"), payments.select("p", "grp", "g"), "p")
+    first = by_place(
+        edges.select("p", "pass_no", "how"),
+        edges["r"],
+        receipts.height,
+        pl.col("p").min(),
+        pl.col("pass_no", "how").max(),
+    )
+    receipts = receipts.hstack(first).hstack(payments.select("grp", "g").rechunk()[first["p"]])
     orphans = (
         receipts.filter(pl.col("p").is_null() & pl.col("in_scope") & pl.col("is_counted"))
         .select("r", orphan_ref=pl.concat_str(pl.lit("intacct:receipt:"), "receipt_ref"))
@@ -285,25 +286,26 @@ def _by_hand(
 
 def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """Pass 2, one kind of reference after the other; a receipt takes part until one kind has found something."""
-    left = receipts.filter(pl.col("reference").is_not_null()).select(
-        "r", "reference", "currency", "total_minor"
-    )
+    left = receipts.lazy().filter(pl.col("reference").is_not_null())
+    left = left.select("r", "reference", "currency", "total_minor").collect().rechunk()
     facts = payments.select("p", "currency", "amount_minor", "order_grp")
     found = []
+    charge = payments["amount_minor"] >= 0
     for how, column in ((2, "gateway_ref"), (3, "transaction_ref"), (4, "payment_ref")):
-        names = payments.select(
-            "p", pl.col(column).alias("reference"), charge=pl.col("amount_minor") >= 0
-        ).drop_nulls()
-        hits = left.join(names, on="reference").filter((pl.col("total_minor") >= 0) == pl.col("charge"))
+        at, p = pairs_of(payments[column], left["reference"])
+        # Payments stand in the order of their numbers.
+        hits = left[at].with_columns(p=p)
+        hits = hits.filter((pl.col("total_minor") >= 0) == charge.gather(p))
         found.append(_chosen(hits, facts, how))
         left = left_over(left, hits, "r")
     if left.height:
-        plain = pl.concat(
-            payments.select("p", plain=normalised(column), charge=pl.col("amount_minor") >= 0)
-            for column in ("gateway_ref", "transaction_ref", "payment_ref")
-        ).drop_nulls()
-        hits = left.with_columns(plain=normalised("reference")).join(plain, on="plain").unique()
-        found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == pl.col("charge")), facts, 5))
+        said = left.select(normalised("reference")).to_series()
+        every = []
+        for column in ("gateway_ref", "transaction_ref", "payment_ref"):
+            at, p = pairs_of(payments.select(normalised(column)).to_series(), said)
+            every.append(left[at].with_columns(p=p))
+        hits = pl.concat(every).unique()
+        found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == charge.gather(hits["p"])), facts, 5))
     return pl.concat(found)
 
 
