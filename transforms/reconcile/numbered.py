@@ -129,6 +129,13 @@ def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> p
     return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
 
 
+def put(rows: pl.DataFrame, at: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
+    """Rows with other values in the columns of `found`, whose rows go to the positions `at`: for a few rows cheaper than choosing in all."""
+    if not len(at):
+        return rows
+    return rows.with_columns(rows[name].clone().scatter(at, found[name]) for name in found.columns)
+
+
 def among(numbers: pl.Series, count: int) -> pl.Series:
     """Whether each number from zero to before `count` is among these; nulls are none."""
     return pl.Series("among", [False]).new_from_index(0, count).scatter(numbers.drop_nulls(), True)

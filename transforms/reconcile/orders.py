@@ -8,8 +8,8 @@ from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.comparing import A_, E_, compared, ready
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import WHERE_KNOWN, Frame, Inputs
-from transforms.reconcile.matching import HOW, Matched
-from transforms.reconcile.numbered import looked_up
+from transforms.reconcile.matching import HOW, Matched, sizes
+from transforms.reconcile.numbered import among, looked_up, put, row_of
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import without_tolerance
@@ -136,37 +136,47 @@ def _worded(rows: pl.DataFrame, inputs: Inputs, matched: Matched, policy: Policy
             policy.in_period(day, "entity") for day in ("placed_on", "owed_on", "document_on")
         ),
     )
-    rows = looked_up(rows, _names(rows, matched), "key").with_columns(
-        group_ref=pl.coalesce("named", "group_ref"),
-        storefront=pl.coalesce("storefront", "head_front", pl.lit("")),
-        order_ref=pl.coalesce("order_ref", "head_ref"),
-        order_number=pl.coalesce("order_number", "head_number"),
-        store_ref=pl.coalesce("store_ref", "head_store", pl.lit("")),
-        customer_name=pl.coalesce("customer_name", "head_name"),
-    )
+    rows = put(rows, *_names(rows, matched))
     rows = _documents_listed(rows, matched).rename({"entity": "entity_code"})
-    return looked_up(rows, _evidence(rows, inputs, matched), "key").with_columns(
-        evidence=pl.coalesce("evidence", _agreed())
-    )
+    told = _evidence(rows, inputs, matched)
+    agreed = rows.select(pl.col("how").fill_null(0)).to_series()
+    rows = rows.with_columns(evidence=_agreed().gather(agreed))
+    return put(rows, row_of(rows["key"], told["key"]), told.select("evidence"))
 
 
-def _names(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
-    """Names of the few rows that are not simply an order's own: of tied groups the first order's, of orphans their own."""
-    few = rows.filter(~pl.col("is_base") | pl.col("is_tied")).select("key", "grp", "is_base")
-    orphans = matched.documents.filter("is_orphan").select(
-        pl.col("grp").cast(pl.Int64), orphan_name="orphan_ref"
+_NAMES = ("group_ref", "storefront", "order_ref", "order_number", "store_ref", "customer_name")
+
+
+def _names(rows: pl.DataFrame, matched: Matched) -> tuple[pl.Series, pl.DataFrame]:
+    """Where the few rows are that are not simply an order's own, and their names: of tied groups the first order's, of orphans their own."""
+    few = (
+        rows.lazy()
+        .select("grp", "is_base", "is_tied", *_NAMES, at=pl.int_range(pl.len(), dtype=pl.UInt32))
+        .filter(~pl.col("is_base") | pl.col("is_tied") | pl.col("storefront").is_null())
+        .collect()
     )
-    mine = matched.orders.with_columns(grp=pl.col("g").cast(pl.Int64)).join(
-        few.select("grp").unique(), on="grp", how="semi"
+    orphans = matched.documents.select("grp", "is_orphan", "orphan_ref").filter("is_orphan")
+    orphans = orphans.select(pl.col("grp").cast(pl.Int64), orphan_name="orphan_ref")
+    grps = few["grp"].unique()
+    # Orders stand in no order; each is found by its number.
+    mine = matched.orders.select("g", *_NAMES)[row_of(matched.orders["g"].cast(pl.Int64), grps)]
+    heads = (
+        mine.select(pl.all().name.prefix("head_"))
+        .with_columns(grp=grps)
+        .filter(pl.col("head_g").is_not_null())
     )
-    orders = mine.select(
-        "grp", first="group_ref", head_front="storefront", head_ref="order_ref",
-        head_number="order_number", head_store="store_ref", head_name="customer_name",
-    )  # fmt: skip
-    found = few.join(orders, on="grp", how="left").join(orphans, on="grp", how="left")
-    head = pl.col("head_front", "head_ref", "head_number", "head_store", "head_name")
-    return found.select(
-        "key", pl.when(~pl.col("is_base")).then(head), named=pl.coalesce("orphan_name", "first")
+    found = few.join(heads, on="grp", how="left", maintain_order="left").join(
+        orphans, on="grp", how="left", maintain_order="left"
+    )
+    rest = [
+        pl.coalesce(name, pl.when(~pl.col("is_base")).then(f"head_{name}")).alias(name) for name in _NAMES[1:]
+    ]
+    tied = pl.col("is_tied") | ~pl.col("is_base")
+    named = (
+        pl.when(tied).then(pl.coalesce("orphan_name", "head_group_ref", "group_ref")).otherwise("group_ref")
+    )
+    return few["at"], found.select(named.alias("group_ref"), *rest).with_columns(
+        pl.col("storefront", "store_ref").fill_null("")
     )
 
 
@@ -174,28 +184,25 @@ def _documents_listed(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
     several = rows.filter(pl.col("n_documents") > 1).select("key", "grp", "entity", "currency")
     if several.is_empty():
         return rows
+    theirs = among(several["grp"], sizes(matched)).gather(matched.documents["grp"])
+    documents = matched.documents.select(
+        "in_scope", "is_counted", "grp", "entity", "currency", "number", "ref"
+    )
     listed = (
-        matched.documents.filter("in_scope", "is_counted")
+        documents.filter(theirs & documents["in_scope"] & documents["is_counted"])
         .with_columns(grp=pl.col("grp").cast(pl.Int64), name=pl.coalesce("number", "ref"))
         .join(several, on=["grp", "entity", "currency"])
         .sort("name", "ref")
         .group_by("key", maintain_order=True)
         .agg(listed=pl.col("name").str.join(", "))
     )
-    return (
-        looked_up(rows, listed, "key")
-        .with_columns(documents=pl.coalesce("listed", "documents"))
-        .drop("listed")
-    )
+    return put(rows, row_of(rows["key"], listed["key"]), listed.select(documents="listed"))
 
 
-def _agreed() -> pl.Expr:
-    texts = {
-        at: f"Both sides agree in total and in every component; the document was found because {how}."
-        for at, how in enumerate(HOW)
-    }
-    texts[0] = "Both sides agree."
-    return pl.col("how").fill_null(0).replace_strict(texts, default=texts[0], return_dtype=pl.String)
+def _agreed() -> pl.Series:
+    """What is said of rows that agree, by how their document was found."""
+    whole = "Both sides agree in total and in every component; the document was found because"
+    return pl.Series(["Both sides agree.", *(f"{whole} {how}." for how in HOW[1:])])
 
 
 _TOLD = (
@@ -250,7 +257,7 @@ def _differing() -> pl.Expr:
     for e, a in zip(E_, A_, strict=True):
         name = e.removeprefix("expected_").removesuffix("_minor")
         parts.append(pl.when(pl.col(e) != pl.col(a)).then(pl.lit(name.replace("_", " "))))
-    text = pl.concat_list(parts).list.drop_nulls().list.join(", ")
+    text = pl.concat_str(parts, separator=", ", ignore_nulls=True)
     return (
         pl.when(pl.col("unlined_minor") != 0)
         .then(pl.lit(" Intacct's lines do not say the components."))

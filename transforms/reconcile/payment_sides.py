@@ -5,13 +5,16 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.matching import Matched
-from transforms.reconcile.numbered import all_of, by_place, looked_up, row_of
+from transforms.reconcile.matching import Matched, sizes
+from transforms.reconcile.numbered import all_of, among, by_place, looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
 from transforms.reconcile.wording import rounded_half_up, step_of
 
 KEY = ["grp", "entity", "currency"]
+_RECEIVED = (
+    "r", "total_minor", "received_on", "pass_no", "is_orphan", "how", "receipt_ref", "reference",
+)  # fmt: skip
 
 
 def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
@@ -31,7 +34,13 @@ def sides(paid: Paid, policy: Policy) -> pl.DataFrame:
             period_expected_minor=pl.coalesce("part", "period_expected_minor")
         )
         expected = expected.drop("part")
-    counted = paid.receipts.filter("in_scope", "is_counted")
+    counted = (
+        paid.receipts.lazy()
+        .filter("in_scope", "is_counted")
+        .select("key", *KEY, *_RECEIVED)
+        .collect()
+        .rechunk()
+    )
     keys = all_of(expected["key"], counted["key"])
     rows = expected.drop("key").rechunk()[row_of(expected["key"], keys)].with_columns(key=keys)
     rows = rows.hstack(_receipts(paid, counted, keys, policy))
@@ -111,6 +120,33 @@ def with_context(
     rows: pl.DataFrame, inputs: Inputs, matched: Matched, paid: Paid, policy: Policy
 ) -> pl.DataFrame:
     """What the order says: whether it is invoiced, still open, held or in flight; what the receipts are applied to."""
+    whole, single = _waiting(inputs, matched)
+    own, strays = _applied(rows, paid)
+    base = pl.col("group_ref").is_not_null()
+    tied = (pl.col("grp") == pl.col("grp").shift(1)) | (pl.col("grp") == pl.col("grp").shift(-1))
+    doubtful = paid.ambiguous["grp"]
+    rows = rows.with_columns(
+        is_base=base,
+        is_tied=tied.fill_null(False),
+        is_ambiguous=pl.col("grp").is_in(doubtful.implode()) if len(doubtful) else pl.lit(False),
+    )
+    rows = rows.hstack(_said_by_order(inputs, matched, paid)[rows["order_grp"]]).hstack(own)
+    for found, on in ((whole, "g"), (single, ["g", "event_ref"]), (strays, "key"), (_places(rows), "n")):
+        rows = looked_up(rows, found, on)
+    return rows.with_columns(
+        state=pl.coalesce("event_state", "state"),
+        why=pl.coalesce("event_why", "why"),
+        is_billed=pl.col("billed_on").is_not_null(),
+        is_owing=pl.col("is_owing").fill_null(False),
+        order_open=(pl.col("billed").fill_null(0) - pl.col("covered").fill_null(0)) > 0,
+        delta_minor=pl.col("expected_minor") - pl.col("actual_minor"),
+        kept=rounded_half_up(pl.col("expected_minor"), step_of(policy.ledger_digits)),
+        judges_applications=pl.lit(paid.has_applications),
+    )
+
+
+def _waiting(inputs: Inputs, matched: Matched) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What waits: whole orders (g, state, why), and single events (g, event_ref, event_state, event_why)."""
     waiting = (
         inputs.take("waiting")
         .with_columns(key=matched.keys.of())
@@ -126,32 +162,50 @@ def with_context(
         .group_by("g", "event_ref")
         .agg(event_state=_first_state(), event_why=pl.col("reason").min())
     )
-    documents = matched.documents.filter(pl.col("in_scope"), pl.col("is_counted"), ~pl.col("is_orphan"))
-    invoiced = documents.group_by(order_grp="grp").agg(
-        billed=pl.col("total_minor").sum(),
-        billed_on=pl.col("posted_on").filter(pl.col("total_minor") > 0).min(),
+    return whole, single
+
+
+def _said_by_order(inputs: Inputs, matched: Matched, paid: Paid) -> pl.DataFrame:
+    """What each group of orders says, in the order of their numbers: what is billed and covered, when it was billed first, what money
+    moved, whether a sale is owed."""
+    count = sizes(matched)
+    documents = matched.documents.lazy().filter(
+        pl.col("in_scope"), pl.col("is_counted"), ~pl.col("is_orphan")
     )
-    covered = (
-        paid.applied.drop_nulls("paid_grp")
-        .group_by(order_grp="paid_grp")
-        .agg(covered=pl.col("amount_minor").sum())
+    positive = pl.when(pl.col("total_minor") > 0)
+    invoiced = documents.select("grp", billed="total_minor", billed_on=positive.then("posted_on")).collect()
+    parts = [
+        (invoiced, "grp", [pl.col("billed").sum(), pl.col("billed_on").min()]),
+        (paid.applied.select("paid_grp", covered="amount_minor"), "paid_grp", [pl.col("covered").sum()]),
+        (
+            paid.payments.select("order_grp", net_moved="amount_minor"),
+            "order_grp",
+            [pl.col("net_moved").sum()],
+        ),
+    ]
+    found = []
+    for rows, grp, summed in parts:
+        known = rows.drop_nulls(grp)
+        found.append(by_place(known.drop(grp), known[grp], count, *summed))
+    sold = matched.owed_at.filter(inputs.take("owed")["event_code"] == "sale").drop_nulls()
+    is_owing = among(matched.orders["grp"].gather(sold), count).rename("is_owing")
+    return pl.concat([*found, is_owing.to_frame()], how="horizontal")
+
+
+def _applied(rows: pl.DataFrame, paid: Paid) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(applied_minor) of each row: what of its receipts is applied to its own order; and (key, elsewhere): to what else receipts are applied."""
+    # Receipts and payments stand in the order of their numbers, and a group of payments has that of its first.
+    receipts = paid.receipts.select("key", "grp").rechunk()[paid.applied["r"]]
+    payer = receipts.select(pl.when(pl.col("grp") < paid.payments.height).then("grp")).to_series()
+    applied = paid.applied.select("paid_grp", "amount_minor", "document", key=receipts["key"]).with_columns(
+        order_grp=paid.payments["order_grp"].gather(payer)
     )
-    held = (
-        paid.payments.drop_nulls("order_grp")
-        .group_by("order_grp")
-        .agg(net_moved=pl.col("amount_minor").sum())
-    )
-    sold = matched.owed_at.filter(inputs.take("owed")["event_code"] == "sale").drop_nulls().unique()
-    owing = matched.orders.select(order_grp=pl.col("grp").gather(sold)).unique()
-    owing = owing.with_columns(is_owing=pl.lit(True))
-    payer = paid.payments.select("grp", "order_grp").unique("grp", keep="first", maintain_order=True)
-    applied = looked_up(looked_up(paid.applied, paid.receipts.select("r", "key", "grp"), "r"), payer, "grp")
-    own = applied.group_by("key").agg(
-        applied_minor=pl.when(pl.col("paid_grp") == pl.col("order_grp"))
-        .then("amount_minor")
-        .otherwise(0)
-        .sum()
-    )
+    place = row_of(rows["key"], applied["key"])
+    amounts = applied.select(
+        place=place,
+        applied_minor=pl.when(pl.col("paid_grp") == pl.col("order_grp")).then("amount_minor").otherwise(0),
+    ).drop_nulls("place")
+    own = by_place(amounts.select("applied_minor"), amounts["place"], rows.height, pl.all().sum())
     strays = (
         applied.filter((pl.col("paid_grp") != pl.col("order_grp")).fill_null(True))
         .select("key", elsewhere="document")
@@ -160,30 +214,7 @@ def with_context(
         .group_by("key", maintain_order=True)
         .agg(pl.col("elsewhere").str.join(", "))
     )
-    base = pl.col("group_ref").is_not_null()
-    tied = (pl.col("grp") == pl.col("grp").shift(1)) | (pl.col("grp") == pl.col("grp").shift(-1))
-    doubtful = paid.ambiguous["grp"]
-    rows = rows.with_columns(
-        is_base=base,
-        is_tied=tied.fill_null(False),
-        is_ambiguous=pl.col("grp").is_in(doubtful.implode()) if len(doubtful) else pl.lit(False),
-    )
-    for found, on in (
-        (whole, "g"), (single, ["g", "event_ref"]), (invoiced, "order_grp"), (covered, "order_grp"), (held, "order_grp"),
-        (owing, "order_grp"), (own, "key"), (strays, "key"), (_places(rows), "n"),
-    ):  # fmt: skip
-        rows = looked_up(rows, found, on)
-    return rows.with_columns(
-        state=pl.coalesce("event_state", "state"),
-        why=pl.coalesce("event_why", "why"),
-        applied_minor=pl.col("applied_minor").fill_null(0),
-        is_billed=pl.col("billed_on").is_not_null(),
-        is_owing=pl.col("is_owing").fill_null(False),
-        order_open=(pl.col("billed").fill_null(0) - pl.col("covered").fill_null(0)) > 0,
-        delta_minor=pl.col("expected_minor") - pl.col("actual_minor"),
-        kept=rounded_half_up(pl.col("expected_minor"), step_of(policy.ledger_digits)),
-        judges_applications=pl.lit(paid.has_applications),
-    )
+    return own, strays
 
 
 def _first_state() -> pl.Expr:

@@ -234,14 +234,13 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
     """The other end of a misapplied receipt: the order whose invoice was paid with another order's money, with no amounts of its own."""
-    own = paid.payments.select("grp", "order_grp").unique("grp")
+    odd = rows.filter(pl.col("outcome_code") == "misapplied").select("grp").unique()
+    receipts = paid.receipts.select(
+        "r", "grp", "entity", "currency", "received_on", "receipt_ref", "in_scope", "is_counted"
+    ).join(odd.cast(paid.receipts.schema["grp"]), on="grp", how="semi")
+    own = paid.payments.select("grp", "order_grp").join(receipts, on="grp", how="semi").unique("grp")
     strayed = (
-        paid.applied.join(
-            paid.receipts.filter("in_scope", "is_counted").select(
-                "r", "grp", "entity", "currency", "received_on", "receipt_ref"
-            ),
-            on="r",
-        )
+        paid.applied.join(receipts.filter("in_scope", "is_counted"), on="r")
         .join(own, on="grp")
         .filter(
             pl.col("order_grp").is_not_null()
@@ -253,8 +252,7 @@ def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.Dat
         "storefront", "order_ref", "order_number", "store_ref", paid_grp="g", its_name="group_ref"
     )
     zero = pl.lit(0, pl.Int64)
-    odd = rows.filter(pl.col("outcome_code") == "misapplied").select("grp").unique()
-    return strayed.join(odd, on="grp", how="semi").join(orders, on="paid_grp").select(
+    return strayed.join(orders, on="paid_grp").select(
         "storefront", "order_ref", "order_number", "store_ref", "currency", "received_on",
         group_ref=pl.concat_str(pl.lit("intacct:application:"), "application_ref"), entity_code="entity",
         kind_code=pl.lit("receipt"), tender_code=pl.lit(None, pl.String), gateway_ref=pl.lit(None, pl.String),
