@@ -30,7 +30,7 @@ from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
-from transforms.reconcile.numbered import looked_up
+from transforms.reconcile.numbered import looked_up, put
 from transforms.reconcile.payment_sides import sides, with_context
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import tolerated, without_tolerance
@@ -147,42 +147,16 @@ def _flagged(facts: pl.DataFrame, *, strict: bool) -> pl.DataFrame:
 
 
 def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    # Only rows of groups in several places, and receipts without a payment, are named by another row or by themselves.
-    orphans = rows.filter(~pl.col("is_base")).select(
-        "n", orphan=pl.concat_str(pl.lit("intacct:receipt:"), "receipts")
-    )
     attributed = (
         pl.when(pl.col("delta_minor") < 0)
         .then(pl.coalesce("received_on", "occurred_on"))
         .otherwise(pl.coalesce("occurred_on", "received_on"))
     )
-    group = (
-        rows.filter("is_base", "is_tied")
-        .select(
-            "grp",
-            head="group_ref",
-            head_front="storefront",
-            head_order="order_ref",
-            head_number="order_number",
-            head_store="store_ref",
-            head_kind="kind_code",
-        )
-        .unique("grp", keep="first", maintain_order=True)
-    )
-    rows = looked_up(looked_up(rows, group, "grp"), orphans, "n").with_columns(attributed_on=attributed)
+    rows = put(rows, *_names(rows)).with_columns(attributed_on=attributed)
     rows = rows.with_columns(
-        group_ref=pl.coalesce("group_ref", "head", "orphan"),
-        storefront=pl.coalesce("storefront", "head_front", pl.lit("")),
-        order_ref=pl.coalesce("order_ref", "head_order"),
-        order_number=pl.coalesce("order_number", "head_number"),
-        store_ref=pl.coalesce("store_ref", "head_store", pl.lit("")),
-        kind_code=pl.coalesce("kind_code", "head_kind", pl.lit("receipt")),
-        # What an orphan receipt says it is for is the only lead to its payment.
-        gateway_ref=pl.coalesce("gateway_ref", pl.when("is_orphan").then("receipt_reference")),
-        family_code=family(),
         period_delta_minor=pl.when(policy.in_period("attributed_on", "entity"))
         .then("delta_minor")
-        .otherwise(0),
+        .otherwise(0)
     ).with_columns(
         period_timing_minor=pl.col("period_expected_minor")
         - pl.col("period_actual_minor")
@@ -193,17 +167,6 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         pl.lit(" Moved "), money("expected_minor"), pl.lit(", received "), money("actual_minor"), pl.lit(", difference "),
         money("delta_minor"), pl.lit("."),
     )  # fmt: skip
-    agreed = (
-        pl.col("how")
-        .fill_null(0)
-        .replace_strict(
-            {
-                at: f"Money and receipt agree; the receipt was found because {how}."
-                for at, how in enumerate(HOW)
-            },
-            return_dtype=pl.String,
-        )
-    )
     meaning = {c: entry[1] for c, entry in OUTCOMES.items()}
     aside = (
         pl.when((pl.col("outcome_code") == "misapplied") & pl.col("elsewhere").is_not_null())
@@ -219,22 +182,60 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         pl.when(pl.col("split").is_not_null()).then(pl.concat_str(pl.lit(" "), "split")).otherwise(pl.lit(""))
     )
     # Sentences of figures are for the rows that need them; nearly all are plainly matched.
-    told = rows.filter(pl.col("outcome_code") != "matched").select(
-        "n",
-        odd=pl.concat_str(
+    odd = rows.select((pl.col("outcome_code") != "matched").arg_true()).to_series()
+    told = rows[odd].select(
+        family_code=family(),
+        evidence=pl.concat_str(
             pl.col("outcome_code").replace_strict(meaning, return_dtype=pl.String), figures, aside, why, split
         ),
         strict_evidence=pl.when(pl.col("outcome_code") == "within_tolerance").then(
             pl.concat_str(pl.col("strict_code").replace_strict(meaning, return_dtype=pl.String), figures)
         ),
     )
-    rows = looked_up(rows, told, "n").with_columns(evidence=pl.coalesce("odd", agreed))
-    return rows.rename({"entity": "entity_code"})
+    agreed = pl.Series([f"Money and receipt agree; the receipt was found because {how}." for how in HOW])
+    rows = rows.with_columns(
+        family_code=pl.lit("matched"),
+        evidence=agreed.gather(rows["how"].fill_null(0)),
+        strict_evidence=pl.lit(None, pl.String),
+    )
+    return put(rows, odd, told).rename({"entity": "entity_code"})
+
+
+_NAMES = ("group_ref", "storefront", "order_ref", "order_number", "store_ref", "kind_code", "gateway_ref")
+
+
+def _names(rows: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+    """Where the few rows are that are not simply a payment's own, and their names: of groups in several places that of the payments' own
+    place, of receipts without a payment their own."""
+    at = pl.int_range(pl.len(), dtype=pl.UInt32)
+    chosen = rows.lazy().select(
+        "grp", "is_base", "is_tied", "is_orphan", "receipts", "receipt_reference", *_NAMES, at=at
+    )
+    few = chosen.filter(~pl.col("is_base") | pl.col("is_tied") | pl.col("storefront").is_null()).collect()
+    heads = (
+        chosen.filter("is_base", "is_tied")
+        .select("grp", *(pl.col(name).alias(f"head_{name}") for name in _NAMES[:-1]))
+        .unique("grp", keep="first", maintain_order=True)
+        .collect()
+    )
+    found = few.join(heads, on="grp", how="left", maintain_order="left")
+    orphan = pl.concat_str(pl.lit("intacct:receipt:"), "receipts")
+    named = {name: pl.coalesce(name, f"head_{name}") for name in _NAMES[:-1]}
+    return found["at"], found.select(
+        **named | {
+            "group_ref": pl.coalesce("group_ref", "head_group_ref", pl.when(~pl.col("is_base")).then(orphan)),
+            "kind_code": pl.coalesce("kind_code", "head_kind_code", pl.lit("receipt")),
+            # What an orphan receipt says it is for is the only lead to its payment.
+            "gateway_ref": pl.coalesce("gateway_ref", pl.when("is_orphan").then("receipt_reference")),
+        }
+    ).with_columns(pl.col("storefront", "store_ref").fill_null(""))  # fmt: skip
 
 
 def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
     """The other end of a misapplied receipt: the order whose invoice was paid with another order's money, with no amounts of its own."""
     odd = rows.filter(pl.col("outcome_code") == "misapplied").select("grp").unique()
+    if odd.is_empty():
+        return rows.clear()
     receipts = paid.receipts.select(
         "r", "grp", "entity", "currency", "received_on", "receipt_ref", "in_scope", "is_counted"
     ).join(odd.cast(paid.receipts.schema["grp"]), on="grp", how="semi")
