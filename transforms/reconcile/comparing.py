@@ -12,7 +12,7 @@ import polars as pl
 
 from tieout.vocabulary import COMPONENTS
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.matching import Matched
+from transforms.reconcile.matching import Matched, of_orders
 from transforms.reconcile.numbered import all_of, by_place, looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import positions
@@ -93,7 +93,9 @@ def waiting_events(inputs: Inputs, matched: Matched) -> pl.DataFrame:
     waiting = inputs.take("waiting").filter(
         pl.col("event_ref").is_not_null(), pl.col("state").is_in(["held", "in_flight"])
     )
-    keyed = waiting.with_columns(key=matched.keys.of()).join(matched.orders.select("key", "g"), on="key")
+    keyed = of_orders(waiting, matched)
+    if keyed.is_empty():
+        return pl.DataFrame(schema={"g": pl.UInt32, "event_ref": pl.String, "waits": pl.String})
     return keyed.group_by("g", "event_ref").agg(waits=pl.col("state").min())
 
 
@@ -106,7 +108,7 @@ def compared(stock: Ready) -> pl.DataFrame:
     keys = all_of(stock.orders["key"], stock.documents["key"], stock.events["key"])
     orders = _orders(stock.orders)
     sides = (
-        orders.drop("key").rechunk()[row_of(orders["key"], keys)],
+        by_place(orders.drop("key"), row_of(keys, orders["key"]), len(keys)),
         _events(stock.events, keys),
         _documents(stock.documents, keys),
         _lines(stock.lines, keys),
@@ -116,7 +118,6 @@ def compared(stock: Ready) -> pl.DataFrame:
     return (
         pl.concat([keys.to_frame("key"), *sides], how="horizontal")
         .with_columns(
-            pl.col("gross_minor", "n_orders").fill_null(0),
             grp=pl.col("key") // stock.width,
             entity=stock.entities.categories.gather(words // wide),
             currency=stock.currencies.categories.gather(words % wide),

@@ -10,7 +10,10 @@ from transforms.reconcile.rounding_rules import derived
 
 def tied_places(rows: pl.DataFrame) -> pl.DataFrame:
     """For groups that stand in several entities or currencies: whether other documents' places differ from the orders' own."""
-    tied = rows.filter("is_tied").select("key", "grp", "entity", "currency", "is_base")
+    tied = rows.select("key", "grp", "entity", "currency", "is_base", "is_tied").filter("is_tied")
+    if tied.is_empty():
+        flags = dict.fromkeys(("other_entity", "other_currency", "has_contra"), pl.Boolean)
+        return pl.DataFrame(schema={"key": rows.schema["key"], **flags})
     own = tied.filter("is_base")
     away = tied.filter(~pl.col("is_base"))
     for column in ("entity", "currency"):
@@ -29,13 +32,13 @@ def tied_places(rows: pl.DataFrame) -> pl.DataFrame:
 
 def waiting_parts(events: pl.DataFrame) -> pl.DataFrame:
     """Components of what waits by itself, per key: (key, w_<component>, event_state)."""
-    return (
-        events.filter(pl.col("waits").is_not_null())
-        .group_by("key")
-        .agg(
-            *(pl.col(f"{c}_minor").fill_null(0).sum().alias(f"w_{c}") for c in COMPONENTS),
-            event_state=pl.col("waits").min(),
-        )
+    waiting = events.filter(pl.col("waits").is_not_null())
+    if waiting.is_empty():
+        sums = dict.fromkeys((f"w_{c}" for c in COMPONENTS), pl.Int64)
+        return pl.DataFrame(schema={"key": events.schema["key"], **sums, "event_state": pl.String})
+    return waiting.group_by("key").agg(
+        *(pl.col(f"{c}_minor").fill_null(0).sum().alias(f"w_{c}") for c in COMPONENTS),
+        event_state=pl.col("waits").min(),
     )
 
 

@@ -22,7 +22,7 @@ import polars as pl
 
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of
+from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of, repeated
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import bare_number, narrowed, normalised, pieces, smallest_labels
 from transforms.reconcile.universe import (
@@ -94,6 +94,14 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
         pl.col("d").unique().sort(), pl.col("g").unique().sort(), pl.col("how").max()
     )
     return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys, owed_at)
+
+
+def of_orders(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+    """Rows (storefront, order_ref) of orders that are known, with the number `g` of theirs."""
+    if rows.is_empty():
+        return rows.with_columns(g=pl.lit(None, pl.UInt32))
+    at, order = pairs_of(matched.orders["key"], rows.select(matched.keys.of().alias("key")).to_series())
+    return rows.rechunk()[at].with_columns(g=matched.orders["g"].gather(order))
 
 
 def sizes(matched: Matched) -> int:
@@ -275,9 +283,9 @@ def _chosen(
     candidates: pl.DataFrame, docs: pl.DataFrame, numbered: pl.DataFrame, policy: Policy, how: int
 ) -> pl.DataFrame:
     """Edges of documents with one candidate, or with one left after narrowing; the others stay tied and are marked ambiguous."""
-    several = candidates.filter(pl.col("d").is_duplicated())
-    if several.is_empty():
+    if not repeated(candidates["d"]):
         return _edges(candidates, 2, how)
+    several = candidates.filter(pl.col("d").is_duplicated())
     kept = narrowed(_tested(several, docs, numbered, policy), ["d"], TESTS)
     tied = kept.filter(pl.col("d").is_duplicated())
     sure = pl.concat(
@@ -321,7 +329,7 @@ def _conflicts(
 
 def _grouped(orders: pl.DataFrame, edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Orders with `grp`, the smallest order of their group; most are alone and keep their own number."""
-    several = edges.filter(pl.col("d").is_duplicated())
+    several = edges.filter(pl.col("d").is_duplicated()) if repeated(edges["d"]) else edges.clear()
     if several.is_empty():
         return orders.with_columns(grp=pl.col("g")), pl.DataFrame(schema={"g": pl.UInt32, "grp": pl.UInt32})
     labels = smallest_labels(several.select("d", "g"), "d", "g").rename({"label": "grp"})

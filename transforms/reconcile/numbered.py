@@ -141,6 +141,12 @@ def among(numbers: pl.Series, count: int) -> pl.Series:
     return pl.Series("among", [False]).new_from_index(0, count).scatter(numbers.drop_nulls(), True)
 
 
+def repeated(numbers: pl.Series) -> bool:
+    """Whether a number stands there twice; to see that costs a tenth of saying of each number whether it does."""
+    last = numbers.max()
+    return isinstance(last, int) and among(numbers, last + 1).sum() < len(numbers)
+
+
 def left_over(rows: pl.DataFrame, gone: pl.DataFrame, on: str) -> pl.DataFrame:
     """Rows whose number is not among the gone ones, as they stand."""
     if gone.is_empty() or rows.is_empty():

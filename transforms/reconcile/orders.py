@@ -8,7 +8,7 @@ from tieout.vocabulary import OUTCOMES
 from transforms.reconcile.comparing import A_, E_, compared, ready
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import WHERE_KNOWN, Frame, Inputs
-from transforms.reconcile.matching import HOW, Matched, sizes
+from transforms.reconcile.matching import HOW, Matched, of_orders, sizes
 from transforms.reconcile.numbered import among, looked_up, put, row_of
 from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
@@ -69,21 +69,17 @@ def settled_orders(
 
 
 def _known(inputs: Inputs, matched: Matched) -> Known:
-    names = matched.orders.select("key", "g", "tax_included")
     waiting = (
-        inputs.take("waiting")
-        .filter(pl.col("event_ref").is_null())
-        .with_columns(key=matched.keys.of())
-        .join(names, on="key")
+        of_orders(inputs.take("waiting").filter(pl.col("event_ref").is_null()), matched)
         .sort("state", "reason")
         .group_by("g", maintain_order=True)
         .agg(pl.col("state").first(), pl.col("reason").first())
     )
+    not_sold = inputs.take("excluded").filter(
+        pl.col("event_code").is_null() | (pl.col("event_code") == "sale")
+    )
     excluded = (
-        inputs.take("excluded")
-        .filter(pl.col("event_code").is_null() | (pl.col("event_code") == "sale"))
-        .with_columns(key=matched.keys.of())
-        .join(names, on="key")
+        of_orders(not_sold, matched)
         .with_columns(
             excluded_code=pl.coalesce("outcome_code", "reason_code"),
             excluded_reason=pl.coalesce("sentence", "reason_code"),
@@ -99,7 +95,7 @@ def _known(inputs: Inputs, matched: Matched) -> Known:
             inputs.order_lines.lazy()
             .filter(pl.col("tax_minor") != 0)
             .with_columns(key=matched.keys.of())
-            .join(names.lazy().select("key", "g"), on="key")
+            .join(matched.orders.lazy().select("key", "g"), on="key")
             .select("g", "tax_code", "tax_minor", *_prices(inputs.order_lines), net_minor=net)
         )
     return Known(waiting, excluded, matched.ambiguous, lines)

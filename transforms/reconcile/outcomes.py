@@ -40,7 +40,7 @@ from transforms.reconcile.facts import (
     unmet_sales,
     waiting_parts,
 )
-from transforms.reconcile.numbered import looked_up
+from transforms.reconcile.numbered import looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import ledger_precision, tolerated
 from transforms.reconcile.wording import primary, step_of
@@ -97,9 +97,10 @@ def judged(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) -> pl
         & ~pl.col("is_tied")
     )
     rows = rows.with_columns(path=pl.when(quiet).then(0).when(bare).then(1).otherwise(2).cast(pl.UInt8))
+    apart = [rows.select((pl.col("path") == at).arg_true()).to_series() for at in (1, 2)]
     told = [
-        _nothing_owed(rows.filter(pl.col("path") == 1), known),
-        _reasoned(rows.filter(pl.col("path") == 2), stock, known, policy),
+        _nothing_owed(rows.select("key", "g", "is_cancelled", "is_test", "gross_minor")[apart[0]], known),
+        _reasoned(rows[apart[1]], stock, known, policy),
     ]
     verdicts = pl.concat(told)
     return looked_up(rows, verdicts, "key").with_columns(
@@ -123,9 +124,7 @@ def _nothing_owed(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
         }
     )
     return (
-        rows.select("key", "g", "is_cancelled", "is_test", "gross_minor")
-        .join(whole, on="g", how="left")
-        .join(known.excluded, on="g", how="left")
+        looked_up(looked_up(rows, whole, "g"), known.excluded, "g")
         .with_columns(
             nothing=pl.col("is_cancelled") | pl.col("is_test") | (pl.col("gross_minor") == 0)
             | (pl.col("excluded_code") == "not_owed").fill_null(False)
@@ -140,19 +139,22 @@ def _nothing_owed(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
 
 
 def _reasoned(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) -> pl.DataFrame:
-    keys = rows.select("key", "currency")
-    events = stock.events.join(keys, on="key")
-    documents = stock.documents.select("key", "total_minor", "posted_on").join(keys, on="key")
-    found = (
-        rows.join(known.waiting.filter(pl.col("state") != "prepaid"), on="g", how="left")
-        .join(tied_places(rows), on="key", how="left")
-        .join(waiting_parts(events), on="key", how="left")
-        .join(repeats(rows, documents), on="key", how="left")
-        .join(unmet_sales(rows, events), on="key", how="left")
-        .join(ledger_precision(events, policy), on="key", how="left")
-        .join(derivations(rows, known.order_lines), on="g", how="left")
-        .join(dates(rows, events, documents), on="key", how="left")
+    events, documents = (
+        _of(frame, rows)
+        for frame in (stock.events, stock.documents.select("key", "total_minor", "posted_on"))
     )
+    found = rows
+    for facts, on in (
+        (known.waiting.filter(pl.col("state") != "prepaid"), "g"),
+        (tied_places(rows), "key"),
+        (waiting_parts(events), "key"),
+        (repeats(rows, documents), "key"),
+        (unmet_sales(rows, events), "key"),
+        (ledger_precision(events, policy), "key"),
+        (derivations(rows, known.order_lines), "g"),
+        (dates(rows, events, documents), "key"),
+    ):
+        found = looked_up(found, facts, on)
     d = {name: pl.col(e) - pl.col(a) for name, e, a in zip(COMPONENTS, E_, A_, strict=True)}
     found = found.with_columns(
         # What waits by itself is not compared, unless it is the whole difference.
@@ -175,13 +177,22 @@ def _reasoned(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) ->
     )
     found = _with_facts(found, policy)
     told = found.select("key", "attributed_on", reason=pl.coalesce("proof", "reason"))
-    lenient, strict = _flagged(found, strict=False), _flagged(found, strict=True)
+    lenient = _flagged(found, strict=False)
+    # Where tolerance accepts nothing, leaving it out changes nothing.
+    strict = _flagged(found, strict=True) if found["accepts"].any() else lenient
     codes = [name for name in lenient.columns if name != "key"]
     first, rest = primary({code: code for code in codes})
     return pl.concat(
         [told, lenient.select(outcome_code=first, secondary_codes=rest), strict.select(strict_code=first)],
         how="horizontal",
     ).select(VERDICT)
+
+
+def _of(frame: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """What stands at the keys of rows, with their currency."""
+    at = row_of(rows["key"], frame["key"])
+    mine = at.is_not_null()
+    return frame.filter(mine).with_columns(currency=rows["currency"].gather(at.drop_nulls()))
 
 
 def _with_facts(found: pl.DataFrame, policy: Policy) -> pl.DataFrame:

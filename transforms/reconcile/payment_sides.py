@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.reconcile.intake import Inputs
-from transforms.reconcile.matching import Matched, sizes
+from transforms.reconcile.matching import Matched, of_orders, sizes
 from transforms.reconcile.numbered import all_of, among, by_place, looked_up, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
@@ -147,11 +147,7 @@ def with_context(
 
 def _waiting(inputs: Inputs, matched: Matched) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What waits: whole orders (g, state, why), and single events (g, event_ref, event_state, event_why)."""
-    waiting = (
-        inputs.take("waiting")
-        .with_columns(key=matched.keys.of())
-        .join(matched.orders.select("key", "g"), on="key")
-    )
+    waiting = of_orders(inputs.take("waiting"), matched)
     whole = (
         waiting.filter(pl.col("event_ref").is_null())
         .group_by("g")

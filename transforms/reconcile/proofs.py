@@ -27,12 +27,12 @@ def ledger_precision(events: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     `events` holds key, currency and total_minor; currencies whose digits the ledger can hold are left out.
     """
     step = pl.col("step")
-    return (
-        events.with_columns(step=step_of(policy.ledger_digits))
+    finer = (
+        events.select("key", "total_minor", step=step_of(policy.ledger_digits))
         .filter(step > 1)
         .group_by("key")
-        .agg(kept_minor=rounded_half_up(pl.col("total_minor"), step).sum())
     )
+    return finer.agg(kept_minor=rounded_half_up(pl.col("total_minor"), step).sum())
 
 
 def tolerated(tolerance: Tolerance, expected: str = "expected_minor", delta: str = "delta_minor") -> pl.Expr:

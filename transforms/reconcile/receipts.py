@@ -19,7 +19,7 @@ from transforms.reconcile.comparing import place_key, words_of
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched, sizes
-from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of
+from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of, repeated
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import narrowed, normalised, smallest_labels
 from transforms.reconcile.universe import crosswalk_of, stands
@@ -76,7 +76,7 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     receipts = receipts.with_columns(in_scope=pl.col("by_rule") | (pl.col("in_entity") & known) | ours)
     stands = receipts.select(pl.col("in_scope") & pl.col("is_counted")).to_series()
     edges = edges.filter(stands.gather(edges["r"]))
-    several = edges.filter(pl.col("r").is_duplicated())
+    several = edges.filter(pl.col("r").is_duplicated()) if repeated(edges["r"]) else edges.clear()
     labels = (
         smallest_labels(several.select("r", "p"), "r", "p").rename({"label": "grp"})
         if several.height
@@ -157,32 +157,32 @@ def payments_of(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFram
 
     A payment that several orders name is put to the first of them by id.
     """
-    named = (
-        inputs.take("order_payments")
-        .group_by("storefront", "payment_ref")
-        .agg(pl.col("order_ref").min().alias("named_ref"), n_named=pl.col("order_ref").n_unique())
-    )
-    moved = (
-        inputs.take("payments")
-        .filter((pl.col("state_code") == "success") & pl.col("kind_code").is_in(MONEY_MOVES))
-        .join(named, on=["storefront", "payment_ref"], how="left")
-        .with_columns(
-            order_ref=pl.coalesce("order_ref", "named_ref"),
-            occurred_on=pl.lit(None, dtype=pl.Date),
-            event_ref="transaction_ref",
+    moves = (pl.col("state_code") == "success") & pl.col("kind_code").is_in(MONEY_MOVES)
+    moved = inputs.take("payments").filter(moves)
+    if inputs.order_payments is not None:
+        named = (
+            inputs.take("order_payments")
+            .group_by("storefront", "payment_ref")
+            .agg(pl.col("order_ref").min().alias("named_ref"), n_named=pl.col("order_ref").n_unique())
         )
-    )
+        moved = looked_up(moved, named, ["storefront", "payment_ref"]).with_columns(
+            order_ref=pl.coalesce("order_ref", "named_ref")
+        )
+    moved = moved.with_columns(occurred_on=pl.lit(None, dtype=pl.Date), event_ref="transaction_ref")
     tender = (
-        inputs.take("owed")
+        inputs.lazily("owed")
         .filter((pl.col("event_code") == "receipt") & pl.col("payment_ref").is_null())
         .select(
             "storefront", "order_ref", "tender_code", "gateway_ref", "currency", "event_ref",
             payment_ref="order_ref", transaction_ref="event_ref", kind_code=pl.lit("charge"), amount_minor="total_minor",
             occurred_on="owed_on",
         )
+        .collect()
     )  # fmt: skip
+    if tender.height:
+        moved = pl.concat([moved, tender], how="diagonal")
     names = matched.orders.select("key", "g", "order_number", "store_ref", "entity", order_grp="grp")
-    moved = pl.concat([moved, tender], how="diagonal", rechunk=True).with_columns(key=matched.keys.of())
+    moved = moved.rechunk().with_columns(key=matched.keys.of())
     moved = (
         looked_up(moved, names, "key")
         .with_columns(
@@ -311,9 +311,9 @@ def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFram
 
 def _chosen(hits: pl.DataFrame, facts: pl.DataFrame, how: int) -> pl.DataFrame:
     hits = hits.select("r", "p", "currency", "total_minor")
-    several = hits.filter(pl.col("r").is_duplicated())
-    if several.is_empty():
+    if not repeated(hits["r"]):
         return _edges(hits, 2, how)
+    several = hits.filter(pl.col("r").is_duplicated())
     tested = several.join(facts, on="p", suffix="_paid").with_columns(
         fits_currency=pl.col("currency") == pl.col("currency_paid"),
         fits_amount=pl.col("total_minor") == pl.col("amount_minor"),
