@@ -95,7 +95,7 @@ def compared_to_keep(inputs: Inputs, policy: Policy, sink: Sink, shelf: Shelf) -
     looked = looked_at(parted(inputs, policy, homes), inputs.decisions, policy, sink, shelf)
     whole = added(looked.tallies)
     view = across.seen(whole.frames, across.said_by_hand(inputs.decisions), policy)
-    tally = finished(looked, view, policy, sink, shelf)
+    tally = finished(looked, view, policy, sink, shelf, whole)
     papers = {name: rows.lazy() for name, rows in _papers(looked, shelf).items()}
     rows = kept_rows(inputs, homes, policy, prefixes)
     told = summary(tally, view, alike(looked, whole.strays, shelf), policy)

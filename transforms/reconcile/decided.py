@@ -23,6 +23,8 @@ _OPEN: Final = ("error", "ambiguous")
 def standing(inputs: Inputs, tie_out: str) -> pl.DataFrame:
     """The decisions of a tie-out that nobody withdrew, in the order they were taken."""
     rows = inputs.take("decisions")
+    if rows.is_empty():
+        return rows
     gone = rows.filter(pl.col("kind_code") == "withdraw").select(decision_id="about_id")
     return (
         rows.filter(pl.col("tie_out") == tie_out)

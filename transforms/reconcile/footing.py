@@ -108,27 +108,42 @@ def footing(
         "payment families add up to the total": _of(totals.filter(pl.col("tie_out") == "payments"), "delta_minor"),
         "the ageing is invoices less credits less receipts and applications": _of(ageing, "open_minor"),
     }  # fmt: skip
-    summed = sums.group_by("name", "side", *PLACE).agg(pl.col("amount").sum())
+    bridges = _bridges(waterfall)
+    lefts = [
+        *whole.items(),
+        ("open in the waterfall is the ageing", _step(ours, "open")),
+        *((name, left) for name, left, _ in bridges),
+    ]
+    rights = [
+        ("open in the waterfall is the ageing", _of(ageing, "open_minor")),
+        *((name, right) for name, _, right in bridges),
+    ]
+    return _proofs(sums.select("name", "side", *PLACE, "amount"), lefts, rights)
 
-    def side(name: str, which: str) -> pl.DataFrame:
-        return summed.filter((pl.col("name") == name) & (pl.col("side") == which)).select(*PLACE, "amount")
 
-    names = sorted({*summed["name"].unique(), *whole})
-    pairs = [
-        *((name, whole[name] if name in whole else side(name, "left"), side(name, "right")) for name in names),
-        ("open in the waterfall is the ageing", _step(ours, "open"), _of(ageing, "open_minor")),
-        *_bridges(waterfall),
-    ]  # fmt: skip
-    return pl.concat([_proof(*pair) for pair in pairs]).sort("name", *PLACE)
-
-
-def _proof(name: str, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+def _proofs(
+    sums: pl.DataFrame,
+    lefts: Iterable[tuple[str, pl.DataFrame]],
+    rights: Iterable[tuple[str, pl.DataFrame]],
+) -> pl.DataFrame:
+    """Proofs from figures (name, side, entity_code, currency, amount) and from those of one name each (entity_code, currency, amount)."""
+    rows = [
+        part.lazy().select(*PLACE, "amount", name=pl.lit(name), side=pl.lit(side))
+        for side, parts in (("left", lefts), ("right", rights))
+        for name, part in parts
+    ]
+    every = pl.concat([sums.lazy().select(*PLACE, "amount", "name", "side"), *rows])
+    amount = pl.col("amount")
     return (
-        left.rename({"amount": "left_minor"})
-        .join(right.rename({"amount": "right_minor"}), on=PLACE, how="full", coalesce=True)
-        .with_columns(pl.col("left_minor", "right_minor").fill_null(0), name=pl.lit(name))
+        every.group_by("name", *PLACE)
+        .agg(
+            left_minor=amount.filter(pl.col("side") == "left").sum(),
+            right_minor=amount.filter(pl.col("side") == "right").sum(),
+        )
         .with_columns(difference_minor=pl.col("left_minor") - pl.col("right_minor"))
         .select(COLUMNS)
+        .sort("name", *PLACE)
+        .collect()
     )
 
 
@@ -276,4 +291,13 @@ def footing_paid(
         ("the period's order difference is dates and outcomes", _gap(orders, "period_"), _explained(orders)),
         *_bridges(waterfall),
     ]
-    return pl.concat([_proof(*pair) for pair in pairs]).sort("name", *PLACE)
+    nothing = pl.DataFrame(
+        schema={
+            "name": pl.String,
+            "side": pl.String,
+            **dict.fromkeys(PLACE, pl.String),
+            "amount": pl.Int64,
+        }
+    )
+    lefts = [(name, left) for name, left, _ in pairs]
+    return _proofs(nothing, lefts, [(name, right) for name, _, right in pairs])

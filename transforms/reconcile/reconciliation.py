@@ -8,7 +8,7 @@ is open, probable double postings, sums. So memory is bounded by the part, and t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import polars as pl
@@ -30,7 +30,7 @@ from transforms.reconcile.receipts import Paid, match_receipts, paid_of, payment
 from transforms.reconcile.result import Result, Summary, absorbed_of, out_of_scope, out_of_scope_of
 from transforms.reconcile.streams import Collected, InMemory, InMind, Shelf, Sink, Source
 from transforms.reconcile.suspects import near, papers_of, repeats_of, suspects
-from transforms.reconcile.tally import Tally, added, apart
+from transforms.reconcile.tally import Tally, added, apart, with_more
 from transforms.reconcile.universe import places_of
 from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
 
@@ -164,7 +164,7 @@ def counted(
     looked = looked_at(parts, decisions, policy, sink, shelf)
     whole = added(looked.tallies)
     view = across.seen(whole.frames, across.said_by_hand(decisions), policy)
-    return finished(looked, view, policy, sink, shelf), view, alike(looked, whole.strays, shelf)
+    return finished(looked, view, policy, sink, shelf, whole), view, alike(looked, whole.strays, shelf)
 
 
 def looked_at(
@@ -184,14 +184,16 @@ def looked_at(
     return Looked(tallies, waiting)
 
 
-def finished(looked: Looked, view: Across, policy: Policy, sink: Sink, shelf: Shelf) -> Tally:
-    """Judge the rows that waited, in the light of all parts, hand them on, and add up what all rows came to."""
-    whole = added(looked.tallies)
+def finished(
+    looked: Looked, view: Across, policy: Policy, sink: Sink, shelf: Shelf, whole: Tally | None = None
+) -> Tally:
+    """Judge the rows that waited, in the light of all parts, hand them on, and add up what all rows came to. `whole`: the tallies added up,
+    if they are already."""
+    whole = added(looked.tallies) if whole is None else whole
     late = [_last(number, policy, view, sink, shelf) for number, waits in enumerate(looked.waiting) if waits]
-    steps, totals = (
-        pl.concat([getattr(whole, name), *(one[name] for one in late)]) for name in ("steps", "totals")
+    return with_more(
+        whole, {name: [one[name] for one in late] for name in ("steps", "totals")} if late else {}
     )
-    return added([replace(whole, steps=steps, totals=totals)])
 
 
 def alike(looked: Looked, strays: pl.DataFrame, shelf: Shelf) -> pl.DataFrame:

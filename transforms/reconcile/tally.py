@@ -8,7 +8,7 @@ how many rows are behind it: a place whose last row is gone is gone, even if it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import polars as pl
@@ -81,6 +81,12 @@ def added(tallies: Iterable[Tally]) -> Tally:
         rows = pl.concat(part.frames[name] for part in parts)
         made[name] = _summed(name, rows) if name in SUMMED else rows
     return Tally(**made)
+
+
+def with_more(whole: Tally, more: Mapping[str, Iterable[pl.DataFrame]]) -> Tally:
+    """A tally with further rows of its sums, by name."""
+    every = {name: pl.concat([whole.frames[name], *rows]) for name, rows in more.items()}
+    return replace(whole, **{name: _summed(name, rows) for name, rows in every.items()})
 
 
 def less(whole: Tally, gone: Tally) -> Tally:
