@@ -24,16 +24,28 @@ NOTHING: Final = 2**32 - 1
 
 def row_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
     """For each wanted key the row of `known` that has it (the first, if several have), null where none has. Both of one type."""
-    rows = pl.int_range(len(known), dtype=pl.UInt32, eager=True)
+    rows = None
     if known.null_count():
-        rows, known = rows.filter(known.is_not_null()), known.drop_nulls()
+        rows = known.is_not_null().arg_true()
+        known = known.drop_nulls()
     if known.is_empty():
         return _nowhere(len(wanted))
-    if known.dtype.is_integer():
-        ends = [end for one in (known, wanted) for end in (one.min(), one.max()) if isinstance(end, int)]
-        if min(ends) >= 0 and max(ends) < SPREAD * (len(known) + len(wanted)):
-            return _read(_table(rows, known, max(ends) + 1), wanted)
-    return rows.gather(_spread(known.rename("key")).rows_of(wanted.rename("key")))
+    known, wanted = known.rename("key"), wanted.rename("key")
+    found = _by_number(known, wanted)
+    if found is None:
+        found = _spread(known).rows_of(wanted)
+    return found if rows is None else rows.gather(found)
+
+
+def _by_number(known: pl.Series, wanted: pl.Series) -> pl.Series | None:
+    """`row_of` for keys that are places in a table; None where they are not, or the table would be too long."""
+    if not known.dtype.is_integer():
+        return None
+    ends = [end for one in (known, wanted) for end in (one.min(), one.max()) if isinstance(end, int)]
+    if min(ends) < 0 or max(ends) >= SPREAD * (len(known) + len(wanted)):
+        return None
+    found = wanted.to_frame().select(at=pl.lit(_table(known, max(ends) + 1)).gather("key"))
+    return found.select(pl.when(pl.col("at") != NOTHING).then("at").alias("row")).to_series()
 
 
 def pairs_of(known: pl.Series, wanted: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -68,17 +80,19 @@ class _Spread:
 
     def rows_of(self, wanted: pl.Series) -> pl.Series:
         """For each wanted key the first row that has it."""
-        found = _read(self.table, _places(wanted, self.bits))
-        right = ((self.keys.rechunk().gather(found.fill_null(0)) == wanted) & found.is_not_null()).fill_null(
-            False
-        )
-        told = found.zip_with(right, _nowhere(len(found)))
+        asked = wanted.to_frame().select("key", at=pl.lit(self.table).gather(_place(self.bits)))
+        there = pl.col("at") != NOTHING
+        same = pl.lit(self.keys.rechunk()).gather(pl.when(there).then("at").otherwise(0)) == pl.col("key")
+        asked = asked.select("key", "at", there=there, right=(there & same).fill_null(False))
+        told = asked.select(pl.when("right").then("at").alias("row")).to_series()
         if self.behind.any():
             # Another key has their place; of one key the first row, as before.
-            others = pl.DataFrame([self.keys.filter(self.behind), self.behind.arg_true().rename("row")])
-            others = others.unique("key", keep="first", maintain_order=True)
-            open_ = (found.is_not_null() & ~right).arg_true()
-            more = wanted.gather(open_).to_frame().join(others, on="key", how="left", maintain_order="left")
+            others = pl.DataFrame(
+                [self.keys, pl.int_range(len(self.keys), dtype=pl.UInt32, eager=True).alias("row")]
+            )
+            others = others.filter(self.behind).unique("key", keep="first", maintain_order=True)
+            open_ = asked.select((pl.col("there") & ~pl.col("right")).arg_true()).to_series()
+            more = asked.select("key")[open_].join(others, on="key", how="left", maintain_order="left")
             told = told.scatter(open_, more["row"])
         return told
 
@@ -91,26 +105,22 @@ class _Spread:
 
 def _spread(keys: pl.Series) -> _Spread:
     bits = len(keys).bit_length() + ROOM
-    places = _places(keys, bits)
+    places = keys.to_frame().select(_place(bits)).to_series()
+    table = _table(places, 1 << bits)
     at = pl.int_range(len(keys), dtype=pl.UInt32, eager=True)
-    table = _table(at, places, 1 << bits)
     return _Spread(keys, bits, places, table, table.gather(places) != at)
 
 
-def _places(keys: pl.Series, bits: int) -> pl.Series:
-    return keys.to_frame().select((pl.col("key").hash() // (1 << (64 - bits))).cast(pl.UInt32)).to_series()
+def _place(bits: int) -> pl.Expr:
+    return (pl.col("key").hash() // (1 << (64 - bits))).cast(pl.UInt32)
 
 
-def _table(rows: pl.Series, places: pl.Series, count: int) -> pl.Series:
-    """What of `rows` is put at each of `count` places (of several the first), and `NOTHING` elsewhere."""
+def _table(places: pl.Series, count: int) -> pl.Series:
+    """The row that is put at each of `count` places (of several the first), and `NOTHING` elsewhere."""
     nothing = pl.Series("row", [NOTHING], dtype=pl.UInt32).new_from_index(0, count)
     # Of several writes to a place the last stays.
+    rows = pl.int_range(len(places), dtype=pl.UInt32, eager=True)
     return nothing.scatter(places.reverse(), rows.reverse())
-
-
-def _read(table: pl.Series, places: pl.Series) -> pl.Series:
-    found = table.gather(places).to_frame("row")
-    return found.select(pl.when(pl.col("row") != NOTHING).then("row")).to_series()
 
 
 def _nowhere(count: int) -> pl.Series:
