@@ -40,7 +40,7 @@ from transforms.reconcile.facts import (
     unmet_sales,
     waiting_parts,
 )
-from transforms.reconcile.numbered import looked_up, row_of
+from transforms.reconcile.numbered import looked_up, put, row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import ledger_precision, tolerated
 from transforms.reconcile.wording import primary, step_of
@@ -103,11 +103,14 @@ def judged(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) -> pl
         _reasoned(rows[apart[1]], stock, known, policy),
     ]
     verdicts = pl.concat(told)
-    return looked_up(rows, verdicts, "key").with_columns(
-        outcome_code=pl.col("outcome_code").fill_null("matched"),
-        strict_code=pl.col("strict_code").fill_null("matched"),
-        secondary_codes=pl.col("secondary_codes").fill_null(""),
+    quiet_rows = rows.with_columns(
+        outcome_code=pl.lit("matched"),
+        strict_code=pl.lit("matched"),
+        secondary_codes=pl.lit(""),
+        attributed_on=pl.lit(None, pl.Date),
+        reason=pl.lit(None, pl.String),
     )
+    return put(quiet_rows, pl.concat(apart), verdicts.drop("key"))
 
 
 VERDICT = ("key", "outcome_code", "strict_code", "secondary_codes", "attributed_on", "reason")

@@ -106,10 +106,15 @@ def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     first, rest = primary({code: code for code in codes})
     # Nearly all rows are plainly matched; only the others need their codes put in order.
     odd = lenient.filter(~pl.col("matched")).select("n", outcome_code=first, secondary_codes=rest)
-    strict = _flagged(facts.join(odd, on="n", how="semi"), strict=True).select("n", strict_code=first)
-    return looked_up(looked_up(rows, odd, "n"), strict, "n").with_columns(
-        pl.col("outcome_code", "strict_code").fill_null("matched"), pl.col("secondary_codes").fill_null("")
+    if facts["tolerant"].any():
+        strict = _flagged(facts[odd["n"]], strict=True).select(strict_code=first)
+    else:
+        # Where tolerance accepts nothing, leaving it out changes nothing.
+        strict = odd.select(strict_code="outcome_code")
+    rows = rows.with_columns(
+        outcome_code=pl.lit("matched"), secondary_codes=pl.lit(""), strict_code=pl.lit("matched")
     )
+    return put(rows, odd["n"], odd.drop("n").hstack(strict))
 
 
 def _flagged(facts: pl.DataFrame, *, strict: bool) -> pl.DataFrame:

@@ -41,7 +41,7 @@ def tolerated(tolerance: Tolerance, expected: str = "expected_minor", delta: str
     inside = pl.lit(False)
     for direction, way in (("under", pl.col(delta) > 0), ("over", pl.col(delta) < 0)):
         allowance = tolerance.of(direction)
-        if allowance is not None:
+        if allowance is not None and (allowance.absolute_minor or allowance.percent):
             inside = inside | (way & (size <= _allowed(allowance, expected)))
     return inside
 

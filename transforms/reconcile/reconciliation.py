@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Final
 
 import polars as pl
 
@@ -287,25 +288,40 @@ def _collected(parts: Iterable[Inputs | Pairs], decisions: Frame | None, policy:
 
 
 _PLACE = ("group_ref", "entity_code", "currency")
+MANY: Final = 100_000
+"""Rows from which on they are put in order column by column."""
 
 
 def ordered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Rows of orders by group, entity and currency, then documents without an order likewise."""
-    rows = pl.concat(parts, rechunk=True)
-    order = _order(rows)
-    orphan = rows.select(pl.col("storefront") == "").to_series().gather(order)
-    return rows[pl.concat([order.filter(~orphan), order.filter(orphan)])]
+    order = _order(parts)
+    fronts = pl.concat([part["storefront"] for part in parts], rechunk=True).gather(order)
+    orphan = (fronts == "").fill_null(False)
+    return _picked(parts, pl.concat([order.filter(~orphan), order.filter(orphan)]))
 
 
 def by_group(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Rows of payments by group, entity and currency."""
-    rows = pl.concat(parts, rechunk=True)
-    return rows[_order(rows)]
+    return _picked(parts, _order(parts))
 
 
-def _order(rows: pl.DataFrame) -> pl.Series:
+def _picked(parts: Sequence[pl.DataFrame], order: pl.Series) -> pl.DataFrame:
+    """Rows of the parts in an order. Of many rows one column after the other is put together and picked, two at a time: all of them put
+    together would be held once more."""
+    if len(order) < MANY:
+        return pl.concat(parts, rechunk=True)[order]
+    columns = abreast(
+        lambda name: pl.concat([part[name] for part in parts], rechunk=True).gather(order),
+        parts[0].columns,
+        2,
+    )
+    return pl.DataFrame(list(columns))
+
+
+def _order(parts: Sequence[pl.DataFrame]) -> pl.Series:
     """The positions that put rows in order of their place. Nearly every group stands in one place: only of the others is more than its name
     compared, and every part has its names in order, which a sort of one column makes use of: half the cost of sorting the rows."""
+    rows = pl.concat([part.select(_PLACE) for part in parts], rechunk=True)
     order = rows["group_ref"].arg_sort()
     names = rows["group_ref"].gather(order)
     again = (names == names.shift(1)).fill_null(False)

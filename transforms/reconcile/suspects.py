@@ -17,6 +17,7 @@ import polars as pl
 
 from transforms.reconcile.intake import Frame, Inputs
 from transforms.reconcile.matching import Matched
+from transforms.reconcile.numbered import row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
 from transforms.reconcile.wording import money
@@ -156,27 +157,19 @@ def _documents(documents: pl.DataFrame, receipts: pl.DataFrame) -> pl.DataFrame:
 
 def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
     """(side, grp, entity, currency, over): by how much the ledger holds more than the storefront owes, per group."""
-    names = [
-        ("orders", orders, matched.orders.select("group_ref", grp=pl.col("grp").cast(pl.Int64))),
-        ("payments", payments, paid.payments.select("group_ref", grp=pl.col("grp").cast(pl.Int64))),
-    ]
-    return pl.concat(
-        rows.filter(pl.col("delta_minor") < 0)
-        .join(_few(heads, rows), on="group_ref")
-        .select(
-            pl.lit(side).alias("side"),
-            "grp",
-            entity="entity_code",
-            currency="currency",
-            over=-pl.col("delta_minor"),
-        )
-        for side, rows, heads in names
+    over = -pl.col("delta_minor")
+    place = {"entity": "entity_code", "currency": "currency"}
+    billed = orders.select("grp", **place, over=over).filter(
+        (pl.col("over") > 0) & (pl.col("grp") < matched.orders.height)
     )
-
-
-def _few(heads: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    over = rows.filter(pl.col("delta_minor") < 0).select("group_ref")
-    return heads.join(over, on="group_ref", how="semi").unique("group_ref")
+    received = payments.select("group_ref", **place, over=over).filter(pl.col("over") > 0)
+    grp = paid.payments["grp"].gather(row_of(paid.payments["group_ref"], received["group_ref"]))
+    received = received.with_columns(grp=grp.cast(pl.Int64)).drop_nulls("grp")
+    shape = ("grp", *place, "over")
+    return pl.concat(
+        rows.select(pl.lit(side).alias("side"), *shape)
+        for side, rows in (("orders", billed), ("payments", received))
+    )
 
 
 def _by_reference(documents: pl.DataFrame, surplus: pl.DataFrame) -> pl.DataFrame:
