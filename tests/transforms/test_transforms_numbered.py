@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.reconcile.numbered import all_of, by_place, left_over, looked_up, row_of
+from transforms.reconcile.numbered import (
+    all_of,
+    among,
+    by_place,
+    left_over,
+    looked_up,
+    pairs_of,
+    put,
+    repeated,
+    row_of,
+)
 
 NEAR, FAR = st.integers(0, 40), st.sampled_from([-(2**40), -1, 0, 3, 2**20, 2**60])
 NUMBERS = st.one_of(NEAR, FAR)
@@ -18,6 +28,7 @@ def told(numbers: list[int | None]) -> pl.DataFrame:
     return pl.DataFrame({"n": column, "said": [f"it is {n}" for n in numbers], "of": range(len(numbers))})
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.none(), NUMBERS), max_size=30),
     st.lists(NUMBERS, max_size=30, unique=True),
@@ -33,6 +44,7 @@ def test_looked_up_is_a_left_join_and_left_over_an_anti_join(
     assert left_over(rows, found, "n").equals(rows.join(found, on="n", how="anti", maintain_order="left"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(NUMBERS, max_size=20), min_size=1, max_size=3))
 def test_every_number_stands_once_and_in_order_and_has_its_place(columns: list[list[int]]) -> None:
     keys = all_of(*(pl.Series("n", column, dtype=pl.Int64) for column in columns))
@@ -42,6 +54,7 @@ def test_every_number_stands_once_and_in_order_and_has_its_place(columns: list[l
     assert row_of(keys, wanted).to_list() == [at.get(number) for number in wanted]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(-9, 9), st.sampled_from([None, "a", "b"])), max_size=20)
 )
@@ -54,3 +67,54 @@ def test_what_is_at_a_place_is_what_a_grouping_makes_of_it(rows: list[tuple[int,
         sums, on="place", how="left", maintain_order="left"
     )
     assert made.equals(every.drop("place").with_columns(pl.col("amount").fill_null(0)))
+
+
+WORDS = st.one_of(st.none(), st.integers(0, 60).map(str))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WORDS, max_size=40), st.lists(WORDS, max_size=40), st.booleans())
+def test_pairs_of_equal_texts_are_those_of_a_join(
+    known: list[str | None], wanted: list[str | None], once: bool
+) -> None:
+    # Without a repeat they are found by a table, with one by a join, and the shorter of very unequal sides is the table.
+    left = pl.Series("key", list(dict.fromkeys(known)) if once else known, dtype=pl.String)
+    right = pl.Series("key", wanted, dtype=pl.String)
+    at, row = pairs_of(left, right)
+    joined = (
+        right.to_frame()
+        .with_row_index("at")
+        .join(left.to_frame().with_row_index("row"), on="key")
+        .select("at", "row")
+    )
+    assert sorted(zip(at.to_list(), row.to_list(), strict=True)) == sorted(joined.rows())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=12))
+def test_numbers_that_are_there_and_that_are_there_twice(numbers: list[int | None]) -> None:
+    column = pl.Series("n", numbers, dtype=pl.UInt32)
+    assert among(column, 10).to_list() == [number in numbers for number in range(10)]
+    known = column.drop_nulls()
+    assert repeated(known) == (known.n_unique() < len(known))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.one_of(st.none(), st.text(max_size=3)), st.integers()), min_size=1, max_size=9),
+    st.data(),
+)
+def test_what_is_put_stands_there_and_the_rest_stays(
+    rows: list[tuple[str | None, int]], data: st.DataObject
+) -> None:
+    frame = pl.DataFrame(
+        {"name": [name for name, _ in rows], "n": range(len(rows))}, schema={"name": pl.String, "n": pl.Int64}
+    )
+    places = data.draw(st.lists(st.integers(0, len(rows) - 1), unique=True))
+    names = [data.draw(st.one_of(st.none(), st.just("put"))) for _ in places]
+    found = pl.DataFrame({"name": names}, schema={"name": pl.String})
+    made = put(frame, pl.Series(places, dtype=pl.UInt32), found)
+    told = dict(zip(places, names, strict=True))
+    assert made["name"].to_list() == [told.get(at, name) for at, (name, _) in enumerate(rows)]
+    assert frame["name"].to_list() == [name for name, _ in rows], "what was given is not changed"
+    assert made["n"].equals(frame["n"])
