@@ -230,8 +230,8 @@ def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame
 def _receipts(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
     # Receipts are numbered in the order of their rows.
     mine = paid.receipts.select("r", mine=pl.col("in_scope") & pl.col("is_counted")).sort("r")["mine"]
-    rows = inputs.lazily("ar_receipts").select("entity_code", "currency", "received_on", amount="total_minor")
-    rows = rows.collect().filter(mine).with_columns(pl.col("entity_code").fill_null(""))
+    read = inputs.lazily("ar_receipts").select("entity_code", "currency", "received_on", amount="total_minor")
+    rows = read.collect().filter(mine).with_columns(pl.col("entity_code").fill_null(""))
     return rows.with_columns(is_in=policy.in_period("received_on", "entity_code"))
 
 

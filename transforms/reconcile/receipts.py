@@ -286,8 +286,8 @@ def _by_hand(
 
 def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """Pass 2, one kind of reference after the other; a receipt takes part until one kind has found something."""
-    left = receipts.lazy().filter(pl.col("reference").is_not_null())
-    left = left.select("r", "reference", "currency", "total_minor").collect().rechunk()
+    said = receipts.select("r", "reference", "currency", "total_minor")
+    left = said.filter(pl.col("reference").is_not_null()).rechunk()
     facts = payments.select("p", "currency", "amount_minor", "order_grp")
     found = []
     charge = payments["amount_minor"] >= 0
@@ -299,10 +299,10 @@ def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFram
         found.append(_chosen(hits, facts, how))
         left = left_over(left, hits, "r")
     if left.height:
-        said = left.select(normalised("reference")).to_series()
+        plain = left.select(normalised("reference")).to_series()
         every = []
         for column in ("gateway_ref", "transaction_ref", "payment_ref"):
-            at, p = pairs_of(payments.select(normalised(column)).to_series(), said)
+            at, p = pairs_of(payments.select(normalised(column)).to_series(), plain)
             every.append(left[at].with_columns(p=p))
         hits = pl.concat(every).unique()
         found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == charge.gather(hits["p"])), facts, 5))

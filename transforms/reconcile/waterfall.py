@@ -113,7 +113,7 @@ class _Step(NamedTuple):
     code: str
     rows: pl.Expr
     amount: pl.Expr
-    count: pl.Expr | None = None
+    counted: pl.Expr | None = None
 
 
 def _summed(rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.DataFrame:
@@ -124,7 +124,7 @@ def _summed(rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.DataFrame:
         given[f"a:{step.code}"] = pl.when(hits).then(step.amount).otherwise(0)
         given[f"b:{step.code}"] = hits.cast(pl.Int64)
         given[f"n:{step.code}"] = (
-            hits.cast(pl.Int64) if step.count is None else pl.when(hits).then(step.count).otherwise(0)
+            hits.cast(pl.Int64) if step.counted is None else pl.when(hits).then(step.counted).otherwise(0)
         )
     cells = rows.select(entity="entity_code", store_ref="store_ref", currency="currency", **given)
     sums = cells.group_by(CELL).agg(pl.exclude(CELL).sum()).collect()
