@@ -72,7 +72,8 @@ class InMemory:
 class Cut:
     """A source whose inputs are lazy and need not fit into memory: their rows are read in batches and laid on the shelf by part.
 
-    Of all rows together only the homes are held in memory, eight bytes each.
+    Of all rows together only hashes and homes of orders, documents, payments, receipts and applications are held in memory, and only until
+    the rows they tell of are cut (see `homes`).
     """
 
     inputs: Inputs
