@@ -39,7 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         pair(house, "match", one, ["94"], payments=True, reason="one transfer", author="Ana")
     reconcile(house, run_id="20260102T000000.000Z-000001")
     report.report(house, run_id="20260102T000000.000Z-000002")
-    close_period(house, period="2026-09")
+    close_period(house, period="2026-09", entity="E100")
     return house
 
 
