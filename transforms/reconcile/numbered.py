@@ -191,8 +191,8 @@ def by_place(rows: pl.DataFrame, place: pl.Series, count: int, *summed: pl.Expr)
     shared = place.filter(table.gather(place) != every).unique()
     found = [rows, none]
     if len(shared):
-        is_shared = pl.Series("shared", [False]).new_from_index(0, count).scatter(shared, True).gather(place)
-        several = rows.with_columns(place=place).filter(is_shared)
+        at = among(shared, count).gather(place).arg_true()
+        several = rows[at].with_columns(place=place.gather(at))
         sums = several.group_by("place").agg(summed).select("place", *rows.columns)
         after = pl.int_range(rows.height + 1, rows.height + 1 + sums.height, dtype=pl.UInt32, eager=True)
         table = table.scatter(sums["place"], after)
