@@ -75,7 +75,7 @@ def test_parts_that_are_read_and_handed_on_say_what_the_whole_says(
     whole = whole_of(seed)
     if seed % 2:
         monkeypatch.setattr(lookup, "SLICE", 3)
-        monkeypatch.setattr(parts, "BATCH", 2)
+        monkeypatch.setattr(parts, "BATCH", 400)  # a few rows of each input
     lazy = Inputs(**{name: frame.lazy() for name, frame in vars(inputs).items() if frame is not None})
     shelf, sink = FolderShelf(tmp_path), Collected()
     told = dict(vars(reconcile_streamed(Cut(lazy, shelf), policy, sink, shelf)))

@@ -15,8 +15,9 @@ from transforms.reconcile.universe import prefixes_of
 
 EVERYWHERE = ("stores", "decisions")
 """Inputs that every part has whole: they are small, and say nothing of a single order."""
-BATCH: Final = 500_000
-"""Rows read at a time where inputs are cut without being held."""
+BATCH = 150_000_000
+"""Bytes read at a time, roughly, where inputs are cut without being held: the more rows, the fewer pieces are laid down for a part."""
+_TEXT_BYTES: Final = 24
 _COUNTED = ("orders", "owed", "ar_invoices", "ar_receipts")
 
 
@@ -63,38 +64,50 @@ def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs
         tell = tellers.pop(name)
         if name == "orders" and customers is not None:
             shoppers = Shoppers(inputs, count)
-        rows = read_of(getattr(inputs, name), name)
-        _lay_empty(shelf, name, rows, count)
-        at = 0
-        for batch in rows.collect_batches(chunk_size=BATCH, maintain_order=True):
+        rows, at, laid = read_of(getattr(inputs, name), name), 0, set[int]()
+        for batch in batches_of(rows):
             place = (tell(batch, at) % count).cast(pl.UInt16)
             at += batch.height
-            _lay(shelf, name, batch, place)
+            laid |= _lay(shelf, name, batch, place)
             if shoppers is not None:
                 shoppers.bought(batch, place)
+        _lay_nothing(shelf, name, rows, set(range(count)) - laid)
         del tell
     if shoppers is not None and customers is not None:
         names.append("customer_ids")
-        rows = read_of(customers, "customer_ids")
-        _lay_empty(shelf, "customer_ids", rows, count)
-        for piece, place in shoppers.placed(rows.collect_batches(chunk_size=BATCH, maintain_order=True)):
-            _lay(shelf, "customer_ids", piece, place)
+        rows, laid = read_of(customers, "customer_ids"), set()
+        for piece, place in shoppers.placed(batches_of(rows)):
+            laid |= _lay(shelf, "customer_ids", piece, place)
+        _lay_nothing(shelf, "customer_ids", rows, set(range(count)) - laid)
         del shoppers
     for at in range(count):
         mine = {name: shelf.take(f"input_{name}", at) for name in names}
         yield Part(**{**vars(inputs), **mine, "prefixes": prefixes})
 
 
-def _lay_empty(shelf: Shelved, name: str, rows: pl.LazyFrame, count: int) -> None:
-    nothing = pl.DataFrame(schema=rows.collect_schema())
-    for number in range(count):
-        shelf.put(f"input_{name}", number, nothing)
+def batches_of(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Rows in their order, as many at a time as come to about `BATCH`; narrow ones are many."""
+    kinds = rows.collect_schema().dtypes()
+    width = sum(_TEXT_BYTES if kind == pl.String else 8 for kind in kinds)
+    yield from rows.collect_batches(chunk_size=max(BATCH // max(width, 1), 1), maintain_order=True)
 
 
-def _lay(shelf: Shelved, name: str, rows: pl.DataFrame, place: pl.Series) -> None:
+def _lay(shelf: Shelved, name: str, rows: pl.DataFrame, place: pl.Series) -> set[int]:
+    """Lay rows on the shelf, each in its part; the parts that got some."""
     mine = rows.with_columns(place.alias("place"))
-    for (number,), piece in mine.partition_by("place", include_key=False, as_dict=True).items():
+    pieces = {
+        int(number): piece
+        for (number,), piece in mine.partition_by("place", include_key=False, as_dict=True).items()
+    }
+    for number, piece in pieces.items():
         shelf.put(f"input_{name}", number, piece)
+    return set(pieces)
+
+
+def _lay_nothing(shelf: Shelved, name: str, rows: pl.LazyFrame, parts: set[int]) -> None:
+    nothing = pl.DataFrame(schema=rows.collect_schema())
+    for number in parts:
+        shelf.put(f"input_{name}", number, nothing)
 
 
 class Shelved(Protocol):
