@@ -15,7 +15,7 @@ from transforms.reconcile.universe import prefixes_of
 
 EVERYWHERE = ("stores", "decisions")
 """Inputs that every part has whole: they are small, and say nothing of a single order."""
-BATCH = 150_000_000
+BATCH = 120_000_000
 """Bytes read at a time, roughly, where inputs are cut without being held: the more rows, the fewer pieces are laid down for a part."""
 _TEXT_BYTES: Final = 24
 _COUNTED = ("orders", "owed", "ar_invoices", "ar_receipts")
@@ -56,9 +56,9 @@ def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs
     prefixes = tuple(prefixes_of(inputs))
     tellers, _ = told_by(inputs, policy)
     customers, shoppers = inputs.customer_ids, None
-    # What tells the homes of lines, of rows of their own and of what is of an order is let go one after the other; orders tell their own.
+    # What tells the homes of rows of their own, of lines and of what is of an order is let go one after the other; orders tell their own.
     names = sorted(
-        tellers, key=lambda name: (name == "orders", name in BY_IDENTITY, name != "ar_lines", name)
+        tellers, key=lambda name: (name == "orders", name in BY_IDENTITY, name == "ar_lines", name)
     )
     for name in names:
         tell = tellers.pop(name)
