@@ -52,12 +52,14 @@ def again(share: Own) -> statement.Books:
     return statement.books(share.inputs, share.policy, share.entries, share.payouts, share.refunds)
 
 
-@pytest.mark.parametrize("which", range(len(POLICIES)))
-def test_worlds_full_of_ties_give_the_same_figures_from_the_share_as_from_the_whole(which: int) -> None:
+@pytest.mark.parametrize(("which", "seed"), [(0, 13), (1, 105), (2, 201)])
+def test_worlds_full_of_ties_give_the_same_figures_from_the_share_as_from_the_whole(
+    which: int, seed: int
+) -> None:
+    """Among them payments that name one order and are named by others."""
     policy = replace(
         POLICIES[which], period=POLICIES[which].period or Period.month("2026-09"), bucket_least=50_000
     )
-    seed = 100 * which + 1
     inputs = drawn(seed)
     inputs = replace(
         inputs, decisions=inputs.whole("decisions")

@@ -77,6 +77,8 @@ def own(kept: Books, entity: str, tables: dict[str, pl.DataFrame]) -> Own:
         else frame.filter(homes[name].is_in(mine.to_series().implode()) & (homes[name] != 0))
         for name, frame in whole.items()
     }
+    if "order_payments" in whole:
+        rows["order_payments"] = _links(kept, whole, mine)
     if "customer_ids" in whole:
         bought = kept.homes.customers.join(mine, on="home", how="semi")["i"].unique().sort()
         rows["customer_ids"] = whole["customer_ids"][bought]
@@ -165,12 +167,23 @@ def _paid_with(
     kept: Books, whole: dict[str, pl.DataFrame], named: pl.DataFrame, mine: pl.DataFrame
 ) -> pl.DataFrame:
     """The homes of orders that a payment of the homes names, as well as the one it is put to."""
-    links, homes = whole.get("order_payments"), kept.homes.of.get("order_payments")
-    if links is None or homes is None:
+    if "order_payments" not in whole:
         return mine.clear()
-    orders = links.with_columns(home=homes).join(mine, on="home", how="semi")
-    groups = orders.select(group_ref=pl.concat_str("storefront", "order_ref", separator=":"))
+    groups = _links(kept, whole, mine).select(
+        group_ref=pl.concat_str("storefront", "order_ref", separator=":")
+    )
     return groups.join(named, on="group_ref").select("home")
+
+
+def _links(kept: Books, whole: dict[str, pl.DataFrame], mine: pl.DataFrame) -> pl.DataFrame:
+    """Which orders name a payment of the homes: those it is put to, and any other that names one that says itself whose it is."""
+    homes, payment = kept.homes.of, ["storefront", "payment_ref"]
+    links = whole["order_payments"].with_columns(home=homes["order_payments"]).with_row_index("at")
+    found = [links.join(mine, on="home", how="semi")]
+    if "payments" in whole:
+        paid = whole["payments"].select(payment).with_columns(home=homes["payments"])
+        found.append(links.join(paid.join(mine, on="home", how="semi"), on=payment, how="semi"))
+    return pl.concat(found).unique("at").sort("at").drop("at", "home")
 
 
 def _reached(kept: Books, entity: str) -> pl.DataFrame:
