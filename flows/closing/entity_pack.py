@@ -11,7 +11,7 @@ import polars as pl
 from flows.closing import packing
 from flows.report import held_rows, waiting_rows
 from transforms.closing import statement
-from transforms.closing.own import differing, own
+from transforms.closing.own import differing, extent, own
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -54,9 +54,7 @@ def packed(
     again = stated(mine)
     odd = differing(tables, again, entity)
     inputs = whole if odd else frames_of(mine)
-    rows = [
-        [name, whole[name].height if name in whole else None, inputs[name].height] for name in sorted(inputs)
-    ]
+    rows = extent(whole, inputs)
     if odd:
         said = (
             f"Holds the inputs of ALL entities: those of {entity} alone gave another {odd[0].replace('_', ' ')} than the whole. "
@@ -68,8 +66,8 @@ def packed(
         f"Holds the inputs of {entity} and whatever of other entities could be matched with them, and no other trade of the company. "
         f"The figures were made from the whole company's {sum(frame.height for frame in whole.values()):,} rows and, equal in every table, from those of this pack."
     )
-    extent = {"is_own": True, "said": said, "rows": rows}
-    return Packed(again, inputs, share.policy, extent, _orders(kept, entity), share.inputs.take("decisions"))
+    told = {"is_own": True, "said": said, "rows": rows}
+    return Packed(again, inputs, share.policy, told, _orders(kept, entity), share.inputs.take("decisions"))
 
 
 def frames_of(kept: statement.Books) -> Tables:
