@@ -1,6 +1,6 @@
 """How fast the reconciliation is, beside hand-written DuckDB queries with the same outcomes and a bare join, in the same run.
 
-    python tests/bench/bench_reconcile.py --orders 1000000 [--repeat 3] [--buckets 8]
+    python tests/bench/bench_reconcile.py --orders 1000000 [--repeat 3] [--buckets 3]
 
 Makes its own frames (seeded, 3 % with planted faults of fifteen kinds, and 2 % of the receipts with five more), checks that both give every
 row the same outcome, and prints orders per second, peak memory of each in a process of its own, and the ratios: orders against invoices, and
@@ -370,7 +370,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--buckets", type=int, default=8)
+    parser.add_argument("--buckets", type=int, default=Policy().buckets)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--child")
     options = parser.parse_args()

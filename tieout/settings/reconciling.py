@@ -58,6 +58,6 @@ class Reconciliation(Section):
     settlement_days: Annotated[int, Field(ge=0, le=120)] = 10
     proposal_days: Annotated[int, Field(ge=0, le=60)] = 7
     ageing_basis: Literal["due", "document"] = "due"
-    buckets: Annotated[int, Field(ge=1, le=256)] = 8
+    buckets: Annotated[int, Field(ge=1, le=256)] = 3
     refund_cash_leg: Literal["elsewhere"] = "elsewhere"
     rounding_limit_minor: Annotated[int, Field(ge=0, le=1000)] = 5

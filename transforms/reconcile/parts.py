@@ -21,10 +21,11 @@ _TEXT_BYTES: Final = 24
 _COUNTED = ("orders", "owed", "ar_invoices", "ar_receipts")
 
 
-def parts_of(inputs: Inputs, policy: Policy) -> int:
-    """Into how many parts the inputs are worth cutting: at least `buckets`, none much larger than `bucket_most`, none smaller than `bucket_least`."""
+def parts_of(inputs: Inputs, policy: Policy, most: int | None = None) -> int:
+    """Into how many parts the inputs are worth cutting: at least `buckets`, none much larger than `bucket_most` (or `most`), none smaller than
+    `bucket_least`."""
     rows = max(_height(getattr(inputs, name)) for name in _COUNTED)
-    wanted = max(policy.buckets, -(-rows // policy.bucket_most))
+    wanted = max(policy.buckets, -(-rows // (most or policy.bucket_most)))
     return max(1, min(wanted, rows // max(policy.bucket_least, 1)))
 
 
@@ -49,7 +50,7 @@ def parted(inputs: Inputs, policy: Policy, homes: Homes | None = None) -> Iterat
 
 def parted_on(inputs: Inputs, policy: Policy, shelf: Shelved) -> Iterator[Inputs]:
     """`parted` for inputs that memory does not hold: they are read in batches of rows, which are laid on a shelf by part and taken from it."""
-    count = parts_of(inputs, policy)
+    count = parts_of(inputs, policy, min(policy.shelved_most, policy.bucket_most))
     if count == 1:
         yield inputs
         return

@@ -158,8 +158,9 @@ class Policy:
     money as recorded outside, `receipt` expects a negative receipt. `proposal_days`: how far apart two dates may lie for a
     proposal. `ageing_basis`: `due` or `document` date. `buckets`: into how many parts the comparison is cut at least;
     it bounds memory and never changes a result; `bucket_least`, `bucket_most`: rows of a part below which it is not cut smaller, and above which it is.
+    `shelved_most`: the same where parts wait on a shelf because memory does not hold them (`reconcile_streamed`).
     `used_up`: (period name, tie-out, currency) whose tolerance the whole company has used up, where only a part of it is compared.
-    `abreast`: parts worked on at a time. `duplicate_days`: how far apart two documents may lie to be suspected
+    `abreast`: parts worked on at a time; more than two only where all are in memory anyway. `duplicate_days`: how far apart two documents may lie to be suspected
     of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
     their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `settlement_days`: how long a payment may wait for its payout. `journals`: where drafted journals go. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
     expression that finds order numbers inside a free-text reference. `ignored_states`: Intacct's labels of documents that do not
@@ -174,10 +175,11 @@ class Policy:
     refund_cash_leg: str = "elsewhere"
     proposal_days: int = 7
     ageing_basis: str = "due"
-    buckets: int = 8
+    buckets: int = 3
     bucket_least: int = 50_000
-    bucket_most: int = 100_000
-    abreast: int = 2
+    bucket_most: int = 400_000
+    shelved_most: int = 100_000
+    abreast: int = 3
     duplicate_days: int = 3
     trend_least: int = 20
     trend_percent: Decimal = Decimal("0.1")

@@ -8,7 +8,7 @@ is open, probable double postings, sums. So memory is bounded by the part, and t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Final
 
@@ -34,6 +34,9 @@ from transforms.reconcile.suspects import near, papers_of, repeats_of, suspects
 from transforms.reconcile.tally import Tally, added, apart, with_more
 from transforms.reconcile.universe import places_of
 from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
+
+_STREAMED_ABREAST: Final = 2
+"""Parts worked on at a time where memory is to be bounded by them: both processors of a small machine are busy with two."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def reconcile_streamed(source: Source, policy: Policy, sink: Sink, shelf: Shelf)
     The rows handed on are those of `reconcile`, in no order from one call to the next. What is left over in the parts stays in memory:
     what is open, what tolerance accepted, sums. Nothing of it may be published before `proofs(summary)` is zero throughout.
     """
+    policy = replace(policy, abreast=min(policy.abreast, _STREAMED_ABREAST))
     return summary(*counted(source.parts(policy), source.decisions, policy, sink, shelf), policy)
 
 
