@@ -55,11 +55,10 @@ def write_front_page(folder: Path, judged: Sequence[Judged]) -> None:
 def _row(folder: Path, one: Judged) -> etree._Element:
     pages = sorted((folder / "validations" / one.name).rglob("*.html"))
     rule = folder / "expectations" / f"{one.name}.html"
-    links = []
-    if pages:
-        links.append(E.A("result", href=pages[-1].relative_to(folder).as_posix()))
+    there = [("result", pages[-1])] if pages else []
     if rule.exists():
-        links += [", ", E.A("rule", href=rule.relative_to(folder).as_posix())]
+        there.append(("rule", rule))
+    links = [E.LI(E.A(word, href=page.relative_to(folder).as_posix())) for word, page in there]
     more = len(one.found) - _MOST
     found = [E.LI(sentence) for sentence in one.found[:_MOST]]
     if more > 0:
@@ -70,5 +69,5 @@ def _row(folder: Path, one: Judged) -> etree._Element:
         E.TD(f"{one.rows:,}"),
         E.TD(f"{len(one.found):,}"),
         E.TD(E.UL(*found)) if found else E.TD("–"),
-        E.TD(*links),
+        E.TD(E.UL(*links)),
     )
