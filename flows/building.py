@@ -19,6 +19,7 @@ CLASSES: dict[str, type] = {
     "sales_order": sage.SalesDocument,
     "invoice": sage.Invoice,
     "credit_memo": sage.CreditMemo,
+    "debit_memo": sage.DebitMemo,
     "receipt": sage.Receipt,
     "application": sage.Receipt,
     "journal": sage.Journal,
@@ -54,6 +55,7 @@ def build(claim: Claim, *, ledger_digits: int) -> list[tuple[str, Postable]]:
         "sales_order": _sales_order,
         "invoice": _invoice,
         "credit_memo": _credit_memo,
+        "debit_memo": _debit_memo,
         "receipt": _receipt,
         "application": _application,
         "journal": _journal,
@@ -237,6 +239,10 @@ def _credit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) 
         sign = 1 if json.loads(row["details"]).get("is_negative") else -1
         return _sales_document(row, lines, digits, definition, sign)
     return sage.CreditMemo(issued_on=row["document_on"], **_paper(row, lines, digits, -1))
+
+
+def _debit_memo(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:
+    return sage.DebitMemo(issued_on=row["document_on"], **_paper(row, lines, digits, 1))
 
 
 def _receipt(row: dict[str, Any], lines: list[dict[str, Any]], digits: int) -> sage.Document:

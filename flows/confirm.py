@@ -14,6 +14,7 @@ from tieout.errors import ConnectorError
 _PROOFS = {
     "invoice": ("core.ar_invoices", "invoice_ref", "total_minor"),
     "credit_memo": ("core.ar_adjustments", "adjustment_ref", "total_minor"),
+    "debit_memo": ("core.ar_adjustments", "adjustment_ref", "total_minor"),
     "receipt": ("core.ar_receipts", "receipt_ref", "total_minor"),
 }
 

@@ -124,7 +124,8 @@ def approve(house: House, draft: str, *, reason: str, author: str) -> list[str]:
     about = lines["decision_id"].unique().sort().to_list() if lines.height else [None]
     rows = [{"kind_code": "approve", "draft_id": draft, "about_id": decision} for decision in about]
     said = [f"draft {draft} is approved by {author}: {one['sentence']}"]
-    if one["kind_code"] == "reversal" and not releasing.is_reversible(one):
+    by_memo = one["kind_code"] == "reversal" and releasing.takes_debit_memo(one, lines)
+    if one["kind_code"] == "reversal" and not by_memo and not releasing.is_reversible(one):
         record(house, rows, reason=reason, author=author)
         return [
             *said,
@@ -134,11 +135,13 @@ def approve(house: House, draft: str, *, reason: str, author: str) -> list[str]:
     def released(session: Session, run_id: str) -> None:
         if one["kind_code"] == "journal":
             releasing.plan_journal(house, session, one, lines, run_id)
+        elif by_memo:
+            releasing.plan_debit_memo(house, session, one, lines, run_id)
         else:
             releasing.plan_reversal(house, session, one, run_id)
 
     record(house, rows, reason=reason, author=author, then=released)
-    name = "journal entry" if one["kind_code"] == "journal" else "reversal"
+    name = "journal entry" if one["kind_code"] == "journal" else "debit memo" if by_memo else "reversal"
     return [*said, f"The {name} is in the outbox as {draft}; it is sent by the next posting."]
 
 

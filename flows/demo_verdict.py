@@ -114,7 +114,12 @@ def ledger_against_outbox(house: House, ledger: dict[str, Any]) -> tuple[list[st
             "ops.outbox", where={"state_code": "accepted"}, columns=["document_id", "intacct_key"]
         )
         documents = session.fetch("out.documents").join(accepted, on="document_id")
-    books = {"invoice": "invoices", "credit_memo": "adjustments", "receipt": "receipts"}
+    books = {
+        "invoice": "invoices",
+        "credit_memo": "adjustments",
+        "debit_memo": "adjustments",
+        "receipt": "receipts",
+    }
     doubled, lost = [], []
     for kind, shelf in books.items():
         mine = documents.filter(pl.col("kind_code") == kind)

@@ -27,8 +27,8 @@ def publish(house: House, session: Session, result: Result, *, is_whole: bool = 
     rules = house.settings.reconciliation
     decisions = session.fetch("ops.decisions")
     heads, lines = drafts(
-        tied_rows(result.orders, result.payments), decisions, result.suspects, journals(house)
-    )
+        tied_rows(result.orders, result.payments), decisions, result.suspects, journals(house), _mirrored(session, result.suspects)
+    )  # fmt: skip
     open_rows = session.fetch("ops.lingering")
     if is_whole:
         began = pl.col("first_at").fill_null(pl.lit(house.clock(), pl.Datetime("us", "UTC")))
@@ -62,6 +62,14 @@ def publish(house: House, session: Session, result: Result, *, is_whole: bool = 
         "suspects": result.suspects.filter(~pl.col("is_original")).height,
         "findings": findings.height,
     }
+
+
+def _mirrored(session: Session, suspects: pl.DataFrame) -> pl.DataFrame:
+    """The lines of credit memos that stand twice."""
+    refs = suspects.filter(~pl.col("is_original"))["ledger_ref"]
+    refs = refs.filter(refs.str.starts_with("adjustment:")).str.strip_prefix("adjustment:")
+    where = pl.DataFrame({"document_ref": refs.unique()}).with_columns(document_kind=pl.lit("adjustment"))
+    return session.fetch("core.ar_lines", where=where)
 
 
 def journals(house: House) -> Journals:

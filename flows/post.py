@@ -149,6 +149,9 @@ def _halted(outcome: BatchOutcome | TieoutError, unanswered: int) -> tuple[Tieou
 def _send(house: House, client: Intacct, claim: Claim) -> BatchOutcome | TieoutError:
     """Send one batch. Anything but a batch outcome is an error that says whether it may have been done."""
     styles = {CLASSES[kind]: style for kind, style in house.ledger.styles.items()}
+    if "credit_memo" in house.ledger.styles:
+        # Both are adjustments, of one function.
+        styles[CLASSES["debit_memo"]] = house.ledger.styles["credit_memo"]
     if claim.kind == "application":
         # Only the generic function carries credits.
         styles[CLASSES["application"]] = "generic"

@@ -47,7 +47,7 @@ _NOT_WAITING = (
 )
 CHANGES_NOTHING = ("reconcile", "report", "close", "sign", "reopen", "sentinel", "stock", "rehearse")
 """Stages after which both sides are what they were before: data are as of the last of the others."""
-_NO_TRADE = ("customer", "sales_order", "application", "journal", "order_closure", "reversal")
+_NO_TRADE = ("customer", "sales_order", "debit_memo", "application", "journal", "order_closure", "reversal")
 """Documents that answer no order."""
 _WAITING = {
     "storefront": pl.String,

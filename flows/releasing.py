@@ -1,4 +1,5 @@
-"""From an approved draft to a document of the outbox: a journal entry that writes differences off, or the reversal of what stands twice.
+"""From an approved draft to a document of the outbox: a journal entry that writes differences off, the reversal of what stands twice, or the
+debit memo that takes back a credit memo (adjustments have no function that reverses them).
 
 The document carries the draft's own id, so a draft that is approved twice is still one document, and it goes the way of every other:
 intent before sending, one control id, read back before anything is sent again.
@@ -13,6 +14,7 @@ import polars as pl
 from checks.contracts import ALL
 from tieout.errors import InputError
 from transforms.posting_content import rehashed
+from transforms.reconcile.drafts import MIRRORED
 
 if TYPE_CHECKING:
     from flows.wiring import House
@@ -61,6 +63,60 @@ def plan_reversal(house: House, session: Session, draft: dict[str, Any], run_id:
         "document_on": on,
     }
     _planned(house, session, draft, head, ALL["out.document_lines"].empty(), run_id)
+
+
+def plan_debit_memo(
+    house: House, session: Session, draft: dict[str, Any], lines: pl.DataFrame, run_id: str
+) -> None:
+    """The debit memo that takes back a credit memo: its customer, currency and lines, at their locations; dated like a reversal.
+
+    Its reference is the credit memo's number, by which the next reconciliation puts the two together. Raises `InputError` if the credit memo
+    is gone or another than it was when the draft was made.
+    """
+    key = draft["ledger_ref"].partition(":")[2]
+    found = session.fetch("core.ar_adjustments", where={"adjustment_ref": key})
+    of = {"document_kind": ["adjustment"], "document_ref": [key]}
+    theirs = session.fetch("core.ar_lines", where=pl.DataFrame(of)).filter(pl.col("amount_minor") != 0)
+    theirs = theirs.sort(*MIRRORED, nulls_last=True)
+    drafted = lines.sort("line_no").select("account_code", amount=-pl.col("amount_minor"))
+    if (
+        found.is_empty()
+        or found["is_deleted"][0]
+        or found["total_minor"][0] != draft["amount_minor"]
+        or not drafted.equals(theirs.select("account_code", amount="amount_minor"))
+    ):
+        raise InputError(
+            f"{draft['ledger_ref']} is not in the warehouse as it was when this was drafted; run `tieout run extract` and `tieout run reconcile`, then look at `tieout drafts` again."
+        )
+    memo = found.row(0, named=True)
+    today = _today(house, draft["entity_code"])
+    head = {
+        "kind_code": "debit_memo",
+        "reference": memo["adjustment_number"] or draft["ledger_ref"],
+        "description": f"Takes back {draft['ledger_ref']}, which stands twice: {draft['reason_code']}",
+        "customer_id": memo["customer_id"],
+        "total_minor": -draft["amount_minor"],
+        "document_on": max(today, memo["posted_on"] or today),
+    }
+    at_home = location_of(house, draft["entity_code"])
+    body = theirs.select(
+        line_no=pl.int_range(1, pl.len() + 1).cast(pl.Int64),
+        account_code="account_code",
+        amount_minor=-pl.col("amount_minor"),
+        memo=pl.col("memo").str.slice(0, 500),
+        document_id=pl.lit(draft["draft_id"]),
+        location_code=pl.col("location_code").fill_null(at_home),
+        department_code="department_code",
+        item_ref="item_ref",
+    )
+    _planned(house, session, draft, head, body, run_id)
+
+
+def takes_debit_memo(draft: dict[str, Any], lines: pl.DataFrame) -> bool:
+    """Whether the draft takes back a credit memo whose lines are all known by account; any other adjustment is taken back by hand."""
+    is_credit = draft["ledger_ref"].startswith("adjustment:") and draft["amount_minor"] < 0
+    known = lines.height > 0 and not lines["account_code"].null_count()
+    return bool(is_credit and known and lines["amount_minor"].sum() == -draft["amount_minor"])
 
 
 def is_reversible(draft: dict[str, Any]) -> bool:

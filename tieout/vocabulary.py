@@ -87,6 +87,7 @@ DOCUMENT_KINDS: Final = (
     "sales_order",
     "invoice",
     "credit_memo",
+    "debit_memo",
     "receipt",
     "application",
     "journal",

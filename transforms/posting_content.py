@@ -24,11 +24,12 @@ _PLACE: Final = {
     "sales_order": 1,
     "invoice": 2,
     "credit_memo": 3,
-    "receipt": 4,
-    "application": 5,
-    "journal": 6,
-    "order_closure": 7,
-    "reversal": 8,
+    "debit_memo": 4,
+    "receipt": 5,
+    "application": 6,
+    "journal": 7,
+    "order_closure": 8,
+    "reversal": 9,
 }
 EDITABLE: Final = {
     "document": ("document_on", "due_on", "reference", "description", "customer_id", "account_ref", "method"),

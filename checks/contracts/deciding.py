@@ -61,7 +61,7 @@ DRAFTS = Table(
         Column(
             "kind_code",
             TEXT,
-            "journal writes differences off; reversal takes back a document that stands twice.",
+            "journal writes differences off; reversal takes back a document that stands twice, a credit memo by a debit memo.",
             words=("journal", "reversal"),
         ),
         Column("tie_out", TEXT, "Where it comes from.", words=_TIE_OUTS),
@@ -81,13 +81,13 @@ DRAFTS = Table(
 DRAFT_LINES = Table(
     "recon.draft_lines",
     ("draft_id", "line_no"),
-    "The lines of drafted journals; they sum to zero.",
+    "The lines of drafted journals, which sum to zero, and of drafted debit memos, which sum to the credit memo they take back.",
     (
         Column("draft_id", TEXT, "The draft.", longest=20),
         Column("line_no", WHOLE, "Position, from 1.", least=1),
-        Column("account_code", TEXT, "GL account; null if no control account is configured.", null=True),
+        Column("account_code", TEXT, "GL account; null if no control account is configured, or the credit memo's line names none.", null=True),
         _CURRENCY,
-        Column("amount_minor", MINOR, "Debit positive, credit negative."),
+        Column("amount_minor", MINOR, "Of a journal debit positive, credit negative; of a debit memo what the line adds to what the customer owes."),
         Column("decision_id", TEXT, "The decision behind it.", null=True),
         Column("memo", TEXT, "For people."),
     ),

@@ -19,7 +19,7 @@ DOCUMENTS = Table(
         Column(
             "kind_code",
             TEXT,
-            "customer, sales_order, invoice, credit_memo, receipt, application (a credit memo set against an invoice), journal, order_closure (a cancelled sales order closed) or reversal.",
+            "customer, sales_order, invoice, credit_memo, debit_memo (takes back a credit memo that stands twice), receipt, application (a credit memo set against an invoice), journal, order_closure (a cancelled sales order closed) or reversal.",
             words=DOCUMENT_KINDS,
         ),
         Column("revision", WHOLE, "1 for the first; a correction gets the next.", least=1),
@@ -37,7 +37,7 @@ DOCUMENTS = Table(
         Column(
             "reference",
             TEXT,
-            "DOCNUMBER of invoices and memos: the order number; for a reversal `invoice:` or `receipt:` and the RECORDNO it takes back; for a closure the sales order.",
+            "DOCNUMBER of invoices and memos: the order number, of a debit memo the number of the credit memo it takes back; for a reversal `invoice:` or `receipt:` and the RECORDNO it takes back; for a closure the sales order.",
             null=True,
         ),
         Column(

@@ -26,12 +26,14 @@ def _findings(documents: pl.DataFrame, sentence: pl.Expr) -> pl.DataFrame:
 
 @rule("Lines sum to their document.", code="lines_do_not_sum", severity="stop", reads=(_DOCUMENTS, _LINES))
 def lines_do_not_sum(tables: Tables, limits: Limits) -> pl.DataFrame:
-    """Sales orders, invoices and credit memos whose lines do not sum to their total, and lines of no document."""
+    """Sales orders, invoices, memos, applications and journals whose lines do not sum to their total, and lines of no document."""
     documents, lines = tables[_DOCUMENTS], tables[_LINES]
     sums = lines.group_by("document_id").agg(lines_minor=pl.col("amount_minor").sum())
     wrong = (
         documents.filter(
-            pl.col("kind_code").is_in(["sales_order", "invoice", "credit_memo", "application", "journal"])
+            pl.col("kind_code").is_in(
+                ["sales_order", "invoice", "credit_memo", "debit_memo", "application", "journal"]
+            )
         )
         .join(sums, on="document_id", how="left")
         .with_columns(pl.col("lines_minor").fill_null(0))

@@ -24,6 +24,8 @@ POLICIES = (
     replace(PLAIN, tolerance=Tolerance({"USD": 3}, cap_minor={"USD": 2})),
 )
 
+_MEMOS = ("CMW1", "CM7", "CM7-2", "UW1")
+
 
 def drawn(seed: int) -> Inputs:
     """A small world full of ties, drawn from a seed: few numbers, few references, few amounts."""
@@ -65,6 +67,9 @@ def drawn(seed: int) -> Inputs:
         kind, total = draw.choice(("invoice", "invoice", "adjustment")), amount()
         reference = draw.choice(REFERENCES)
         total = -total if kind == "adjustment" else total
+        if kind == "adjustment" and draw.random() < 0.35:
+            # A debit memo, which may name a credit memo by number or RECORDNO.
+            total, reference = -total, draw.choice((*_MEMOS, f"adjustment:{draw.randrange(10)}"))
         ledger[kind].append(
             {f"{kind}_ref": str(k), f"{kind}_number": draw.choice(("U", "E", "CM", "")) + (draw.choice(NUMBERS) or "7") + draw.choice(("", "-2")), "reference": reference,
              "customer_id": draw.choice(("GUEST-US", "C1")), "state_code": draw.choice(("Posted", "Posted", "Posted", "Draft")), "posted_on": day(), "total_minor": total, "is_deleted": False, **place()}

@@ -74,9 +74,9 @@ def drafted_of(inputs: Inputs, now: Result, policy: Policy) -> Drafted | None:
     """What decisions and forensics draft, as `tieout drafts` lists it; None where the inputs do not hold what a draft is made of."""
     if inputs.decisions is None or "account_code" not in inputs.decisions.collect_schema():
         return None
-    heads, lines = drafts(
-        tied_rows(now.orders, now.payments), inputs.take("decisions"), now.suspects, policy.journals
-    )
+    rows = tied_rows(now.orders, now.payments)
+    papers = inputs.ar_lines if policy.credit_repeats else None
+    heads, lines = drafts(rows, inputs.take("decisions"), now.suspects, policy.journals, papers)
     return Drafted(heads, lines)
 
 

@@ -122,6 +122,7 @@ def compared(stock: Ready) -> pl.DataFrame:
             entity=stock.entities.categories.gather(words // wide),
             currency=stock.currencies.categories.gather(words % wide),
             is_orphan=pl.col("is_orphan").fill_null(False),
+            is_settled=pl.col("is_settled").fill_null(False),
         )
         # What a document's total holds beyond its lines stands on no known account: component `other`.
         .with_columns(unlined_minor=pl.col("actual_minor") - pl.sum_horizontal(A_))
@@ -151,17 +152,20 @@ def _events(events: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
 
 def _documents(documents: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     customer = pl.when(pl.col("customer_id").is_not_null()).then(pl.col("customer_id").hash())
+    taken = pl.col("takes").is_not_null()
     rows = documents.select(
         actual_minor="total_minor",
         period_actual_minor=pl.when("is_in").then("total_minor").otherwise(0),
-        invoiced_minor=pl.when(pl.col("total_minor") >= 0).then("total_minor").otherwise(0),
-        n_invoices=(pl.col("total_minor") > 0).cast(pl.Int64),
-        n_memos=(pl.col("total_minor") < 0).cast(pl.Int64),
+        # A debit memo that takes back a credit memo lowers the credits and is no invoice.
+        invoiced_minor=pl.when((pl.col("total_minor") >= 0) & ~taken).then("total_minor").otherwise(0),
+        n_invoices=((pl.col("total_minor") > 0) & ~taken).cast(pl.Int64),
+        n_memos=((pl.col("total_minor") < 0) & ~pl.col("is_settled")).cast(pl.Int64),
         n_documents=pl.lit(1, pl.Int64),
         document_on="posted_on",
         pass_no=pl.col("pass_no").cast(pl.Int64),
-        how="how",
+        how=pl.when(~taken).then("how").otherwise(0),
         is_orphan="is_orphan",
+        is_settled="is_settled",
         customer_high=customer,
         customer_low=customer,
         documents=pl.coalesce("number", "ref"),
@@ -174,7 +178,7 @@ def _documents(documents: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
             "actual_minor", "period_actual_minor", "invoiced_minor", "n_invoices", "n_memos", "n_documents"
         ).sum(),
         pl.col("document_on", "pass_no", "how", "is_orphan", "customer_high").max(),
-        pl.col("customer_low", "documents").min(),
+        pl.col("customer_low", "documents", "is_settled").min(),
     )
 
 

@@ -1,10 +1,11 @@
-"""Drafts: journals for what people wrote off, reversals for what stands twice. Drafted here, approved by a person, never sent by themselves."""
+"""Drafts: journals for what people wrote off, reversals for what stands twice, of a credit memo by a debit memo. Drafted here, approved by a person, never sent by themselves."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from transforms.identity import minted
+from transforms.reconcile.intake import Frame
 from transforms.reconcile.policy import Journals
 from transforms.reconcile.wording import money
 
@@ -16,16 +17,23 @@ LINE_COLUMNS = ("draft_id", "line_no", "account_code", "currency", "amount_minor
 
 
 def drafts(
-    rows: pl.DataFrame, decisions: pl.DataFrame, suspects: pl.DataFrame, journals: Journals
+    rows: pl.DataFrame,
+    decisions: pl.DataFrame,
+    suspects: pl.DataFrame,
+    journals: Journals,
+    ledger_lines: Frame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """recon.drafts and recon.draft_lines.
 
     `rows`: published rows of both tie-outs with tie_out, group_ref, entity_code, currency, delta_minor and decision_id; `decisions`:
     all of ops.decisions; `suspects`: recon.suspects. One journal per tie-out, entity, currency, reason code and approval: what was
     approved together stays together, and what was written off since makes a journal of its own.
+    `ledger_lines`: lines of AR documents, which debit memos mirror line by line (`debit_lines`); None drafts none, only that it ought to be reversed.
     """
     journal, lines = _journals(rows, decisions, journals)
-    reversal = _reversals(suspects, decisions, journals)
+    reversal = _reversals(suspects, decisions, journals, by_memo=ledger_lines is not None)
+    if ledger_lines is not None:
+        lines = pl.concat([lines, debit_lines(reversal, ledger_lines)])
     return pl.concat([journal, reversal]).sort("draft_id"), lines.sort("draft_id", "line_no")
 
 
@@ -130,7 +138,47 @@ def _lines(members: pl.DataFrame, journals: Journals) -> pl.DataFrame:
     )
 
 
-def _reversals(suspects: pl.DataFrame, decisions: pl.DataFrame, journals: Journals) -> pl.DataFrame:
+MIRRORED = ("account_code", "component_code", "memo", "amount_minor")
+"""By which the lines of a document are put in order where they are mirrored."""
+
+
+def debit_lines(reversals: pl.DataFrame, ledger_lines: Frame) -> pl.DataFrame:
+    """Lines of the debit memos that take back credit memos: each line of the credit memo with the other sign, so that they sum to what is
+    taken back. A credit memo has none where its lines do not sum to it or are not known."""
+    credits_ = reversals.filter(_is_credit()).select(
+        "draft_id", "currency", "amount_minor", document_ref=pl.col("ledger_ref").str.strip_prefix("adjustment:")
+    )  # fmt: skip
+    if credits_.is_empty():
+        return _no_lines()
+    text = pl.lit(None, pl.String)
+    have = ledger_lines.collect_schema().names()
+    known = ledger_lines.lazy().filter(
+        pl.col("document_kind") == "adjustment", pl.col("document_ref").is_in(credits_["document_ref"].implode())
+    )  # fmt: skip
+    found = (
+        known.select(
+            "document_ref", *((pl.col(name) if name in have else text).alias(name) for name in MIRRORED)
+        )
+        .filter(pl.col("amount_minor") != 0)
+        .collect()
+        .sort("document_ref", *MIRRORED, nulls_last=True)
+        .join(credits_.rename({"amount_minor": "total"}), on="document_ref")
+        .filter(pl.col("amount_minor").sum().over("draft_id") == pl.col("total"))
+        .with_columns(line_no=pl.int_range(1, pl.len() + 1).over("draft_id").cast(pl.Int64))
+    )
+    return found.select(
+        "draft_id", "line_no", "account_code", "currency", -pl.col("amount_minor"), decision_id=text, memo=pl.col("memo").fill_null("")
+    ).select(LINE_COLUMNS)  # fmt: skip
+
+
+def _is_credit() -> pl.Expr:
+    """A credit memo: Intacct reverses no adjustment, so it takes a debit memo."""
+    return pl.col("ledger_ref").str.starts_with("adjustment:") & (pl.col("amount_minor") < 0)
+
+
+def _reversals(
+    suspects: pl.DataFrame, decisions: pl.DataFrame, journals: Journals, *, by_memo: bool
+) -> pl.DataFrame:
     twice = suspects.filter(~pl.col("is_original"))
     if twice.is_empty():
         return _no_drafts()
@@ -150,12 +198,23 @@ def _reversals(suspects: pl.DataFrame, decisions: pl.DataFrame, journals: Journa
             kind_code=pl.lit("reversal"), tie_out=tie_out, reason_code="basis_code", journal_code=pl.lit(None, dtype=pl.String),
             rows_no=pl.lit(1, pl.Int64), authors=pl.lit(""),
             state_code=pl.when(pl.col("done").fill_null(False)).then(pl.lit("approved")).otherwise(pl.lit("drafted")),
-            sentence=pl.concat_str(
+            sentence=pl.when(_is_credit() & by_memo).then(_credited_twice()).otherwise(pl.concat_str(
                 pl.lit("Reverse "), pl.coalesce("document_number", "ledger_ref"), pl.lit(" ("), money("amount_minor"),
-                pl.lit("), which stands beside "), "cluster_ref", pl.lit(". Look at both first: this is a suspicion, not a proof."),
-            ),
+                pl.lit("), which stands beside "), "cluster_ref", pl.lit(f". {_LOOK}"),
+            )),
         )
         .select(DRAFT_COLUMNS)
+    )  # fmt: skip
+
+
+_LOOK = "Look at both first: this is a suspicion, not a proof."
+
+
+def _credited_twice() -> pl.Expr:
+    return pl.concat_str(
+        pl.lit("Take back the credit memo "), pl.coalesce("document_number", "ledger_ref"), pl.lit(" ("), money("amount_minor"),
+        pl.lit("), which stands beside "), "cluster_ref",
+        pl.lit(f", by a debit memo with the same lines; a person then applies the one to the other in Intacct. {_LOOK}"),
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def repeats(rows: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
         "key", "gross_minor", "sales_minor", over=pl.col("invoiced_minor") - pl.col("sales_minor")
     )
     counted = (
-        documents.filter(pl.col("total_minor") > 0)
+        documents.filter((pl.col("total_minor") > 0) & pl.col("takes").is_null())
         .join(surplus, on="key")
         .group_by("key", "total_minor")
         .agg(pl.col("gross_minor", "sales_minor", "over").first(), again=pl.len().cast(pl.Int64) - 1)

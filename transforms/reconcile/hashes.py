@@ -37,6 +37,13 @@ def name_hash(kind: str, ref: str) -> pl.Expr:
     return pl.when(pl.col(ref).is_not_null()).then(pl.col(ref).hash(4) ^ word)
 
 
+def back_hash() -> pl.Expr:
+    """The credit memo that a debit memo's reference names, as `name_hash` names it by number or key; null for every other adjustment."""
+    said = pl.col("reference").str.strip_chars().str.strip_prefix("adjustment:")
+    word = pl.lit(pl.Series(["adjustment"]).hash(5).item(), dtype=HOME)
+    return pl.when((pl.col("total_minor") > 0) & (said != "")).then(said.hash(4) ^ word)
+
+
 def line_hash() -> pl.Expr:
     """The document a line is of, as `name_hash` names it."""
     return pl.col("document_ref").hash(4) ^ pl.col("document_kind").hash(5)

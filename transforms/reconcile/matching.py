@@ -6,8 +6,9 @@ Passes in order, each leaving its evidence; a later pass sees only what the earl
 2. the document's reference, then its own number without prefix and suffix, as they stand and then normalised;
 3. several numbers in one reference, or a summary each of whose lines names one order: one document for many orders; with many
    documents, N:M groups;
-4. what people matched and unmatched by hand (in `decided`) overrules all of that;
-5. proposals (in `proposals`): never accepted by themselves.
+4. debit memos go where the credit memo goes that they take back (in `taken_back`);
+5. what people matched and unmatched by hand (in `decided`) overrules all of that;
+6. proposals (in `proposals`): never accepted by themselves.
 
 A number that several orders carry is narrowed by store prefix, currency and customer. What is still not unique is `ambiguous`: the
 candidates are put in one group and listed, and nobody guesses.
@@ -20,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from transforms.reconcile import taken_back
 from transforms.reconcile.decided import BY_HAND, overruled, pairs, standing
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.numbered import among, by_place, left_over, looked_up, pairs_of, repeated
@@ -47,7 +49,9 @@ HOW = (
     "its number and its reference name different orders",
     "a person matched it",
     "each of its lines names an order",
+    "its reference names the credit memo it takes back",
 )
+_TAKES_BACK = 11
 """What made a document match, by code; the wording of `recon.matches.evidence`."""
 
 
@@ -75,6 +79,10 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     rest = left_over(documents.filter(pl.col("in_scope")), own, "d")
     edges = pl.concat([own, _by_numbers(rest, orders, policy, prefixes_of(inputs))])
     edges = pl.concat([edges, _by_lines(inputs, left_over(rest, edges, "d"), orders, policy)], rechunk=True)
+    takes = taken_back.takes_of(documents, policy)
+    if takes.height:
+        documents = documents.with_columns(in_scope=pl.col("in_scope") | among(takes["d"], documents.height))
+        edges = taken_back.with_edges(edges, takes, _TAKES_BACK)
     edges, documents = _by_hand(inputs, edges, orders, documents)
     counted = edges.filter(documents["is_counted"].gather(edges["d"]))
     orders, groups = _grouped(orders, counted)
@@ -93,7 +101,9 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
     ambiguous = doubtful.group_by("grp").agg(
         pl.col("d").unique().sort(), pl.col("g").unique().sort(), pl.col("how").max()
     )
-    return Matched(orders, _orphans_numbered(documents, orders.height), edges, ambiguous, keys, owed_at)
+    documents = _orphans_numbered(documents, orders.height, taken_back.homeless(documents, takes))
+    documents = taken_back.joined(documents, takes, _TAKES_BACK)
+    return Matched(orders, documents, edges, ambiguous, keys, owed_at)
 
 
 def of_orders(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
@@ -118,7 +128,8 @@ def matched_of(parts: Sequence[Matched]) -> Matched:
     for part in parts:
         g, d = pl.lit(groups, pl.UInt32), pl.lit(documents, pl.UInt32)
         whole["orders"].append(part.orders.drop("key", strict=False).with_columns(pl.col("g", "grp") + g))
-        whole["documents"].append(part.documents.with_columns(pl.col("g", "grp") + g, pl.col("d") + d))
+        numbers = (pl.col("g", "grp") + g, pl.col("d", "takes") + d)
+        whole["documents"].append(part.documents.with_columns(*numbers))
         whole["edges"].append(part.edges.with_columns(pl.col("g") + g, pl.col("d") + d))
         lists = [
             pl.col("d").list.eval(pl.element() + documents),
@@ -337,10 +348,14 @@ def _grouped(orders: pl.DataFrame, edges: pl.DataFrame) -> tuple[pl.DataFrame, p
     return orders, labels
 
 
-def _orphans_numbered(documents: pl.DataFrame, after: int) -> pl.DataFrame:
-    """Documents in scope that stand and belong to no order get group numbers after the orders', by kind and RECORDNO."""
+def _orphans_numbered(documents: pl.DataFrame, after: int, aside: pl.Series) -> pl.DataFrame:
+    """Documents in scope that stand and belong to no order get group numbers after the orders', by kind and RECORDNO, but for those aside."""
     orphans = (
-        documents.filter(pl.col("grp").is_null() & pl.col("in_scope") & pl.col("is_counted"))
+        left_over(
+            documents.filter(pl.col("grp").is_null() & pl.col("in_scope") & pl.col("is_counted")),
+            aside.to_frame("d"),
+            "d",
+        )
         .select("d", orphan_ref=pl.concat_str(pl.lit("intacct:"), "kind", pl.lit(":"), "ref"))
         .sort("orphan_ref")
         .with_row_index("orphan", offset=after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
+from transforms.reconcile import taken_back
 from transforms.reconcile.comparing import A_, E_, compared, ready
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import WHERE_KNOWN, Frame, Inputs
@@ -137,7 +138,13 @@ def _worded(rows: pl.DataFrame, inputs: Inputs, matched: Matched, policy: Policy
     told = _evidence(rows, inputs, matched)
     agreed = rows.select(pl.col("how").fill_null(0)).to_series()
     rows = rows.with_columns(evidence=_agreed().gather(agreed))
-    return put(rows, row_of(rows["key"], told["key"]), told.select("evidence"))
+    rows = put(rows, row_of(rows["key"], told["key"]), told.select("evidence"))
+    back = rows.select("grp", "evidence", at=pl.int_range(pl.len(), dtype=pl.UInt32)).join(
+        taken_back.said(matched.documents), on="grp"
+    )
+    return put(
+        rows, back["at"], back.select(pl.concat_str("evidence", pl.lit(" "), "back").alias("evidence"))
+    )
 
 
 _NAMES = ("group_ref", "storefront", "order_ref", "order_number", "store_ref", "customer_name")

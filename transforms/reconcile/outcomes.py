@@ -4,14 +4,15 @@
 code                            holds when (S, C: owed sales and credits; I, M: invoices and memos; Δ = S + C − I − M)
 ==============================  ================================================================================================
 ambiguous                       a document of the group fits several orders equally well
-missing_order                   a document in scope belongs to no order
+missing_order                   a document in scope belongs to no order, unless a debit memo takes it back whole
 cancelled_but_invoiced          the order is cancelled, no sale is owed, and I + M > 0
 currency, entity                the document stands in another currency or entity: its row, and the order's own while Δ ≠ 0
 duplicate_invoice               I − S is what the repeats of equal invoices add up to
 missing_invoice                 a sale is owed and there is no invoice; or Δ is one owed sale and invoices are fewer than sales
 over_invoiced                   I > S, no duplicate: nothing is owed yet, several invoices, or the whole order invoiced for a part
 refund_without_credit_memo      C < M and fewer memos than refunds
-credit_memo_without_refund      C > M and more memos than refunds; a negative document without an order
+credit_memo_without_refund      C > M and more memos than refunds; a negative document without an order. What a debit memo takes back
+                                is no memo any more, and the debit memo is no invoice (see `taken_back`)
 amount_<component>              Δ ≠ 0 otherwise, and exactly one component differs
 amount_total                    Δ ≠ 0 otherwise; or Δ = 0 and components differ against each other
 customer                        Δ = 0 and the document is on another customer than the order's
@@ -144,7 +145,7 @@ def _nothing_owed(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
 def _reasoned(rows: pl.DataFrame, stock: Ready, known: Known, policy: Policy) -> pl.DataFrame:
     events, documents = (
         _of(frame, rows)
-        for frame in (stock.events, stock.documents.select("key", "total_minor", "posted_on"))
+        for frame in (stock.events, stock.documents.select("key", "total_minor", "posted_on", "takes"))
     )
     found = rows
     for facts, on in (
@@ -277,7 +278,8 @@ def _flagged(found: pl.DataFrame, *, strict: bool) -> pl.DataFrame:
         asks & ~pl.col("accepts") & (delta == 0) & pl.col("parts_known") & (pl.col("n_parts") > 0) & ~pl.col("missing_invoice")
     )  # fmt: skip
     steps = steps.with_columns(amount=wrong & ~pl.any_horizontal(kinds))
-    amount, orphan, misplaced = pl.col("amount"), pl.col("is_orphan"), pl.col("misplaced")
+    amount, misplaced = pl.col("amount"), pl.col("misplaced")
+    orphan = pl.col("is_orphan") & ~(pl.col("is_settled") & (delta == 0))
     waits = pl.col("waits") | (delta != 0)
     flags = steps.select(
         pl.col(*kinds).exclude("credit_memo_without_refund"),

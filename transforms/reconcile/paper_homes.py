@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from transforms.abreast import at_once
-from transforms.reconcile.hashes import HOME, identity_hash, line_hash, name_hash, plain_hash
+from transforms.reconcile.hashes import HOME, back_hash, identity_hash, line_hash, name_hash, plain_hash
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.lookup import Homed, Lookup, joined, slices_of
 from transforms.reconcile.numbered import looked_up
@@ -59,7 +59,10 @@ def _papers(
         "name": name_hash(kind, f"{kind}_ref"), "by_number": name_hash(kind, f"{kind}_number"), "said": plain_hash(pl.col("reference")),
         "bare": plain_hash(pl.col("bare")), "text": text,
     }  # fmt: skip
+    if kind == "adjustment" and policy.credit_repeats:
+        columns["back"] = back_hash()
     names, homes, tied, left, at = [], [], [], [pl.DataFrame(schema={"i": pl.UInt32, "name": HOME})], 0
+    numbered, backs = [], [pl.DataFrame(schema={"i": pl.UInt32, "back": HOME})]
     for rows in slices_of(inputs, table, columns, first={"bare": bare_number(f"{kind}_number", prefixes)}):
         # Nearly every document is told by these two; what else may name it is little.
         plain = {one: numbers.has(rows[one]) for one in ("said", "bare")}
@@ -74,12 +77,28 @@ def _papers(
         unclaimed = rows.filter(pl.col("said").is_null() & pl.col("bare").is_null()).select("i", "name")
         unclaimed = unclaimed.join(pl.concat(one.select("i") for one in claims), on="i", how="anti")
         left.append(unclaimed.with_columns(pl.col("i") + at))
+        if "back" in columns:
+            numbered.append(rows["by_number"])
+            backs.append(rows.select(pl.col("i") + at, "back").drop_nulls("back"))
         names.append(rows["name"])
         homes.append(home)
         tied.append(more)
         at += rows.height
     home, more = _lined(inputs, pl.concat(left), joined(homes), policy, numbers)
-    return joined(names), home, pl.concat([*tied, more])
+    back = _taking_back(pl.concat(backs), (joined(names), joined(numbered)), home)
+    return joined(names), home, pl.concat([*tied, more, back])
+
+
+def _taking_back(backs: pl.DataFrame, named: tuple[pl.Series, pl.Series], homes: pl.Series) -> pl.DataFrame:
+    """(home, other): of debit memos (i, back) and of every adjustment that their reference may name, by key or number."""
+    if backs.is_empty():
+        return pl.DataFrame(schema=EDGE)
+    wanted = backs["back"].unique().implode()
+    found = pl.concat(
+        pl.DataFrame({"back": names, "other": homes}).filter(pl.col("back").is_in(wanted)) for names in named
+    )
+    edges = backs.select("back", home=homes.gather(backs["i"])).join(found, on="back")
+    return edges.select("home", "other").filter(pl.col("home") != pl.col("other"))
 
 
 def _numbers_in(rows: pl.DataFrame, text: str, policy: Policy, numbers: Lookup) -> pl.DataFrame:

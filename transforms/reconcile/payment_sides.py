@@ -168,7 +168,7 @@ def _said_by_order(inputs: Inputs, matched: Matched, paid: Paid) -> pl.DataFrame
     documents = matched.documents.lazy().filter(
         pl.col("in_scope"), pl.col("is_counted"), ~pl.col("is_orphan")
     )
-    positive = pl.when(pl.col("total_minor") > 0)
+    positive = pl.when((pl.col("total_minor") > 0) & pl.col("takes").is_null())
     invoiced = documents.select("grp", billed="total_minor", billed_on=positive.then("posted_on")).collect()
     parts = [
         (invoiced, "grp", [pl.col("billed").sum(), pl.col("billed_on").min()]),

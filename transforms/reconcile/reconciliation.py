@@ -234,7 +234,7 @@ def _first(part: Inputs | Pairs, policy: Policy, said: Mapping[str, pl.DataFrame
     late = {"orders": orders.filter(waits["orders"]), "payments": payments.filter(waits["payments"])}
     sure = orders.filter(~waits["orders"]), payments.filter(~waits["payments"])
     done = across.settled(*sure, across.nothing_seen())
-    repeats, strays = repeats_of(orders, payments, matched, paid)
+    repeats, strays = repeats_of(orders, payments, matched, paid, policy)
     items, days = open_items(pairs.books, policy)
     tally = Tally(
         steps=pl.concat([steps_of_books(pairs.books, policy), steps_of(*done, policy)]),

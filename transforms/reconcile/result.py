@@ -140,7 +140,7 @@ def _order_matches(matched: Matched) -> list[pl.DataFrame]:
             pl.when(pl.col("pass_no").is_null()).then(pl.lit("No document of Intacct names it.")).otherwise(pl.lit("Has documents.")).alias("evidence"),
         ),
         documents.select(
-            pl.lit("orders").alias("tie_out"), pl.coalesce("head", itself).alias("group_ref"), pl.lit("intacct").alias("side"),
+            pl.lit("orders").alias("tie_out"), pl.coalesce("head", "orphan_ref", itself).alias("group_ref"), pl.lit("intacct").alias("side"),
             memo.alias("row_kind"), pl.concat_str("kind", pl.lit(":"), "ref").alias("row_ref"), pl.col("pass_no").cast(pl.Int64),
             state.alias("evidence"),
         ),

@@ -1,8 +1,9 @@
 """Forensics of double postings: documents that probably stand twice in Intacct, each with the one it repeats. A suspicion, never a proof.
 
-Two bases, and only where the ledger holds more than the storefront owes:
+Two bases, and only where the ledger holds more than the storefront owes, or credits more:
 
-* **reference**: documents of one order with equal amounts, as many of them as the surplus is made of;
+* **reference**: documents of one order with equal amounts, as many of them as the surplus is made of; credit memos where there are more
+  of them than refunds;
 * **cluster**: a document without an order (or a receipt without a payment) beside another of the same entity, customer, currency and
   amount, dated within the stated days. More than twenty of a kind say nothing and are left out.
 
@@ -20,6 +21,7 @@ from transforms.reconcile.matching import Matched
 from transforms.reconcile.numbered import row_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
+from transforms.reconcile.taken_back import surplus_of
 from transforms.reconcile.wording import money
 
 COLUMNS = (
@@ -54,8 +56,9 @@ MONEY = ("receipt_ref", "reference", "received_on", *_KEPT)
 
 def papers_of(inputs: Inputs, matched: Matched, paid: Paid) -> dict[str, pl.DataFrame]:
     """Documents and receipts of a part as `near` reads them, with the homes of their rows where the inputs have them."""
+    stands = pl.col("is_counted") & ~_is_taken_back()
     papers = {
-        "documents": matched.documents.select("d", *LEDGER),
+        "documents": matched.documents.with_columns(is_counted=stands).select("d", *LEDGER),
         "receipts": paid.receipts.select("r", *MONEY),
     }
     sources = {"documents": ("ar_invoices", "ar_adjustments"), "receipts": ("ar_receipts",)}
@@ -73,14 +76,20 @@ def _homes(frame: Frame | None) -> pl.Series | None:
     return frame.lazy().select("home").collect().to_series()
 
 
+def _is_taken_back() -> pl.Expr:
+    """Credit memos that debit memos took back whole, and every debit memo that is there to take one back: neither stands twice."""
+    return pl.col("is_settled") | pl.col("takes").is_not_null()
+
+
 def repeats_of(
-    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid
+    orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, paid: Paid, policy: Policy
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Of a part: what repeats inside an order, and (side, entity, customer_id, currency, total_minor, behind) of its documents without
     an order and receipts without a payment. `orders` and `payments` are its rows."""
+    documents = matched.documents.filter(~_is_taken_back())
     surplus = _surplus(orders, payments, matched, paid)
     over, strays = [], []
-    for side, frame in (("orders", matched.documents), ("payments", paid.receipts)):
+    for side, frame in (("orders", documents), ("payments", paid.receipts)):
         groups = surplus.filter(pl.col("side") == side)["grp"].unique()
         mine = frame.filter(pl.col("is_orphan") | pl.col("grp").is_in(groups.cast(pl.UInt32).implode()))
         counted = mine.filter(_COUNTS)
@@ -92,7 +101,25 @@ def repeats_of(
             .group_by("side", *_BLOCK)
             .agg(behind=pl.len().cast(pl.Int64))
         )
-    return _by_reference(_documents(*over), surplus), pl.concat(strays)
+    repeats = [_by_reference(_documents(*over).filter(pl.col("amount_minor") > 0), surplus)]
+    if policy.credit_repeats:
+        repeats.append(_credits_by_reference(orders, matched, paid))
+    return pl.concat(repeats), pl.concat(strays)
+
+
+def _credits_by_reference(orders: pl.DataFrame, matched: Matched, paid: Paid) -> pl.DataFrame:
+    """Credit memos of one order with equal amounts, as many as there are more of than it owes. They are compared by their size."""
+    counted = matched.documents.filter(_COUNTS, ~pl.col("is_orphan"))
+    known = orders.filter(pl.col("grp") < matched.orders.height)
+    surplus = surplus_of(known, counted).with_columns(side=pl.lit("orders"))
+    if surplus.is_empty():
+        return _by_reference(_documents(matched.documents.clear(), paid.receipts.clear()), surplus)
+    memos = counted.filter(pl.col("total_minor") < 0, ~_is_taken_back())
+    mine = memos.filter(pl.col("grp").cast(pl.Int64).is_in(surplus["grp"].implode()))
+    found = _by_reference(
+        _documents(mine, paid.receipts.clear()).with_columns(-pl.col("amount_minor")), surplus
+    )
+    return found.with_columns(-pl.col("amount_minor"))
 
 
 def near(documents: Frame, receipts: Frame, strays: pl.DataFrame, repeats: pl.DataFrame) -> pl.DataFrame:
@@ -117,7 +144,8 @@ def suspects(by_reference: pl.DataFrame, like: pl.DataFrame, policy: Policy) -> 
         .then(
             pl.concat_str(
                 pl.lit("Same order and amount ("), money("amount_minor"), pl.lit(") as "), "cluster_ref",
-                pl.lit(", and the ledger holds more than the storefront owes."),
+                pl.when(pl.col("amount_minor") < 0).then(pl.lit(", and Intacct credits more than the storefront gave back."))
+                .otherwise(pl.lit(", and the ledger holds more than the storefront owes.")),
             )
         )
         .otherwise(
@@ -175,8 +203,7 @@ def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, pai
 def _by_reference(documents: pl.DataFrame, surplus: pl.DataFrame) -> pl.DataFrame:
     equal = [*_PLACE, "amount_minor"]
     alike = (
-        documents.filter(pl.col("amount_minor") > 0)
-        .join(surplus, on=_PLACE)
+        documents.join(surplus, on=_PLACE)
         .sort("rank", "document_on", "ledger_ref", nulls_last=True)
         .with_columns(n=pl.len().over(equal), at=pl.int_range(pl.len()).over(equal))
         .filter((pl.col("n") > 1) & (pl.col("over") >= pl.col("amount_minor")))

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.reconcile.hashes import identity_hash, line_hash, name_hash, own_hash, plain_hash
+from transforms.reconcile.hashes import back_hash, identity_hash, line_hash, name_hash, own_hash, plain_hash
 from transforms.reconcile.intake import COLUMNS, Frame, read_of
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import SPLIT, bare_number, normalised
@@ -29,7 +29,7 @@ KEPT: Final = {
     "owed": ("identity", "gateway", "event", "order"),
     "crosswalk": ("name",),
     "ar_invoices": ("name", "number", "said", "bare", LOOSE),
-    "ar_adjustments": ("name", "number", "said", "bare", LOOSE),
+    "ar_adjustments": ("name", "number", "said", "bare", "back", LOOSE),
     "ar_lines": (LOOSE,),
     "payments": ("identity", "payment", "gateway_ref", "transaction_ref", "payment_ref"),
     "order_payments": ("payment",),
@@ -86,6 +86,7 @@ def _tokens(name: str, policy: Policy, prefixes: list[str], have: list[str]) -> 
         return {
             "name": name_hash(kind, f"{kind}_ref"), "number": name_hash(kind, f"{kind}_number"),
             "said": plain_hash(pl.col("reference")), "bare": plain_hash(bare_number(f"{kind}_number", prefixes)),
+            **({"back": back_hash()} if kind == "adjustment" else {}),
             LOOSE: _loose("reference", policy, loose),
         }  # fmt: skip
     if name == "ar_lines":
