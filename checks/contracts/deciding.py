@@ -85,9 +85,18 @@ DRAFT_LINES = Table(
     (
         Column("draft_id", TEXT, "The draft.", longest=20),
         Column("line_no", WHOLE, "Position, from 1.", least=1),
-        Column("account_code", TEXT, "GL account; null if no control account is configured, or the credit memo's line names none.", null=True),
+        Column(
+            "account_code",
+            TEXT,
+            "GL account; null if no control account is configured, or the credit memo's line names none.",
+            null=True,
+        ),
         _CURRENCY,
-        Column("amount_minor", MINOR, "Of a journal debit positive, credit negative; of a debit memo what the line adds to what the customer owes."),
+        Column(
+            "amount_minor",
+            MINOR,
+            "Of a journal debit positive, credit negative; of a debit memo what the line adds to what the customer owes.",
+        ),
         Column("decision_id", TEXT, "The decision behind it.", null=True),
         Column("memo", TEXT, "For people."),
     ),
