@@ -148,7 +148,9 @@ def carefully(
     """`json_decoding.decode` with no payload read in one call."""
     found: Decoded[Any] = Decoded([], {})
     for at, (payload, known) in enumerate(zip(payloads, problems, strict=True)):
-        whole, said = json_decoding._mended((payload or "").encode("utf-8", "replace"), shape, "")
+        whole, said = json_decoding._mended(
+            payload if isinstance(payload, bytes) else (payload or "").encode("utf-8", "replace"), shape, ""
+        )
         found.objects.append(whole)
         for sentence in said[:5]:
             found.blame(at, "payload_unreadable", sentence)

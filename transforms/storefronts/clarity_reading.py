@@ -1,21 +1,17 @@
-"""Orders of Clarity taken apart, one by one, into the fields a profile names, before any arithmetic.
-
-Each order is read while it is in the processor's cache and then forgotten. Amounts stay the bytes they were written in until a whole
-table of them becomes text.
-"""
+"""Orders of Clarity in the fields a profile names, before any arithmetic: tables of texts, and of amounts as they were written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 import polars as pl
 
 from transforms.json_amounts import ABSENT
 from transforms.json_decoding import Decoded, decode
-from transforms.storefronts.cells import FLUSHED, READ, Amounts
+from transforms.storefronts.cells import FLUSHED
 from transforms.storefronts.clarity_shapes import (
     AMOUNTS,
     FLAGS,
@@ -25,99 +21,98 @@ from transforms.storefronts.clarity_shapes import (
     own_name,
     texts_of_flags,
     told,
-    written_texts,
 )
+from transforms.storefronts.columns import BLOCK, Amounts, Texts, holders
 
-_WHOLE: Final = pl.UInt32
+_Records = Sequence[Any]
 
 
 class Table:
     """The records of one group by fields, each with the number of the record that holds it, and the tables of its lists."""
 
-    def __init__(self, shapes: Shapes, group: str) -> None:
+    def __init__(self, shapes: Shapes, group: str, counts: list[int] | None = None) -> None:
         of = {
             name: path
             for name, path in shapes.fields.get(group, {}).items()
             if not (group in ITEMS.values() and name.startswith("item_"))
         }
         lists, money = LISTS.get(group, {}), (*AMOUNTS.get(group, ()), *FLAGS)
-        self.lists = {name: Table(shapes, inner) for name, inner in lists.items()}
+        self._counts = counts
+        of_lists: dict[str, list[int]] = {name: [] for name in lists}
+        self.lists = {name: Table(shapes, inner, of_lists[name]) for name, inner in lists.items()}
         self.height = 0
-        self._texts = [name for name in of if name not in lists and name not in money]
-        self._money = [name for name in of if name in money]
-        self._text_paths = [_path(of[name]) for name in self._texts]
-        self._money_paths = [_path(of[name]) for name in self._money]
-        self._texts_of, self._amounts_of = _getter(self._text_paths), _getter(self._money_paths)
-        paths = [(table.read, _path(of[name])) for name, table in self.lists.items() if name in of]
-        self._lists_of = [(read, path, attrgetter(path)) for read, path in paths]
-        self._cells: list[Any] = []
-        self._amounts = Amounts(self._money)
-        # One field is a value, several are a tuple of them.
-        self._put_texts = self._cells.append if len(self._texts) == 1 else self._cells.extend
-        self._put_amounts = (
-            self._amounts.cells.append if len(self._money) == 1 else self._amounts.cells.extend
-        )
-        self._parts: dict[str, list[pl.Series]] = {name: [] for name in self._texts}
-        self._holders: list[int] = []
-        self._read: pl.DataFrame | None = None
+        self._texts = {
+            name: (Texts(), _Member(of[name])) for name in of if name not in lists and name not in money
+        }
+        self._amounts = {name: (Amounts(), _Member(of[name])) for name in of if name in money}
+        self._held = [(self.lists[name], of_lists[name], _Member(of[name])) for name in lists if name in of]
+        self._unnamed = [many for name, many in of_lists.items() if name not in of]
 
-    def read(self, holder: int, record: msgspec.Struct) -> None:
-        """Take one record apart; `holder` is the number of what holds it."""
-        number = self.height
-        self.height = number + 1
-        self._holders.append(holder)
-        try:
-            self._put_texts(self._texts_of(record))
-        except AttributeError:  # a null where an object may stand
-            self._cells.extend([_follow(path, record, None) for path in self._text_paths])
-        try:
-            self._put_amounts(self._amounts_of(record))
-        except AttributeError:
-            self._amounts.cells.extend([_follow(path, record, ABSENT) for path in self._money_paths])
-        for read, path, of in self._lists_of:
-            try:
-                some = of(record)
-            except AttributeError:
-                some = _follow(path, record, None)
-            if some.__class__ is tuple:
-                for one in some:
-                    read(number, one)
-
-    def let_go(self) -> None:
-        """Copy amounts out of the payloads they were read from."""
-        self._amounts.flush()
-        for table in self.lists.values():
-            table.let_go()
+    def take(self, records: _Records) -> None:
+        """Gather the fields of some more records, whose amounts are copied out of the payloads they are part of."""
+        if not records:
+            return
+        self.height += len(records)
+        for texts, member in self._texts.values():
+            texts.values += member.of(records, None)
+        for amounts, member in self._amounts.values():
+            amounts.put(member.of(records, ABSENT))
+        for table, counts, member in self._held:
+            # What is not there has no elements, nor has what is no list.
+            some = [one if one.__class__ is tuple else () for one in member.of(records, None)]
+            counts.extend(map(len, some))
+            table.take(list(chain.from_iterable(some)))
+        for counts in self._unnamed:
+            counts += [0] * len(records)
 
     def flush(self) -> None:
-        """Turn what has been read into columns."""
-        self._amounts.flush()
-        width = len(self._texts)
-        for nth, name in enumerate(self._texts):
-            self._parts[name].append(written_texts(name, self._cells[nth::width]))
-        self._cells.clear()
+        """Turn texts into columns."""
+        for texts, _ in self._texts.values():
+            texts.flush()
         for table in self.lists.values():
             table.flush()
 
     def holders(self, name: str) -> pl.Series:
         """The number of what holds each record."""
-        return pl.Series(name, self._holders, dtype=_WHOLE)
+        if self._counts is None:
+            return pl.int_range(self.height, dtype=pl.UInt32, eager=True).alias(name)
+        return holders(name, self._counts)
 
     def text(self, name: str) -> pl.Series:
         """A field as text; null where it is absent or empty, and where it is a list or an object."""
         if name in FLAGS:
             return texts_of_flags(self.amounts(name)).alias(name)
-        if not self._parts.get(name):
-            return pl.Series(name, [None] * self.height, dtype=pl.String)
-        return told(pl.concat(self._parts[name], rechunk=True))
+        if name not in self._texts:
+            return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.height)
+        return told(self._texts[name][0].column(name))
 
     def amounts(self, name: str) -> pl.Series:
         """A field as it stands in the payload; `null` where it is absent, also because the profile has no such field."""
-        if self._read is None:
-            self._read = self._amounts.frame()
-        if name not in self._money:
+        if name not in self._amounts:
             return pl.Series(name, ["null"], dtype=pl.String).new_from_index(0, self.height)
-        return self._read[name]
+        return self._amounts[name][0].column(name)
+
+
+class _Member:
+    """One member of a shape, or one within another."""
+
+    def __init__(self, path: str) -> None:
+        self._steps = list(map(own_name, path.split(".")))
+        self._get = attrgetter(".".join(self._steps))
+
+    def of(self, records: _Records, absent: Any) -> list[Any]:
+        """It of every record; `absent` where what should hold it is null."""
+        try:
+            return list(map(self._get, records))
+        except AttributeError:
+            return [self._followed(one, absent) for one in records]
+
+    def _followed(self, record: Any, absent: Any) -> Any:
+        for step in self._steps:
+            if record is None:
+                return absent
+            record = getattr(record, step)
+        return record
 
 
 class Opened:
@@ -135,34 +130,17 @@ def open_orders(raw: pl.DataFrame, shapes: Shapes) -> Opened:
     orders = opened.orders
     shape, first = shapes.shape("orders"), shapes.shape("orders", loose=False)
     nothing = shape()
-    for start in range(0, raw.height, READ):
-        some = raw.slice(start, READ)
-        found = decode(some["payload"].to_list(), some["problem"].to_list(), shape, first=first)
+    payloads, problems = raw["payload"].cast(pl.Binary), raw["problem"]
+    for start in range(0, raw.height, BLOCK):
+        found = decode(
+            payloads.slice(start, BLOCK).to_list(), problems.slice(start, BLOCK).to_list(), shape, first=first
+        )
         for nth, troubles in found.troubles.items():
             opened.decoded.troubles[start + nth] = troubles
             if found.objects[nth] == nothing:
                 opened.lost.append(start + nth)
-        for at, one in enumerate(found.objects, start=start):
-            orders.read(at, one)
-        orders.let_go()
-        if start % FLUSHED == 0:
+        orders.take(found.objects)
+        if start % FLUSHED < BLOCK:
             orders.flush()
     orders.flush()
     return opened
-
-
-def _path(path: str) -> str:
-    return ".".join(map(own_name, path.split(".")))
-
-
-def _getter(paths: Sequence[str]) -> Callable[[Any], Any]:
-    return attrgetter(*paths) if paths else lambda _: ()
-
-
-def _follow(path: str, record: Any, absent: Any) -> Any:
-    """A member, or one within another; `absent` where what should hold it is null."""
-    for step in path.split("."):
-        if record is None:
-            return absent
-        record = getattr(record, step)
-    return record

@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from transforms.json_amounts import ABSENT, as_text, texts, texts_written
+from transforms.json_amounts import ABSENT, texts_written
 from transforms.json_decoding import Decoded, decode
+from transforms.storefronts.columns import unescaped, written_texts
 
 LISTS: Final = {
     # group: {field that is a list: group of its elements}
@@ -81,7 +82,7 @@ class Shapes:
     def decode(self, raw: pl.DataFrame, group: str) -> Decoded[Any]:
         """The payloads of raw landing rows as objects of a group."""
         return decode(
-            raw["payload"].to_list(),
+            raw["payload"].cast(pl.Binary).to_list(),
             raw["problem"].to_list(),
             self.shape(group),
             first=self.shape(group, loose=False),
@@ -106,18 +107,7 @@ class Shapes:
         """A field of every object as text; null where it is absent or empty, and where it is a list or an object."""
         if not self.has(group, name):
             return pl.Series(name, [None] * len(objects), dtype=pl.String)
-        return told(written_texts(name, _column(self.fields[group][name], objects, None)))
-
-
-def written_texts(name: str, values: Sequence[Any]) -> pl.Series:
-    """Texts and whole numbers as texts, and other values as they were written; null for a list or an object."""
-    try:
-        return pl.Series(name, values, dtype=pl.String)
-    except (TypeError, ValueError):
-        whole = as_text(name, values)
-        if whole is not None:
-            return whole
-        return pl.Series(name, _plain([None if one is ABSENT else one for one in values]), dtype=pl.String)
+        return told(written_texts(_column(self.fields[group][name], objects, None)).alias(name))
 
 
 def told(found: pl.Series) -> pl.Series:
@@ -132,25 +122,8 @@ def texts_of_flags(written: pl.Series) -> pl.Series:
     found = found.set(found.str.contains(r"^[\[{]").fill_null(value=False), None)
     escaped = found.str.contains("\\", literal=True).fill_null(value=False)
     if escaped.any():
-        found = found.scatter(escaped.arg_true(), [_unescaped(one) for one in found.filter(escaped)])
+        found = found.scatter(escaped.arg_true(), [unescaped(one) for one in found.filter(escaped)])
     return told(found)
-
-
-def _plain(values: Sequence[msgspec.Raw | str | int | None]) -> list[str | None]:
-    """Texts, and whole numbers and values as they were written as texts; none for a list or an object."""
-    raws = [one for one in values if isinstance(one, msgspec.Raw)]
-    written = iter(zip(raws, texts(raws), strict=True))
-    plain: list[str | None] = []
-    for one in values:
-        if isinstance(one, msgspec.Raw):
-            raw, text = next(written)
-            if text is None or bytes(raw)[:1] in (b"[", b"{"):
-                plain.append(None)
-            else:
-                plain.append(_unescaped(text) if "\\" in text else text)
-        else:
-            plain.append(one if one is None or isinstance(one, str) else str(one))
-    return plain
 
 
 def shapes_of(fields: Fields) -> Shapes:
@@ -161,13 +134,6 @@ def shapes_of(fields: Fields) -> Shapes:
 @lru_cache(maxsize=16)
 def _shapes_of(fields: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Shapes:
     return Shapes({group: dict(names) for group, names in fields})
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return msgspec.json.decode(f'"{text}"'.encode(), type=str)
-    except msgspec.MsgspecError:
-        return text
 
 
 def _struct(name: str, tree: Mapping[str, Any]) -> type[msgspec.Struct]:

@@ -33,10 +33,11 @@ def lines_of(
     Amounts that cannot be read are troubles of their order and count as zero; what is then missing stands in the rounding line.
     """
     decoded = opened.troubles
-    units = heads.select("at", "unit", "currency")
+    # The position of an order is its row among the headers.
+    units = heads["unit"]
     extras = _surcharges(decoded, opened.extras(), units)
     rows = _items(decoded, opened.items(), units)
-    row_taxes = _row_taxes(decoded, opened.row_taxes(), units)
+    row_taxes = _row_taxes(decoded, opened.row_taxes(), rows["at"], units)
     included = pl.when("include").then("minor").otherwise(_ZERO)
     by_row = row_taxes.group_by("row").agg(row_tax=pl.col("minor").sum(), row_included=included.sum())
     rows = (
@@ -94,13 +95,15 @@ def _blame_rows_without_sum(decoded: Decoded[Order], rows: pl.DataFrame, plan: p
         blame_rows(decoded, lost.select("at", code=pl.lit("payload_unreadable"), sentence=said))
 
 
-def _surcharges(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+def _surcharges(decoded: Decoded[Order], given: pl.DataFrame, units: pl.Series) -> pl.DataFrame:
     """Surcharges that are offered, in minor units; those that cannot be read are troubles."""
     value, odd = amounts.millionths_written(given["value"])
-    frame = given.with_columns(value.alias("value"), odd.alias("odd")).filter("available")
-    frame = frame.with_columns(
-        kind=pl.col("type").replace_strict(_KIND_OF, default="unknown", return_dtype=pl.String)
-    ).join(units, on="at", how="left", maintain_order="left")
+    frame = given.with_columns(
+        value.alias("value"),
+        odd.alias("odd"),
+        units.gather(given["at"]).alias("unit"),
+        kind=pl.col("type").replace_strict(_KIND_OF, default="unknown", return_dtype=pl.String),
+    )
     unknown = frame.filter(pl.col("kind") == "unknown")
     if unknown.height:
         said = pl.format(
@@ -125,20 +128,18 @@ def _blame_amounts(decoded: Decoded[Order], frame: pl.DataFrame, column: str, wo
         blame_rows(decoded, bad.select("at", code=pl.lit("amount_not_exact"), sentence=said))
 
 
-def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.Series) -> pl.DataFrame:
     price, _ = amounts.millionths_written(given["price"])
     after, after_odd = amounts.millionths_written(given["after"])
     count, count_odd = amounts.millionths_written(given["count"])
-    frame = (
-        given.with_row_index("row")
-        .with_columns(
-            price.alias("price"),
-            after.alias("after"),
-            count.alias("count"),
-            after_odd.alias("after_odd"),
-            count_odd.alias("odd"),
-        )
-        .join(units, on="at", how="left", maintain_order="left")
+    frame = given.with_columns(
+        price.alias("price"),
+        after.alias("after"),
+        count.alias("count"),
+        after_odd.alias("after_odd"),
+        count_odd.alias("odd"),
+        units.gather(given["at"]).alias("unit"),
+        pl.int_range(given.height, dtype=pl.UInt32, eager=True).alias("row"),
     )
     _blame_amounts(decoded, frame, "count", "the amount of one of its items")
     odd = frame.filter(pl.col("after_odd").is_not_null())
@@ -157,11 +158,12 @@ def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) ->
     )
 
 
-def _row_taxes(decoded: Decoded[Order], given: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
-    """The taxes that rows repeat, with the number of their row in the batch."""
+def _row_taxes(decoded: Decoded[Order], given: pl.DataFrame, at: pl.Series, units: pl.Series) -> pl.DataFrame:
+    """The taxes that rows repeat, with the number of their row in the batch; `at` is the order of each row."""
     value, odd = amounts.millionths_written(given["value"])
-    frame = given.with_columns(value.alias("value"), odd.alias("odd")).join(
-        units, on="at", how="left", maintain_order="left"
+    at = at.gather(given["row"])
+    frame = given.with_columns(
+        value.alias("value"), odd.alias("odd"), at.alias("at"), units.gather(at).alias("unit")
     )
     _blame_amounts(decoded, frame, "value", "the tax of one of its items")
     return frame.with_columns(minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")))

@@ -1,31 +1,31 @@
-"""Orders of X-Cart taken apart, one by one, into the cells of six tables, before any arithmetic.
-
-Each order is read while it is in the processor's cache and then forgotten. Amounts stay the bytes they were written in until a whole
-table of them becomes text.
-"""
+"""Orders of X-Cart in columns, before any arithmetic: six tables, amounts as the text they were written in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import polars as pl
 
-from transforms.json_decoding import Decoded
-from transforms.storefronts.cells import FLUSHED, READ, Amounts, Cells
+from transforms.json_decoding import Decoded, decode
+from transforms.storefronts.cells import FLUSHED
+from transforms.storefronts.columns import BLOCK, Amounts, Texts, holders
 from transforms.storefronts.xcart_payloads import Order, Ref
 from transforms.storefronts.xcart_settings import XCartSettings
 from transforms.storefronts.xcart_versions import Reader, read_orders
 
-_TEXT: Final = pl.String()
-_AT: Final = {"at": pl.UInt32()}
-_HEAD: Final = (
-    "order_ref", "order_number", "customer_ref", "customer_name", "customer_email", "payment_word", "shipping_word", "said_currency",
-    "placed", "changed",
-)  # fmt: skip
 _LISTED: Final = 2_000
 """Payloads given at a time to a reader that works by columns itself."""
+_ADDRESS: Final = "billing_address"
+_NULL: Final = pl.lit(None, dtype=pl.String)
+_HEAD: Final = (
+    "order_ref", "order_number", "customer_ref", "customer_email", "payment_word", "shipping_word", "said_currency", "placed", "changed",
+)  # fmt: skip
+_FILLED: Final = _HEAD[:4]
 
 
 class Opened:
@@ -37,104 +37,139 @@ class Opened:
     def __init__(self, settings: XCartSettings) -> None:
         self.troubles: Decoded[Order] = Decoded([], {})
         self.lost: list[int] = []
-        self._heads = Cells(dict.fromkeys(_HEAD, _TEXT)), Amounts(("total", "sub_total"))
-        self._items = (
-            Cells({**_AT, **dict.fromkeys(("line_ref", "sku", "description"), _TEXT)}),
-            Amounts(("price", "after", "count")),
-        )
-        flags = {"include": pl.Boolean(), "available": pl.Boolean()}
-        self._extras = (
-            Cells({**_AT, **dict.fromkeys(("type", "tax_name", "description"), _TEXT), **flags}),
-            Amounts(("value",)),
-        )
-        row = {"row": pl.UInt32(), "tax_name": _TEXT, "include": pl.Boolean()}
-        self._row_taxes = Cells({**_AT, **row}), Amounts(("value",))
-        self._coupons = Cells({**_AT, "code": _TEXT})
-        self._marks = Cells({**_AT, "date": _TEXT, "value": _TEXT})
-        self._settings, self._by_code, self._row = settings, settings.tax_key == "code", 0
-        self._codes: dict[str | None, str] = {}
+        self._by_code = settings.tax_key == "code"
+        self._parts = list(map(_part, range(len(settings.name_fields))))
+        self._texts: dict[str, Texts] = defaultdict(Texts)
+        self._amounts: dict[str, Amounts] = defaultdict(Amounts)
+        self._flags: dict[str, list[bool]] = defaultdict(list)
+        self._counts: dict[str, list[int]] = defaultdict(list)
 
-    def read(self, at: int, order: Order) -> None:
-        """Take one order apart."""
-        code = self._codes.get(order.currency)
-        if code is None:
-            code = self._codes[order.currency] = (order.currency or "").strip().upper()
-        paid, shipped = order.payment_status, order.shipping_status
-        words, amounts = self._heads
-        words.cells.extend(
-            (
-                text_of(order.id),
-                text_of(order.order_number),
-                text_of(order.customer_id),
-                name_of(order, self._settings),
-                order.email or None,
-                None if paid is None else paid.code,
-                None if shipped is None else shipped.code,
-                code,
-                _written(order.create_date),
-                _written(order.update_date),
-            )
+    def take(self, orders: Sequence[Any]) -> None:
+        """Gather some more orders, whose addresses have no more than the parts of the name."""
+        put, amounts = self._put, self._amounts
+        put("order_ref", [one.id for one in orders])
+        put("order_number", [one.order_number for one in orders])
+        put("customer_ref", [one.customer_id for one in orders])
+        put("customer_email", [one.email for one in orders])
+        put("said_currency", [one.currency for one in orders])
+        put("placed", [one.create_date for one in orders])
+        put("changed", [one.update_date for one in orders])
+        put(
+            "payment_word",
+            [None if one is None else one.code for one in [one.payment_status for one in orders]],
         )
-        amounts.cells.extend((order.total, order.sub_total))
-        by_code = self._by_code
-        if order.items:
-            words, amounts = self._items
-            for item in order.items:
-                words.cells.extend((at, text_of(item.id) or "", item.sku or None, item.name or None))
-                amounts.cells.extend((item.price, item.discounted_subtotal, item.amount))
-                for tax in item.surcharges or ():
-                    if tax.type == "tax" and tax.available:
-                        name = (tax.code or tax.name) if by_code else (tax.name or tax.code)
-                        self._row_taxes[0].cells.extend((at, self._row, name, tax.include))
-                        self._row_taxes[1].cells.append(tax.value)
-                self._row += 1
-        words, amounts = self._extras
-        for one in order.surcharges or ():
-            name = (one.code or one.name) if by_code else (one.name or one.code)
-            words.cells.extend((at, one.type, name, one.name or one.code, one.include, one.available))
-            amounts.cells.append(one.value)
-        for coupon in order.used_coupons or ():
-            if coupon.code:
-                self._coupons.cells.extend((at, coupon.code))
-        for mark in order.tracking_numbers or ():
-            self._marks.cells.extend((at, _written(mark.date), mark.value or None))
+        put(
+            "shipping_word",
+            [None if one is None else one.code for one in [one.shipping_status for one in orders]],
+        )
+        addresses = [one.billing_address for one in orders]
+        for name in self._parts:
+            put(
+                name, [getattr(one, name, None) for one in addresses]
+            )  # there may be none, and an empty one comes as a list
+        amounts["total"].put([one.total for one in orders])
+        amounts["sub_total"].put([one.sub_total for one in orders])
+        items = self._elements("items", [one.items or () for one in orders])
+        put("line_ref", [one.id for one in items])
+        put("sku", [one.sku for one in items])
+        put("name", [one.name for one in items])
+        amounts["price"].put([one.price for one in items])
+        amounts["after"].put([one.discounted_subtotal for one in items])
+        amounts["count"].put([one.amount for one in items])
+        taxes = self._elements("taxes", [one.surcharges or () for one in items])
+        self._flags["taxes.counts"] += [one.available and one.type == "tax" for one in taxes]
+        self._surcharges("taxes", taxes)
+        extras = self._elements("extras", [one.surcharges or () for one in orders])
+        put("extras.type", [one.type for one in extras])
+        self._flags["extras.counts"] += [one.available for one in extras]
+        self._surcharges("extras", extras)
+        coupons = self._elements("coupons", [one.used_coupons or () for one in orders])
+        put("coupon", [one.code for one in coupons])
+        marks = self._elements("marks", [one.tracking_numbers or () for one in orders])
+        put("mark.date", [one.date for one in marks])
+        put("mark.value", [one.value for one in marks])
 
-    def let_go(self) -> None:
-        """Copy amounts out of the payloads they were read from."""
-        for _, amounts in (self._heads, self._items, self._extras, self._row_taxes):
-            amounts.flush()
+    def _put(self, name: str, values: Sequence[Any]) -> None:
+        self._texts[name].values += values
+
+    def _elements(self, name: str, lists: Sequence[tuple[Any, ...]]) -> list[Any]:
+        self._counts[name].extend(map(len, lists))
+        return list(chain.from_iterable(lists))
+
+    def _surcharges(self, name: str, found: Sequence[Any]) -> None:
+        self._put(f"{name}.name", [one.name or one.code for one in found])
+        if self._by_code:
+            self._put(f"{name}.code", [one.code or one.name for one in found])
+        self._flags[f"{name}.include"] += [one.include for one in found]
+        self._amounts[name].put([one.value for one in found])
 
     def flush(self) -> None:
-        """Turn what has been read into columns."""
-        self.let_go()
-        for words, _ in (self._heads, self._items, self._extras, self._row_taxes):
-            words.flush()
-        self._coupons.flush()
-        self._marks.flush()
+        """Turn texts into columns."""
+        for texts in self._texts.values():
+            texts.flush()
 
     def heads(self) -> pl.DataFrame:
         """What each order says of itself."""
-        return _whole(self._heads)
+        told, parts = self._texts, self._parts
+        whole = pl.concat_str(*map(_stripped, parts), separator=" ", ignore_nulls=True) if parts else _NULL
+        return (
+            pl.DataFrame(
+                [
+                    *(told[name].column(name) for name in (*_HEAD, *parts)),
+                    *(self._amounts[name].column(name) for name in ("total", "sub_total")),
+                ]
+            )
+            .with_columns(
+                *map(_filled, _FILLED),
+                pl.col("said_currency").fill_null("").str.strip_chars().str.to_uppercase(),
+                pl.when(whole != "").then(whole).alias("customer_name"),
+            )
+            .drop(parts)
+        )
 
     def items(self) -> pl.DataFrame:
         """Rows of goods, in the order of their numbers."""
-        return _whole(self._items)
+        told, given = self._texts, self._amounts
+        return pl.DataFrame(
+            [
+                holders("at", self._counts["items"]),
+                told["line_ref"].column("line_ref"),
+                told["sku"].column("sku"),
+                told["name"].column("description"),
+                *(given[name].column(name) for name in ("price", "after", "count")),
+            ]
+        ).with_columns(pl.col("line_ref").fill_null(""), _filled("sku"), _filled("description"))
 
     def extras(self) -> pl.DataFrame:
-        """Surcharges of orders."""
-        return _whole(self._extras)
+        """Surcharges of orders that are offered."""
+        frame = self._surcharge_columns("extras", "at", "tax_name", self._texts["extras.type"].column("type"))
+        name = self._texts["extras.name"].column("description")
+        return self._only("extras", frame.with_columns(name))
 
     def row_taxes(self) -> pl.DataFrame:
-        """Taxes of rows, with the number of the row."""
-        return _whole(self._row_taxes)
+        """Taxes of rows that are offered, with the number of the row."""
+        return self._only("taxes", self._surcharge_columns("taxes", "row", "tax_name"))
 
     def coupons(self) -> pl.DataFrame:
         """Codes of coupons used."""
-        return self._coupons.frame()
+        found = [holders("at", self._counts["coupons"]), self._texts["coupon"].column("code")]
+        return pl.DataFrame(found).filter(pl.col("code") != "")
 
     def marks(self) -> pl.DataFrame:
         """Tracking numbers."""
-        return self._marks.frame()
+        columns = [self._texts[f"mark.{name}"].column(name) for name in ("date", "value")]
+        return pl.DataFrame([holders("at", self._counts["marks"]), *columns]).with_columns(_filled("value"))
+
+    def _surcharge_columns(self, name: str, holder: str, tax: str, *more: pl.Series) -> pl.DataFrame:
+        named = self._texts[f"{name}.{'code' if self._by_code else 'name'}"].column(tax)
+        include = pl.Series("include", self._flags[f"{name}.include"], dtype=pl.Boolean)
+        return pl.DataFrame(
+            [holders(holder, self._counts[name]), *more, named, include, self._amounts[name].column("value")]
+        )
+
+    def _only(self, name: str, frame: pl.DataFrame) -> pl.DataFrame:
+        counts = pl.Series(self._flags[f"{name}.counts"], dtype=pl.Boolean)
+        return frame if counts.all() else frame.filter(counts)
 
 
 def open_orders(
@@ -142,59 +177,98 @@ def open_orders(
 ) -> Opened:
     """Landed orders in columns, those of `sold` with the amounts and rows they were sold with."""
     opened = Opened(settings)
-    step = READ if read is read_orders else _LISTED
+    plain = _plain_of(settings.name_fields)
+    nothing = (Order(), plain.order())
+    is_ours = read is read_orders
+    payloads, problems = raw["payload"].cast(pl.Binary), raw["problem"]
+    step = BLOCK if is_ours else _LISTED
     for start in range(0, raw.height, step):
-        some = raw.slice(start, step)
-        found = read(some["payload"].to_list(), some["problem"].to_list())
-        for nth, order in enumerate(found.objects):
-            at = start + nth
-            if at in sold:
-                order = _as_sold(order, sold[at])
-            if nth in found.troubles:
-                opened.troubles.troubles[at] = found.troubles[nth]
-                if order == Order():
-                    opened.lost.append(at)
-            opened.read(at, order)
-            if at % FLUSHED == FLUSHED - 1:
-                opened.flush()
-        opened.let_go()
+        some, known = payloads.slice(start, step).to_list(), problems.slice(start, step).to_list()
+        found = decode(some, known, Order, first=plain.order) if is_ours else read(some, known)
+        orders: list[Any] = found.objects
+        for at, old in _among(sold, start, len(orders)):
+            orders[at - start] = _as_sold(orders[at - start], old)
+        for nth, troubles in found.troubles.items():
+            opened.troubles.troubles[start + nth] = troubles
+            if orders[nth] in nothing:
+                opened.lost.append(start + nth)
+        if not is_ours or found.troubles or any(one.__class__ is Order for one in orders):
+            names = settings.name_fields
+            orders = [
+                one if one.__class__ is plain.order else _made_plain(one, plain, names) for one in orders
+            ]
+        opened.take(orders)
+        if start % FLUSHED < step:
+            opened.flush()
     opened.flush()
     return opened
 
 
-def _as_sold(newest: Order, sold: Order) -> Order:
+def _among(sold: Mapping[int, Order], start: int, count: int) -> list[tuple[int, Order]]:
+    return [(at, sold[at]) for at in range(start, start + count) if at in sold] if sold else []
+
+
+def _as_sold(newest: Any, sold: Order) -> Any:
     return msgspec.structs.replace(
         newest, total=sold.total, sub_total=sold.sub_total, items=sold.items, surcharges=sold.surcharges
     )
 
 
-def _whole(table: tuple[Cells, Amounts]) -> pl.DataFrame:
-    words, amounts = table
-    return pl.concat([words.frame(), amounts.frame()], how="horizontal")
+def _part(nth: int) -> str:
+    return f"name_{nth}"
+
+
+class _Plain(NamedTuple):
+    """Orders of whose addresses only the members that make up a name are read, and those as texts."""
+
+    order: type[Any]
+    address: type[Any]
+
+
+@lru_cache(maxsize=16)
+def _plain_of(names: tuple[str, ...]) -> _Plain:
+    parts = [_part(nth) for nth in range(len(names))]
+    address = msgspec.defstruct(
+        "Address",
+        [(one, str | None, None) for one in parts],
+        rename=dict(zip(parts, names, strict=True)),
+        gc=False,
+    )
+    fields = msgspec.structs.fields(Order)
+    kinds = {one.name: one.type for one in fields} | {_ADDRESS: address | list[msgspec.Raw] | None}
+    order = msgspec.defstruct(
+        "PlainOrder", [(one.name, kinds[one.name], one.default) for one in fields], gc=False
+    )
+    return _Plain(order, address)
+
+
+def _made_plain(order: Order, plain: _Plain, names: Sequence[str]) -> Any:
+    """An order that did not fit at once, or of another interface, with no more of its address than the name."""
+    members = {one: getattr(order, one) for one in order.__struct_fields__}
+    address = members[_ADDRESS]
+    members[_ADDRESS] = (
+        plain.address(*[_text_in(address.get(name)) for name in names]) if isinstance(address, dict) else None
+    )
+    return plain.order(**members)
+
+
+def _text_in(raw: msgspec.Raw | None) -> str | None:
+    try:
+        return None if raw is None else msgspec.json.decode(raw, type=str)
+    except msgspec.MsgspecError:  # a number, a list
+        return None
+
+
+def _stripped(column: str) -> pl.Expr:
+    text = pl.col(column).str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def _filled(column: str) -> pl.Expr:
+    """A text, null where it is empty."""
+    return pl.when(pl.col(column) != "").then(column).alias(column)
 
 
 def text_of(value: Ref) -> str | None:
     """An id as text; null for none and for an empty one."""
     return None if value is None or value == "" else str(value)
-
-
-def _written(value: Ref) -> str | None:
-    return None if value is None else str(value)
-
-
-def name_of(order: Order, settings: XCartSettings) -> str | None:
-    """The buyer's name from the billing address; an empty address comes as an empty list."""
-    address = order.billing_address
-    if not isinstance(address, dict):
-        return None
-    whole = ""
-    for name in settings.name_fields:
-        raw = bytes(address.get(name, b""))
-        if raw[:1] == b'"':
-            # Only what holds an escape has to be decoded.
-            text = (
-                msgspec.json.decode(raw, type=str) if b"\\" in raw else raw[1:-1].decode("utf-8", "replace")
-            ).strip()
-            if text:
-                whole = f"{whole} {text}" if whole else text
-    return whole or None

@@ -138,10 +138,13 @@ def as_sold(
             ]
         )
         .with_columns(
-            when=pl.coalesce("said", more["updated_at"], more["fetched_at"]), fetched=more["fetched_at"]
+            when=pl.coalesce("said", more["updated_at"], more["fetched_at"]),
+            fetched=more["fetched_at"],
+            digest=more["payload_sha256"],
         )
         .filter("is_sound")
-        .sort("at", "when", "fetched", "version")
+        # The digest settles what two versions of one second leave open: the order of rows never matters.
+        .sort("at", "when", "fetched", "digest")
         .with_columns(since=pl.col("is_shipped").cum_max().over("at"))
         .filter("since")
     )
