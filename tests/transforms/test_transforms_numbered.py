@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.reconcile import numbered
 from transforms.reconcile.numbered import (
     all_of,
     among,
@@ -17,6 +21,17 @@ from transforms.reconcile.numbered import (
     repeated,
     row_of,
 )
+
+
+@pytest.fixture(params=["dictionary", "join", "table"], autouse=True, scope="module")
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Rows are found alike whether they are few, some or many."""
+    kept = numbered.FEW, numbered.SOME
+    numbered.FEW = kept[0] if request.param == "dictionary" else 0
+    numbered.SOME = 0 if request.param == "table" else kept[1]
+    yield
+    numbered.FEW, numbered.SOME = kept
+
 
 NEAR, FAR = st.integers(0, 40), st.sampled_from([-(2**40), -1, 0, 3, 2**20, 2**60])
 NUMBERS = st.one_of(NEAR, FAR)

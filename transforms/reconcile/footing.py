@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import polars as pl
 
+from transforms.planning import as_written
 from transforms.reconcile.applications import applied_by_end
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
+from transforms.reconcile.waterfall import STEPS, STEPS_PAID
 
 PLACE = ["entity_code", "currency"]
 COLUMNS = ("name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor")
@@ -32,9 +35,12 @@ _BEHIND = pl.len().cast(pl.Int64).alias("behind")
 def totals_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """Counts and sums of a part by tie_out, entity, currency, family and outcome."""
     return pl.concat(
-        rows.group_by(_TOTAL[1:])
-        .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col(*TOTALS).sum())
-        .select(pl.lit(name).alias("tie_out"), *_TOTAL[1:], "row_count", *TOTALS)
+        as_written(
+            rows.lazy()
+            .group_by(_TOTAL[1:])
+            .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col(*TOTALS).sum())
+            .select(pl.lit(name).alias("tie_out"), *_TOTAL[1:], "row_count", *TOTALS)
+        )
         for name, rows in (("orders", orders), ("payments", payments))
     )
 
@@ -48,94 +54,105 @@ def sums_of(
     inputs: Inputs, matched: Matched, paid: Paid, policy: Policy, orders: pl.DataFrame, payments: pl.DataFrame
 ) -> pl.DataFrame:
     """(name, side, entity_code, currency, amount, behind): what a part gives to each proof, and of how many rows. The right side is summed straight from the inputs where it can be."""
-    ledger = _documents(inputs, matched, policy)
-    receipts = _receipts(inputs, paid, policy)
-    owed = _owed(inputs, matched)
-    moved = paid.payments.select(entity_code="entity", currency="currency", amount="amount_minor")
-    gross = matched.orders.select(entity_code="entity", currency="currency", amount="total_minor")
-    applied = _open_items(inputs, matched, paid, policy)
-    measures = [
-        "expected_minor",
-        "actual_minor",
-        "period_expected_minor",
-        "period_actual_minor",
-        "period_timing_minor",
-        "period_delta_minor",
-    ]
-    sums = {
-        name: rows.group_by(PLACE).agg(pl.col(columns).sum(), _BEHIND)
-        for name, rows, columns in (("order", orders, [*measures, "gross_minor"]), ("payment", payments, measures))
-    }  # fmt: skip
-    (ledger, ledger_in), (receipts, receipts_in) = (_all_and_inside(rows) for rows in (ledger, receipts))
-    owed, gross, moved, applied = (
-        rows.group_by(PLACE).agg(pl.col("amount").sum(), _BEHIND) for rows in (owed, gross, moved, applied)
-    )
+    amount, behind = pl.col("amount"), pl.col("behind")
     gap = pl.col("expected_minor") - pl.col("actual_minor")
     now = pl.col("period_expected_minor") - pl.col("period_actual_minor")
     told = pl.col("period_timing_minor") + pl.col("period_delta_minor")
-    sides = [
-        ("order rows hold every owed sale and credit", _made(sums["order"], "expected_minor"), owed),
-        ("order rows hold every invoice and memo in scope", _made(sums["order"], "actual_minor"), ledger),
-        ("order rows hold every order's total", _made(sums["order"], "gross_minor"), gross),
-        ("invoiced in the waterfall is Intacct's own sum", None, ledger_in),
-        ("payment rows hold all money that moved", _made(sums["payment"], "expected_minor"), moved),
-        ("payment rows hold every receipt in scope", _made(sums["payment"], "actual_minor"), receipts),
-        ("receipts in the waterfall are Intacct's own sum", None, receipts_in),
-        ("order families add up to the total", None, _made(sums["order"], gap)),
-        ("payment families add up to the total", None, _made(sums["payment"], gap)),
-        ("the period's order difference is dates and outcomes", _made(sums["order"], now), _made(sums["order"], told)),
-        ("the period's payment difference is dates and outcomes", _made(sums["payment"], now), _made(sums["payment"], told)),
-        ("the ageing is invoices less credits less receipts and applications", None, applied),
-    ]  # fmt: skip
+    measures = [name for name in TOTALS if name != "delta_minor"]
+    own = [amount.sum(), _BEHIND]
+    both = [
+        amount.sum(),
+        pl.when("is_in").then("amount").otherwise(0).sum().alias("inside"),
+        _BEHIND,
+        pl.col("is_in").sum().cast(pl.Int64),
+    ]
+    moved = paid.payments.select(entity_code="entity", currency="currency", amount="amount_minor")
+    gross = matched.orders.select(entity_code="entity", currency="currency", amount="total_minor")
+    inside, is_in = pl.col("inside"), pl.col("is_in")
     return pl.concat(
-        rows.select(pl.lit(name).alias("name"), pl.lit(side).alias("side"), *PLACE, "amount", "behind")
-        for name, left, right in sides
-        for side, rows in (("left", left), ("right", right))
-        if rows is not None
-    )
+        [
+            _given(orders, [pl.col(*measures, "gross_minor").sum(), _BEHIND], {
+                ("order rows hold every owed sale and credit", "left"): ("expected_minor", behind),
+                ("order rows hold every invoice and memo in scope", "left"): ("actual_minor", behind),
+                ("order rows hold every order's total", "left"): ("gross_minor", behind),
+                ("order families add up to the total", "right"): (gap, behind),
+                ("the period's order difference is dates and outcomes", "left"): (now, behind),
+                ("the period's order difference is dates and outcomes", "right"): (told, behind),
+            }),
+            _given(payments, [pl.col(measures).sum(), _BEHIND], {
+                ("payment rows hold all money that moved", "left"): ("expected_minor", behind),
+                ("payment rows hold every receipt in scope", "left"): ("actual_minor", behind),
+                ("payment families add up to the total", "right"): (gap, behind),
+                ("the period's payment difference is dates and outcomes", "left"): (now, behind),
+                ("the period's payment difference is dates and outcomes", "right"): (told, behind),
+            }),
+            _given(_owed(inputs, matched), own, {("order rows hold every owed sale and credit", "right"): (amount, behind)}),
+            _given(gross, own, {("order rows hold every order's total", "right"): (amount, behind)}),
+            _given(_documents(inputs, matched, policy), both, {
+                ("order rows hold every invoice and memo in scope", "right"): (amount, behind),
+                ("invoiced in the waterfall is Intacct's own sum", "right"): (inside, is_in),
+            }),
+            _given(moved, own, {("payment rows hold all money that moved", "right"): (amount, behind)}),
+            _given(_receipts(inputs, paid, policy), both, {
+                ("payment rows hold every receipt in scope", "right"): (amount, behind),
+                ("receipts in the waterfall are Intacct's own sum", "right"): (inside, is_in),
+            }),
+            _given(_open_items(inputs, matched, paid, policy), own, {
+                ("the ageing is invoices less credits less receipts and applications", "right"): (amount, behind),
+            }),
+        ]
+    )  # fmt: skip
+
+
+def _given(
+    rows: pl.DataFrame | pl.LazyFrame,
+    sums: list[pl.Expr],
+    sides: Mapping[tuple[str, str], tuple[str | pl.Expr, pl.Expr]],
+) -> pl.DataFrame:
+    """What rows give to sides of proofs: their `sums` by place, and of these each side's amount and how many rows are behind it."""
+    amounts = pl.concat_list([amount for amount, _ in sides.values()])
+    behind = pl.concat_list([count for _, count in sides.values()])
+    words = [pl.lit(pl.Series([list(one)])).first() for one in zip(*sides, strict=True)]
+    return as_written(
+        rows.lazy()
+        .group_by(PLACE)
+        .agg(sums)
+        .select(words[0].alias("name"), words[1].alias("side"), *PLACE, amounts.alias("amount"), behind.alias("behind"))
+        .explode("name", "side", "amount", "behind")
+        .filter(pl.col("behind") > 0)
+    )  # fmt: skip
 
 
 def footing(
     sums: pl.DataFrame, totals: pl.DataFrame, waterfall: pl.DataFrame, ageing: pl.DataFrame
 ) -> pl.DataFrame:
     """Every proof per entity and currency: name, left, right, difference. `sums`: of all parts, see `sums_of`."""
-    ours = waterfall.filter(pl.col("tie_out") == "orders")
-    theirs = waterfall.filter(pl.col("tie_out") == "payments")
-    whole = {
-        "invoiced in the waterfall is Intacct's own sum": _step(ours, "invoiced"),
-        "receipts in the waterfall are Intacct's own sum": _step(theirs, "receipts"),
-        "order families add up to the total": _of(totals.filter(pl.col("tie_out") == "orders"), "delta_minor"),
-        "payment families add up to the total": _of(totals.filter(pl.col("tie_out") == "payments"), "delta_minor"),
-        "the ageing is invoices less credits less receipts and applications": _of(ageing, "open_minor"),
-    }  # fmt: skip
-    bridges = _bridges(waterfall)
-    lefts = [
-        *whole.items(),
-        ("open in the waterfall is the ageing", _step(ours, "open")),
-        *((name, left) for name, left, _ in bridges),
-    ]
-    rights = [
-        ("open in the waterfall is the ageing", _of(ageing, "open_minor")),
-        *((name, right) for name, _, right in bridges),
-    ]
-    return _proofs(sums.select("name", "side", *PLACE, "amount"), lefts, rights)
-
-
-def _proofs(
-    sums: pl.DataFrame,
-    lefts: Iterable[tuple[str, pl.DataFrame]],
-    rights: Iterable[tuple[str, pl.DataFrame]],
-) -> pl.DataFrame:
-    """Proofs from figures (name, side, entity_code, currency, amount) and from those of one name each (entity_code, currency, amount)."""
+    words = {"orders": "order families add up to the total", "payments": "payment families add up to the total"}  # fmt: skip
+    family = pl.col("tie_out").replace_strict(words, return_dtype=pl.String)
     rows = [
-        part.lazy().select(*PLACE, "amount", name=pl.lit(name), side=pl.lit(side))
-        for side, parts in (("left", lefts), ("right", rights))
-        for name, part in parts
-    ]
-    every = pl.concat([sums.lazy().select(*PLACE, "amount", "name", "side"), *rows])
+        sums.lazy().select(*_FIGURE),
+        _in_bridge(waterfall, ROLES),
+        totals.lazy().select(family.alias("name"), pl.lit("left").alias("side"), *PLACE, amount="delta_minor"),
+        *(
+            ageing.lazy().select(pl.lit(name).alias("name"), pl.lit(side).alias("side"), *PLACE, amount="open_minor")
+            for name, side in (
+                ("the ageing is invoices less credits less receipts and applications", "left"),
+                ("open in the waterfall is the ageing", "right"),
+            )
+        ),
+    ]  # fmt: skip
+    return _proofs(rows)
+
+
+_FIGURE: Final = ("name", "side", *PLACE, "amount")
+
+
+def _proofs(figures: list[pl.LazyFrame]) -> pl.DataFrame:
+    """Proofs from figures (name, side, entity_code, currency, amount), any number of each."""
     amount = pl.col("amount")
-    return (
-        every.group_by("name", *PLACE)
+    return as_written(
+        pl.concat(figures)
+        .group_by("name", *PLACE)
         .agg(
             left_minor=amount.filter(pl.col("side") == "left").sum(),
             right_minor=amount.filter(pl.col("side") == "right").sum(),
@@ -143,111 +160,95 @@ def _proofs(
         .with_columns(difference_minor=pl.col("left_minor") - pl.col("right_minor"))
         .select(COLUMNS)
         .sort("name", *PLACE)
-        .collect()
     )
 
 
-def _all_and_inside(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Amounts by place, of all rows and of those inside the period, and of how many rows."""
-    inside = pl.when("is_in").then("amount").otherwise(0).alias("inside")
-    every = (
-        rows.with_columns(inside)
-        .group_by(PLACE)
-        .agg(pl.col("amount", "inside").sum(), _BEHIND, pl.col("is_in").sum().cast(pl.Int64))
-    )
-    part = every.filter(pl.col("is_in") > 0).select(*PLACE, amount="inside", behind="is_in")
-    return every.select(*PLACE, "amount", "behind"), part
+def _roles(steps: pl.DataFrame, more: Mapping[tuple[str, str], tuple[str, str]]) -> pl.DataFrame:
+    """(tie_out, step_code, name, side): of which proofs a step of the bridge is a figure. Each sub-total is held against the steps above it,
+    whatever sub-totals stand between; a bridge may begin with one. `more`: (name, side) of further proofs by tie-out and step."""
+    found = [(*step, *proof) for step, proof in more.items()]
+    for tie_out in steps["tie_out"].unique(maintain_order=True):
+        rows = steps.filter(pl.col("tie_out") == tie_out).sort("step_no").rows(named=True)
+        # A loop over the few dozen steps that there are, once.
+        for total in rows:
+            if not total["is_total"] or total is rows[0]:
+                continue
+            name = f"{tie_out} waterfall foots to {total['step_code']}"
+            found.append((tie_out, total["step_code"], name, "left"))
+            found += [
+                (tie_out, one["step_code"], name, "right")
+                for one in rows
+                if one["step_no"] < total["step_no"] and (one is rows[0] or not one["is_total"])
+            ]
+    shape = dict.fromkeys(("tie_out", "step_code", "name", "side"), pl.String)
+    return pl.DataFrame(found, schema=shape, orient="row")
 
 
-def _made(sums: pl.DataFrame, amount: str | pl.Expr) -> pl.DataFrame:
-    return sums.select(*PLACE, "behind", amount=amount)
+ROLES: Final = _roles(
+    STEPS,
+    {
+        ("orders", "invoiced"): ("invoiced in the waterfall is Intacct's own sum", "left"),
+        ("payments", "receipts"): ("receipts in the waterfall are Intacct's own sum", "left"),
+        ("orders", "open"): ("open in the waterfall is the ageing", "left"),
+    },
+)
+ROLES_PAID: Final = _roles(
+    STEPS_PAID, {("orders", "paid"): ("paid in the waterfall is the payments' own sum", "left")}
+)
 
 
-def _of(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    return rows.group_by(PLACE).agg(amount=pl.col(column).sum())
-
-
-def _gap(rows: pl.DataFrame, period: str = "") -> pl.DataFrame:
-    return rows.group_by(PLACE).agg(
-        amount=pl.col(f"{period}expected_minor").sum() - pl.col(f"{period}actual_minor").sum()
-    )
-
-
-def _explained(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by(PLACE).agg(
-        amount=pl.col("period_timing_minor").sum() + pl.col("period_delta_minor").sum()
-    )
-
-
-def _step(waterfall: pl.DataFrame, code: str) -> pl.DataFrame:
-    return _of(waterfall.filter((pl.col("step_code") == code) & pl.col("is_total")), "amount_minor")
-
-
-def _bridges(waterfall: pl.DataFrame) -> list[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """Each sub-total against the steps above it: what is summed so far, whatever sub-totals stand between."""
-    found = []
-    for tie_out, start in (("orders", None), ("payments", "moved")):
-        rows = waterfall.filter(pl.col("tie_out") == tie_out)
-        above = pl.col("is_total") if start is None else pl.col("is_total") & (pl.col("step_code") != start)
-        counts = (
-            ~pl.col("is_total") if start is None else ~pl.col("is_total") | (pl.col("step_code") == start)
-        )
-        for number, code in (
-            rows.filter(above).select("step_no", "step_code").unique().sort("step_no").iter_rows()
-        ):
-            steps = rows.filter(counts & (pl.col("step_no") < number))
-            found.append(
-                (f"{tie_out} waterfall foots to {code}", _step(rows, code), _of(steps, "amount_minor"))
-            )
-    return found
-
-
-def _owed(inputs: Inputs, matched: Matched) -> pl.DataFrame:
-    owed = (
-        inputs.lazily("owed").select("event_code", "entity_code", "currency", amount="total_minor").collect()
-    )
-    return owed.select(
-        "event_code", "currency", "amount", entity_code=pl.coalesce("entity_code", matched.orders["entity"].gather(matched.owed_at))
-    ).filter(pl.col("event_code") != "receipt")  # fmt: skip
-
-
-def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.DataFrame:
-    # Documents are numbered in the order of their rows.
-    mine = matched.documents.select("d", mine=pl.col("in_scope") & pl.col("is_counted")).sort("d")["mine"]
-    parts = [
-        inputs.lazily(name).select("entity_code", "currency", "posted_on", amount="total_minor")
-        for name in ("ar_invoices", "ar_adjustments")
-    ]
+def _in_bridge(waterfall: pl.DataFrame, roles: pl.DataFrame) -> pl.LazyFrame:
+    """The figures of proofs that the steps of a bridge are."""
     return (
-        pl.concat(parts)
-        .collect()
-        .filter(mine)
-        .with_columns(pl.col("entity_code").fill_null(""))
-        .with_columns(is_in=policy.in_period("posted_on", "entity_code"))
+        waterfall.lazy()
+        .join(roles.lazy(), on=["tie_out", "step_code"])
+        .select("name", "side", *PLACE, amount="amount_minor")
     )
 
 
-def _receipts(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
-    # Receipts are numbered in the order of their rows.
-    mine = paid.receipts.select("r", mine=pl.col("in_scope") & pl.col("is_counted")).sort("r")["mine"]
-    read = inputs.lazily("ar_receipts").select("entity_code", "currency", "received_on", amount="total_minor")
-    rows = read.collect().filter(mine).with_columns(pl.col("entity_code").fill_null(""))
-    return rows.with_columns(is_in=policy.in_period("received_on", "entity_code"))
+def _owed(inputs: Inputs, matched: Matched) -> pl.LazyFrame:
+    owed = inputs.some("owed", "event_code", "entity_code", "currency", "total_minor")
+    rows = owed.hstack([matched.orders["entity"][matched.owed_at].alias("own")]).lazy()
+    return rows.filter(pl.col("event_code") != "receipt").select(
+        "currency", entity_code=pl.coalesce("entity_code", "own"), amount="total_minor"
+    )
 
 
-def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
+def _documents(inputs: Inputs, matched: Matched, policy: Policy) -> pl.LazyFrame:
+    columns = ("entity_code", "currency", "posted_on", "total_minor")
+    rows = pl.concat(inputs.some(name, *columns) for name in ("ar_invoices", "ar_adjustments"))
+    return _ledger(rows, matched.documents, "posted_on", policy)
+
+
+def _receipts(inputs: Inputs, paid: Paid, policy: Policy) -> pl.LazyFrame:
+    rows = inputs.some("ar_receipts", "entity_code", "currency", "received_on", "total_minor")
+    return _ledger(rows, paid.receipts, "received_on", policy)
+
+
+def _ledger(rows: pl.DataFrame, known: pl.DataFrame, day: str, policy: Policy) -> pl.LazyFrame:
+    """Rows of the ledger that are in scope and stand. Documents and receipts are known in the order of their rows."""
+    return (
+        rows.hstack(known[["in_scope", "is_counted"]])
+        .lazy()
+        .filter("in_scope", "is_counted")
+        .select(pl.col("entity_code").fill_null(""), "currency", day, amount="total_minor")
+        .with_columns(is_in=policy.in_period(day, "entity_code"))
+    )
+
+
+def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.LazyFrame:
     """Documents less receipts dated before the period's end, and what applications carry over the edge of entity and currency.
 
     Inside one entity and currency an application lowers one item by what it takes from another; only the edges remain.
     """
     until = pl.lit(True) if policy.period is None else pl.col("on") < policy.period.bound("entity_code", 1)
-    documents = matched.documents.lazy().filter("in_scope", "is_counted")
-    receipts = paid.receipts.lazy().filter("in_scope", "is_counted")
     items = [
-        rows.select(entity_code="entity", currency="currency", on=day, amount=amount)
-        for rows, day, amount in (
-            (documents, "posted_on", pl.col("total_minor")),
-            (receipts, "received_on", -pl.col("total_minor")),
+        frame.lazy()
+        .filter("in_scope", "is_counted")
+        .select(entity_code="entity", currency="currency", on=day, amount=sign * pl.col("total_minor"))
+        for frame, day, sign in (
+            (matched.documents[[*_STANDS, "total_minor", "posted_on"]], "posted_on", 1),
+            (paid.receipts[[*_STANDS, "total_minor", "received_on"]], "received_on", -1),
         )
     ]
     # Where an item stands is said only of open AR in scope; whether it counts, and its date, of everything.
@@ -264,7 +265,10 @@ def _open_items(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) ->
         known.drop_nulls(f"entity{end}").select(entity_code=f"entity{end}", currency=f"currency{end}", on="on", amount=sign * pl.col("amount"))
         for end, sign in (("", -1), ("_from", 1))
     ]  # fmt: skip
-    return pl.concat([*items, *edges]).filter(until).collect()
+    return pl.concat([*items, *(edges if pairs.height else [])]).filter(until)
+
+
+_STANDS: Final = ("in_scope", "is_counted", "entity", "currency")
 
 
 def footing_paid(
@@ -277,27 +281,26 @@ def footing_paid(
 ) -> pl.DataFrame:
     """The proofs of orders against payments: every order and payment is in a row, families add up, the bridge foots."""
     place = pl.lit("").alias("entity_code")
-    gross = base.select(place, "currency", amount="total_minor")
-    money = moved.select(place, "currency", amount="paid", is_in=policy.in_period("on", "entity"))
-    pairs = [
-        ("order rows hold every order's total", _of(orders, "gross_minor"), _of(gross, "amount")),
-        ("order rows hold all money that moved", _of(orders, "actual_minor"), _of(money, "amount")),
-        (
-            "paid in the waterfall is the payments' own sum",
-            _step(waterfall, "paid"),
-            _of(money.filter("is_in"), "amount"),
-        ),
-        ("order families add up to the total", _of(totals, "delta_minor"), _gap(orders)),
-        ("the period's order difference is dates and outcomes", _gap(orders, "period_"), _explained(orders)),
-        *_bridges(waterfall),
+    is_in = policy.in_period("on", "entity")
+    gap = pl.col("expected_minor") - pl.col("actual_minor")
+    now = pl.col("period_expected_minor") - pl.col("period_actual_minor")
+    told = pl.col("period_timing_minor") + pl.col("period_delta_minor")
+    families = "order families add up to the total"
+    dates = "the period's order difference is dates and outcomes"
+    paid = pl.col("paid")
+    figures: list[tuple[str, str, pl.LazyFrame, pl.Expr]] = [
+        ("order rows hold every order's total", "left", orders.lazy(), pl.col("gross_minor")),
+        ("order rows hold every order's total", "right", base.lazy().with_columns(place), pl.col("total_minor")),
+        ("order rows hold all money that moved", "left", orders.lazy(), pl.col("actual_minor")),
+        ("order rows hold all money that moved", "right", moved.lazy().with_columns(place), paid),
+        ("paid in the waterfall is the payments' own sum", "right", moved.lazy().filter(is_in).with_columns(place), paid),
+        (families, "left", totals.lazy(), pl.col("delta_minor")),
+        (families, "right", orders.lazy(), gap),
+        (dates, "left", orders.lazy(), now),
+        (dates, "right", orders.lazy(), told),
+    ]  # fmt: skip
+    rows = [
+        frame.select(pl.lit(name).alias("name"), pl.lit(side).alias("side"), *PLACE, amount=amount)
+        for name, side, frame, amount in figures
     ]
-    nothing = pl.DataFrame(
-        schema={
-            "name": pl.String,
-            "side": pl.String,
-            **dict.fromkeys(PLACE, pl.String),
-            "amount": pl.Int64,
-        }
-    )
-    lefts = [(name, left) for name, left, _ in pairs]
-    return _proofs(nothing, lefts, [(name, right) for name, _, right in pairs])
+    return _proofs([_in_bridge(waterfall, ROLES_PAID), *rows])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
 import polars as pl
 
 from tieout.vocabulary import COMPONENTS
+from transforms.planning import as_written
 
 Frame = pl.DataFrame | pl.LazyFrame
 _TEXT, _INT, _DAY, _FLAG = pl.String(), pl.Int64(), pl.Date(), pl.Boolean()
@@ -122,6 +124,13 @@ class Inputs:
         """The columns this reconciliation needs of one input, materialised."""
         return taken(getattr(self, name), name)
 
+    def some(self, name: str, *columns: str) -> pl.DataFrame:
+        """A few of the columns this reconciliation needs of one input, materialised."""
+        frame: Frame | None = getattr(self, name)
+        if frame is None or isinstance(frame, pl.DataFrame):
+            return self.take(name)[list(columns)]
+        return chosen(frame, name).select(columns).collect(engine="streaming")
+
     def whole(self, name: str) -> pl.DataFrame:
         """Everything that is read of one input, the columns of `WHERE_KNOWN` that it has included: what a pack must hold."""
         frame: Frame = getattr(self, name)
@@ -141,9 +150,20 @@ def taken(
 ) -> pl.DataFrame:
     """The needed columns of one input (and `more`) with the right types; absent columns become nulls, an absent frame has no rows."""
     # What is in memory in one piece stays so: rows are picked from one piece at a quarter of what it costs from several.
-    return chosen(frame, name, more).collect(
-        engine="streaming" if isinstance(frame, pl.LazyFrame) else "auto"
-    )
+    if frame is None:
+        return _nothing(name, tuple(more.items()))
+    wanted = {**COLUMNS[name], **more}
+    if isinstance(frame, pl.DataFrame):
+        have = frame.schema
+        if all(have.get(column) == kind for column, kind in wanted.items()):
+            return frame[list(wanted)]
+        return as_written(chosen(frame, name, more))
+    return chosen(frame, name, more).collect(engine="streaming")
+
+
+@cache
+def _nothing(name: str, more: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema={**COLUMNS[name], **dict(more)})
 
 
 def chosen(

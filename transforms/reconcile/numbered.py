@@ -3,7 +3,8 @@
 Orders, documents, payments, receipts and their groups are numbered from zero in every part, and comparison keys are those numbers times
 the few places that occur. Such a number is itself the place in the table. Any other key (a text, a number far from zero) is put where the
 first bits of its hash say; what is found there is held against the key itself, and the few that share a place are joined. For a million
-rows of short texts or hashes that costs a quarter to a third of a join, for numbers less.
+rows of short texts or hashes that costs a quarter to a third of a join, for numbers less. Tables cost two thousandths of a second however
+short they are, so a few thousand rows are joined, and a few hundred are looked up in a dictionary.
 """
 
 from __future__ import annotations
@@ -18,23 +19,50 @@ SPREAD: Final = 32
 ROOM: Final = 3
 """Bits of places beyond what the keys need: with three, one key in twelve shares its place with another."""
 
+FEW = 800
+"""Rows, wanted and known together, up to which a dictionary is asked: planning any query takes longer."""
+SOME = 30_000
+"""Rows up to which they are joined: making tables takes longer."""
+
 NOTHING: Final = 2**32 - 1
 """Stands in a table where no row is; a table without nulls is read at a quarter of the cost of one with them."""
 
 
 def row_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
     """For each wanted key the row of `known` that has it (the first, if several have), null where none has. Both of one type."""
+    count = len(known) + len(wanted)
+    if count <= FEW:
+        return _in_dictionary(known, wanted)
     rows = None
     if known.null_count():
         rows = known.is_not_null().arg_true()
-        known = known.drop_nulls()
+        known = known.filter(known.is_not_null())
     if known.is_empty():
         return _nowhere(len(wanted))
     known, wanted = known.rename("key"), wanted.rename("key")
     found = _by_number(known, wanted)
     if found is None:
-        found = _spread(known).rows_of(wanted)
-    return found if rows is None else rows.gather(found)
+        found = _joined(known, wanted) if count <= SOME else _spread(known).rows_of(wanted)
+    return found if rows is None else rows[found]
+
+
+def _in_dictionary(known: pl.Series, wanted: pl.Series) -> pl.Series:
+    """`row_of` for a few rows: a loop over them, which takes a tenth of the time of any query."""
+    keys = known.to_list()
+    # Of several entries the last stays, which is that of the first row.
+    at = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    at.pop(None, None)
+    return pl.Series("row", list(map(at.get, wanted.to_list())), dtype=pl.UInt32)
+
+
+def _joined(known: pl.Series, wanted: pl.Series) -> pl.Series:
+    """`row_of` for some rows."""
+    rows = known.to_frame().with_row_index("row")
+    found = wanted.to_frame().join(rows, on="key", how="left", maintain_order="left")
+    if found.height > len(wanted):
+        first = rows.unique("key", keep="first", maintain_order=True)
+        found = wanted.to_frame().join(first, on="key", how="left", maintain_order="left")
+    return found["row"]
 
 
 def _by_number(known: pl.Series, wanted: pl.Series) -> pl.Series | None:
@@ -44,8 +72,9 @@ def _by_number(known: pl.Series, wanted: pl.Series) -> pl.Series | None:
     ends = [end for one in (known, wanted) for end in (one.min(), one.max()) if isinstance(end, int)]
     if min(ends) < 0 or max(ends) >= SPREAD * (len(known) + len(wanted)):
         return None
-    found = wanted.to_frame().select(at=pl.lit(_table(known, max(ends) + 1)).gather("key"))
-    return found.select(pl.when(pl.col("at") != NOTHING).then("at").alias("row")).to_series()
+    found = _table(known, max(ends) + 1)[wanted.cast(pl.UInt32)]
+    nowhere = found == NOTHING
+    return (found.set(nowhere, None) if nowhere.any() else found).rename("row")
 
 
 def pairs_of(known: pl.Series, wanted: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -55,14 +84,16 @@ def pairs_of(known: pl.Series, wanted: pl.Series) -> tuple[pl.Series, pl.Series]
         at, by = pairs_of(wanted, known)
         return by, at
     rows = pl.int_range(len(known), dtype=pl.UInt32, eager=True)
-    if known.null_count():
-        rows, known = rows.filter(known.is_not_null()), known.drop_nulls()
     known, wanted = known.rename("key"), wanted.rename("key")
-    if not known.is_empty():
-        spread = _spread(known)
-        if not spread.has_repeats():
-            found = spread.rows_of(wanted)
-            return found.is_not_null().arg_true(), rows.gather(found.drop_nulls())
+    if len(known) + len(wanted) > SOME:
+        if known.null_count():
+            there = known.is_not_null()
+            rows, known = rows.filter(there), known.filter(there)
+        if not known.is_empty():
+            spread = _spread(known)
+            if not spread.has_repeats():
+                found = spread.rows_of(wanted)
+                return found.is_not_null().arg_true(), rows[found.drop_nulls()]
     asked = wanted.to_frame().with_row_index("wanted")
     pairs = asked.join(pl.DataFrame([known, rows.rename("known")]), on="key")
     return pairs["wanted"], pairs["known"]
@@ -129,14 +160,16 @@ def _nowhere(count: int) -> pl.Series:
 
 def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
     """A left join that keeps the rows as they are: only the key columns travel, not the wide frame. `found` is unique by key."""
+    keys = [on] if isinstance(on, str) else on
+    more = [name for name in found.columns if name not in keys]
+    if rows.is_empty():
+        return rows.hstack(found[more].clear())
     if found.is_empty():
-        keys = (on,) if isinstance(on, str) else on
-        return rows.with_columns(
-            pl.lit(None, kind).alias(name) for name, kind in found.schema.items() if name not in keys
-        )
+        kinds = found.schema
+        return rows.with_columns(pl.lit(None, kinds[name]).alias(name) for name in more)
     if isinstance(on, str):
-        return rows.hstack(found.drop(on).rechunk()[row_of(found[on], rows[on])])
-    return rows.hstack(rows.select(on).join(found, on=on, how="left", maintain_order="left").drop(on))
+        return rows.hstack(found[more].rechunk()[row_of(found[on], rows[on])])
+    return rows.hstack(rows[keys].join(found, on=on, how="left", maintain_order="left")[more])
 
 
 def put(rows: pl.DataFrame, at: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
@@ -148,7 +181,8 @@ def put(rows: pl.DataFrame, at: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
 
 def among(numbers: pl.Series, count: int) -> pl.Series:
     """Whether each number from zero to before `count` is among these; nulls are none."""
-    return pl.Series("among", [False]).new_from_index(0, count).scatter(numbers.drop_nulls(), True)
+    there = numbers.drop_nulls() if numbers.null_count() else numbers
+    return pl.Series("among", [False]).new_from_index(0, count).scatter(there, True)
 
 
 def repeated(numbers: pl.Series) -> bool:
@@ -161,7 +195,8 @@ def left_over(rows: pl.DataFrame, gone: pl.DataFrame, on: str) -> pl.DataFrame:
     """Rows whose number is not among the gone ones, as they stand."""
     if gone.is_empty() or rows.is_empty():
         return rows
-    return rows.filter(row_of(gone[on], rows[on]).is_null())
+    gone_at = row_of(gone[on], rows[on])
+    return rows if gone_at.null_count() == rows.height else rows.filter(gone_at.is_null())
 
 
 def all_of(*columns: pl.Series) -> pl.Series:
@@ -188,11 +223,11 @@ def by_place(rows: pl.DataFrame, place: pl.Series, count: int, *summed: pl.Expr)
         {name: [0 if kind == pl.Int64 else None] for name, kind in rows.schema.items()}, schema=rows.schema
     )
     table = pl.Series("row", [rows.height], dtype=pl.UInt32).new_from_index(0, count).scatter(place, every)
-    shared = place.filter(table.gather(place) != every).unique()
+    shared = place.filter(table[place] != every)
     found = [rows, none]
     if len(shared):
-        at = among(shared, count).gather(place).arg_true()
-        several = rows[at].with_columns(place=place.gather(at))
+        at = among(shared, count)[place].arg_true()
+        several = rows[at].hstack([place[at].alias("place")])
         sums = several.group_by("place").agg(summed).select("place", *rows.columns)
         after = pl.int_range(rows.height + 1, rows.height + 1 + sums.height, dtype=pl.UInt32, eager=True)
         table = table.scatter(sums["place"], after)

@@ -27,6 +27,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
+from transforms.planning import as_written
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
@@ -65,42 +66,56 @@ def settled_payments(rows: pl.DataFrame, refused: list[str], decisions: pl.DataF
 
 def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     delta, base, actual = pl.col("delta_minor"), pl.col("is_base"), pl.col("actual_minor")
-    away = (~base & ~pl.col("is_orphan")) | (base & (delta != 0) & pl.col("other_entity").is_not_null())
-    charge = pl.col("kind_code") == "charge"
-    has = pl.col("n_receipts") > 0
-    elsewhere = (pl.col("kind_code") == "refund") & pl.lit(policy.refund_cash_leg == "elsewhere") & ~has
-    lost = base & pl.col("g").is_null()
-    returned = base & ~lost & ~has & ~pl.col("is_billed") & ~pl.col("is_owing") & (pl.col("net_moved") == 0)
-    asks = base & ~away & ~lost & ~returned
-    rounds = asks & has & (delta != 0) & (pl.col("kept") == actual)
-    tolerant = asks & has & ~rounds & tolerated(policy.tolerance)
-    unanswered = asks & ~has & (pl.col("expected_minor") != 0) & ~elsewhere
-    waits = unanswered & charge & pl.col("state").is_not_null()
-    ahead = unanswered & charge & ~waits & ~pl.col("is_billed")
-    missing = unanswered & ~waits & ~ahead & (pl.col("kind_code") != "chargeback")
-    # Equal receipts: the surplus is so many of them again.
-    again = (
-        (pl.col("least") == pl.col("most")) & (pl.col("n_receipts") > 1) & (pl.col("least") != 0)
-        & (-delta % pl.col("least") == 0) & (-delta // pl.col("least") < pl.col("n_receipts")) & (delta < 0)
+    away, lost, returned, asks = (pl.col(name) for name in ("away", "lost", "returned", "asks"))
+    charge, chargeback = pl.col("kind_code") == "charge", pl.col("kind_code") == "chargeback"
+    has, differs, rounds, waits, ahead = (
+        pl.col(name) for name in ("has", "differs", "rounds", "waits", "ahead")
+    )
+    elsewhere, unanswered = pl.col("elsewhere_leg"), pl.col("unanswered")
+    least, later = pl.col("least"), pl.col("later")
+    # Each step is a column of its own: one expression for everything would be planned, and worked out, many times over.
+    steps = (
+        {
+            "has": pl.col("n_receipts") > 0, "lost": base & pl.col("g").is_null(), "differs": delta != 0,
+            "away": (~base & ~pl.col("is_orphan")) | (base & (delta != 0) & pl.col("other_entity").is_not_null()),
+            "other_currency": pl.col("other_currency").fill_null(False),
+        },
+        {
+            "returned": base & ~lost & ~has & ~pl.col("is_billed") & ~pl.col("is_owing") & (pl.col("net_moved") == 0),
+            "elsewhere_leg": (pl.col("kind_code") == "refund") & pl.lit(policy.refund_cash_leg == "elsewhere") & ~has,
+            "judged": pl.col("judges_applications") & has & base & ~lost,
+            "settled": base & ~differs & has,
+        },
+        {"asks": base & ~away & ~lost & ~returned},
+        {
+            "rounds": (asks & has & differs & (pl.col("kept") == actual)).fill_null(False),
+            "unanswered": asks & ~has & (pl.col("expected_minor") != 0) & ~elsewhere,
+            # Equal receipts: the surplus is so many of them again.
+            "again": (
+                (least == pl.col("most")) & (pl.col("n_receipts") > 1) & (least != 0) & (-delta % least == 0)
+                & (-delta // least < pl.col("n_receipts")) & (delta < 0)
+            ).fill_null(False),
+            "other": pl.col("judged") & (pl.col("applied_all") != pl.col("applied_minor")),
+            "loose": pl.col("judged") & charge & (pl.col("applied_all") < actual)
+            & ((pl.col("is_billed") & (pl.col("applied_all") == 0)) | pl.col("order_open")),
+            "later": pl.col("settled") & (pl.col("period_expected_minor") != pl.col("period_actual_minor")),
+        },
+        {
+            "tolerant": (asks & has & ~rounds & tolerated(policy.tolerance)).fill_null(False),
+            "waits": unanswered & charge & pl.col("state").is_not_null(),
+            "advance": pl.col("settled") & pl.lit(policy.period is not None) & charge & (
+                (later & (pl.col("billed_on") > pl.col("occurred_on")) & (pl.col("received_on") == pl.col("billed_on")))
+                | (~pl.col("is_billed") & ~lost)
+            ),
+            "returned_money": asks & ~has & chargeback, "elsewhere_leg": asks & elsewhere,
+        },
+        {"ahead": unanswered & charge & ~waits & ~pl.col("is_billed")},
+        {"missing": unanswered & ~waits & ~ahead & ~chargeback},
     )  # fmt: skip
-    applications = pl.col("judges_applications") & has & base & ~lost
-    other = applications & (pl.col("applied_all") != pl.col("applied_minor"))
-    loose = applications & charge & (pl.col("applied_all") < actual) & (
-        (pl.col("is_billed") & (pl.col("applied_all") == 0)) | pl.col("order_open")
-    )  # fmt: skip
-    later = base & (delta == 0) & has & (pl.col("period_expected_minor") != pl.col("period_actual_minor"))
-    advance = base & (delta == 0) & has & pl.lit(policy.period is not None) & charge & (
-        (later & (pl.col("billed_on") > pl.col("occurred_on")) & (pl.col("received_on") == pl.col("billed_on")))
-        | (~pl.col("is_billed") & ~lost)
-    )  # fmt: skip
-
-    # Each step is a column of its own: one expression for everything would be planned many times over.
-    facts = rows.with_columns(
-        away=away, lost=lost, returned=returned, asks=asks, rounds=rounds.fill_null(False), tolerant=tolerant.fill_null(False),
-        waits=waits, ahead=ahead, missing=missing, again=again.fill_null(False), other=other, loose=loose, later=later, advance=advance, differs=delta != 0,
-        other_currency=pl.col("other_currency").fill_null(False), elsewhere_leg=asks & elsewhere, has=has,
-        returned_money=asks & ~has & (pl.col("kind_code") == "chargeback"),
-    )  # fmt: skip
+    known = rows.lazy()
+    for step in steps:
+        known = known.with_columns(**step)
+    facts = as_written(known)
     lenient = _flagged(facts, strict=False)
     codes = [code for code in lenient.columns if code != "n"]
     first, rest = primary({code: code for code in codes})

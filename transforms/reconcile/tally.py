@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from transforms.planning import as_written
 from transforms.reconcile.footing import TOTALS
 
 SUMMED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
@@ -64,6 +65,8 @@ def apart(tally: Tally) -> Tally:
     return Tally(
         **{
             name: rows.with_columns(pl.concat_str(pl.col(one), pl.lit("")) for one in _texts(rows))
+            if rows.height
+            else rows.clear()
             for name, rows in tally.frames.items()
         }
     )
@@ -103,10 +106,13 @@ def less(whole: Tally, gone: Tally) -> Tally:
 
 
 def _summed(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    if rows.is_empty():
+        return rows
     measures, count = SUMMED[name]
     key = [column for column in rows.columns if column not in measures]
-    summed = rows.group_by(key).agg(pl.col(measures).sum())
-    return summed.filter(pl.col(count) != 0).select(rows.columns)
+    return as_written(
+        rows.lazy().group_by(key).agg(pl.col(measures).sum()).filter(pl.col(count) != 0).select(rows.columns)
+    )
 
 
 def without(rows: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:

@@ -6,12 +6,13 @@ that footing is a proof and not a definition.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES, PRECEDENCE
+from transforms.planning import as_written
 from transforms.reconcile.ageing import CELL, Subledger
 from transforms.reconcile.policy import Policy
 
@@ -40,19 +41,45 @@ FIXED_PAID = (
 """Steps that always stand, with their order, wording and whether they are sub-totals; outcome codes stand between as they occur."""
 
 
-_STEP = ["tie_out", "entity", "store_ref", "currency", "step_code"]
-_MEASURES = ["amount_minor", "row_count", "behind"]
-"""`behind`: how many rows a sum was made of, whatever `row_count` counts; see `tally`."""
+_CELL = ["tie_out", *CELL]
+_STEP = [*_CELL, "step_code"]
 _ACROSS = "applied_across"
 
 
+def _named(standing: Mapping[str, Sequence[tuple[int, str, str, bool]]]) -> pl.DataFrame:
+    """Every step of each tie-out with its number, wording and whether it is a sub-total and `stands` in any case.
+
+    `not_yet_recognised` is both a step of its own and an outcome; as an outcome it carries no amount of difference.
+    """
+    rows = {
+        (tie_out, code): (tie_out, code, number, code.replace("_", " ").capitalize(), False, False)
+        for tie_out in standing
+        for code, number in OUTCOME_STEP.items()
+    }
+    rows |= {
+        (tie_out, code): (tie_out, code, number, label, is_total, True)
+        for tie_out, steps in standing.items()
+        for number, code, label, is_total in steps
+    }
+    shape = {"tie_out": pl.String, "step_code": pl.String, "step_no": pl.Int64, "label": pl.String, "is_total": pl.Boolean, "stands": pl.Boolean}  # fmt: skip
+    return pl.DataFrame(list(rows.values()), schema=shape, orient="row")
+
+
+STEPS: Final = _named(FIXED)
+STEPS_PAID: Final = _named({"orders": FIXED_PAID})
+
+
 def steps_of(orders: pl.DataFrame, payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """(tie_out, entity, store_ref, currency, step_code, amount_minor, row_count, behind): what the rows of a part give to each step."""
+    """(tie_out, entity, store_ref, currency, step_code, amount_minor, row_count, behind): what the rows of a part give to each step; a step
+    may stand there twice. `behind`: how many rows a sum was made of, whatever `row_count` counts; see `tally`."""
     moved = pl.col("period_expected_minor")
-    paid = _summed(payments.lazy(), [_Step("moved", moved != 0, moved)])
-    return _steps(
-        orders=[_placed(orders, policy), _outcomes(orders)],
-        payments=[paid, _outcomes(payments)],
+    return pl.concat(
+        [
+            _placed(orders, policy),
+            _outcomes("orders", orders),
+            _summed("payments", payments.lazy(), [_Step("moved", moved != 0, moved)]),
+            _outcomes("payments", payments),
+        ]
     )
 
 
@@ -70,6 +97,7 @@ def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
     rows = rows.rename({"entity": "entity_code"}).with_columns(here=policy.in_period("on", "entity_code"))
     amount, here, item, receipt = (pl.col(name) for name in ("amount", "here", "is_item", "is_receipt"))
     found = _summed(
+        "orders",
         rows,
         [
             _Step("invoiced", item & ~receipt & here, amount),
@@ -79,8 +107,10 @@ def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
             _Step("open", _until(policy, 1), amount, item.cast(pl.Int64)),
         ],
     )
-    received = found.filter(pl.col("step_code") == "receipts").with_columns(-pl.col("amount_minor"))
-    return _steps(orders=[found], payments=[received])
+    received = found.filter(pl.col("step_code") == "receipts").with_columns(
+        -pl.col("amount_minor"), tie_out=pl.lit("payments")
+    )
+    return pl.concat([found, received])
 
 
 def _until(policy: Policy, which: int) -> pl.Expr:
@@ -90,21 +120,10 @@ def _until(policy: Policy, which: int) -> pl.Expr:
     return pl.col("on") < policy.period.bound("entity_code", which)
 
 
-def _steps(**parts: list[pl.DataFrame]) -> pl.DataFrame:
-    every = pl.concat(
-        part.select(pl.lit(tie_out).alias("tie_out"), *_STEP[1:], *_MEASURES)
-        for tie_out, found in parts.items()
-        for part in found
-    )
-    return every.group_by(_STEP).agg(pl.col(_MEASURES).sum())
-
-
 def waterfall(steps: pl.DataFrame) -> pl.DataFrame:
-    """recon.waterfall of both tie-outs from the steps of all parts."""
-    summed = steps.group_by(_STEP).agg(pl.col("amount_minor", "row_count").sum())
+    """recon.waterfall of both tie-outs from the steps of all parts, each summed."""
     # What was applied across and came back is no step.
-    summed = summed.filter((pl.col("step_code") != _ACROSS) | (pl.col("amount_minor") != 0))
-    return pl.concat(_told(name, [summed.filter(pl.col("tie_out") == name)]) for name in FIXED)
+    return _told(steps.filter((pl.col("step_code") != _ACROSS) | (pl.col("amount_minor") != 0)), STEPS)
 
 
 class _Step(NamedTuple):
@@ -116,26 +135,37 @@ class _Step(NamedTuple):
     counted: pl.Expr | None = None
 
 
-def _summed(rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.DataFrame:
+def _summed(tie_out: str, rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.DataFrame:
     """What rows give to steps, by cell. All steps are summed in one grouping: grouping by texts costs more than the sums."""
+    hits = {f"b:{step.code}": step.rows.fill_null(False).cast(pl.Int64) for step in steps}
     given = {}
     for step in steps:
-        hits = step.rows.fill_null(False)
-        given[f"a:{step.code}"] = pl.when(hits).then(step.amount).otherwise(0)
-        given[f"b:{step.code}"] = hits.cast(pl.Int64)
-        given[f"n:{step.code}"] = (
-            hits.cast(pl.Int64) if step.counted is None else pl.when(hits).then(step.counted).otherwise(0)
+        hit = pl.col(f"b:{step.code}") == 1
+        given[f"a:{step.code}"] = pl.when(hit).then(step.amount).otherwise(0)
+        if step.counted is not None:
+            given[f"n:{step.code}"] = pl.when(hit).then(step.counted).otherwise(0)
+    cells = rows.with_columns(**hits).select(
+        *hits, entity="entity_code", store_ref="store_ref", currency="currency", **given
+    )
+    columns = {
+        "amount_minor": [f"a:{step.code}" for step in steps],
+        "behind": [f"b:{step.code}" for step in steps],
+        "row_count": [f"{'b' if step.counted is None else 'n'}:{step.code}" for step in steps],
+    }
+    codes = pl.lit(pl.Series([[step.code for step in steps]])).first()
+    return as_written(
+        cells.group_by(CELL)
+        .agg(pl.exclude(CELL).sum())
+        .select(
+            *CELL,
+            tie_out=pl.lit(tie_out),
+            step_code=codes,
+            **{name: pl.concat_list(parts) for name, parts in columns.items()},
         )
-    cells = rows.select(entity="entity_code", store_ref="store_ref", currency="currency", **given)
-    sums = cells.group_by(CELL).agg(pl.exclude(CELL).sum()).collect()
-    # Three times the same cells and steps in the same order.
-    amounts, behind, counts = (
-        sums.unpivot([f"{one}:{step.code}" for step in steps], index=CELL, variable_name="step_code", value_name="value")
-        for one in "abn"
-    )  # fmt: skip
-    return amounts.select(
-        *CELL, pl.col("step_code").str.slice(2), amount_minor="value", behind=behind["value"], row_count=counts["value"]
-    ).filter(pl.col("behind") > 0)  # fmt: skip
+        .explode("step_code", *columns)
+        .filter(pl.col("behind") > 0)
+        .select(*_STEP, "amount_minor", "row_count", "behind")
+    )
 
 
 def _placed(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -151,6 +181,7 @@ def _placed(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     sales, expected = pl.col("period_sales_minor"), pl.col("period_expected_minor")
     credits_ = expected - sales
     return _summed(
+        "orders",
         rows,
         [
             _Step("gross", here, gross, orders_),
@@ -166,25 +197,29 @@ def _placed(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     )
 
 
-def _outcomes(rows: pl.DataFrame) -> pl.DataFrame:
+def _outcomes(tie_out: str, rows: pl.DataFrame) -> pl.DataFrame:
     """What stands between the two sides: the outcome's own part by code; parts that are only dates under the timing code or cut_off."""
     own, dates = pl.col("period_delta_minor"), pl.col("period_timing_minor")
+    few = as_written(
+        rows.lazy()
+        .select("store_ref", "currency", "outcome_code", "family_code", own, dates, entity="entity_code")
+        .filter(((own != 0) & (pl.col("outcome_code") != "matched")) | (dates != 0))
+    )
     timing = pl.when(pl.col("family_code") == "timing").then("outcome_code").otherwise(pl.lit("cut_off"))
-    place = {"entity": "entity_code", "store_ref": "store_ref", "currency": "currency"}
-    few = rows.lazy().select(*place.values(), "outcome_code", "family_code", own, dates)
     parts = [
-        few.filter((own != 0) & (pl.col("outcome_code") != "matched")).select(
-            **place, step_code="outcome_code", amount_minor=-own
-        ),
-        few.filter(dates != 0).select(**place, step_code=timing, amount_minor=-dates),
+        few.lazy()
+        .filter((own != 0) & (pl.col("outcome_code") != "matched"))
+        .select(*CELL, step_code="outcome_code", amount_minor=-own),
+        few.lazy().filter(dates != 0).select(*CELL, step_code=timing, amount_minor=-dates),
     ]
-    by_code = (
+    return as_written(
         pl.concat(parts)
         .group_by(*CELL, "step_code")
         .agg(pl.col("amount_minor").sum(), behind=pl.len().cast(pl.Int64))
-        .collect()
-    )
-    return by_code.with_columns(row_count="behind")
+        .select(
+            pl.lit(tie_out).alias("tie_out"), *CELL, "step_code", "amount_minor", pl.col("behind").alias("row_count"), "behind"
+        )
+    )  # fmt: skip
 
 
 def waterfall_paid(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -195,6 +230,7 @@ def waterfall_paid(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     less = pl.when(cancelled | test).then(0).otherwise(gross) - pl.col("period_expected_minor")
     due, paid = pl.col("period_expected_minor"), pl.col("period_actual_minor")
     summed = _summed(
+        "orders",
         rows,
         [
             _Step("gross", here & (gross != 0), gross),
@@ -205,50 +241,26 @@ def waterfall_paid(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             _Step("paid", paid != 0, paid),
         ],
     )
-    parts = [summed, _outcomes(orders)]
-    return _told("orders", parts, FIXED_PAID)
+    return _told(pl.concat([summed, _outcomes("orders", orders)]), STEPS_PAID)
 
 
-def _told(
-    tie_out: str, parts: list[pl.DataFrame], steps: tuple[tuple[int, str, str, bool], ...] | None = None
-) -> pl.DataFrame:
+def _told(found: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     """All steps of every cell that has any, in order, with wording; steps that always stand are there with zero."""
-    order = ["entity", "store_ref", "currency", "step_code", "amount_minor", "row_count"]
-    found = pl.concat([part.select(order) for part in parts])
-    standing_steps = steps or FIXED[tie_out]
-    fixed = pl.DataFrame(standing_steps, schema=["step_no", "step_code", "label", "is_total"], orient="row")
-    outcome = pl.DataFrame(
-        {
-            "step_no": list(OUTCOME_STEP.values()),
-            "step_code": list(OUTCOME_STEP),
-            "label": [code.replace("_", " ").capitalize() for code in OUTCOME_STEP],
-            "is_total": [False] * len(OUTCOME_STEP),
-        }
+    order = [*_STEP, "amount_minor", "row_count"]
+    nothing = pl.lit(0, pl.Int64)
+    standing = (
+        found.lazy()
+        .select(_CELL)
+        .unique()
+        .join(named.lazy().filter("stands"), on="tie_out")
+        .select(*_STEP, amount_minor=nothing, row_count=nothing)
     )
-    cells = found.select(CELL).unique()
-    standing = cells.join(fixed.select("step_code"), how="cross").with_columns(
-        amount_minor=pl.lit(0, pl.Int64), row_count=pl.lit(0, pl.Int64), is_outcome=pl.lit(False)
-    )
-    fixed_codes = [entry[1] for entry in standing_steps]
-    # `not_yet_recognised` is both a step of its own and an outcome; as an outcome it carries no amount of difference.
-    merged = (
-        pl.concat(
-            [
-                found.with_columns(is_outcome=~pl.col("step_code").is_in(fixed_codes)),
-                standing.select(*order, "is_outcome"),
-            ]
-        )
-        .group_by(*CELL, "step_code", "is_outcome")
+    return as_written(
+        pl.concat([found.lazy().select(order), standing])
+        .group_by(_STEP)
         .agg(pl.col("amount_minor", "row_count").sum())
-    )
-    named = pl.concat(
-        [fixed.with_columns(is_outcome=pl.lit(False)), outcome.with_columns(is_outcome=pl.lit(True))]
-    )
-    return (
-        merged.join(named, on=["step_code", "is_outcome"])
-        .with_columns(tie_out=pl.lit(tie_out))
+        .join(named.lazy(), on=["tie_out", "step_code"])
         .rename({"entity": "entity_code"})
-        .with_columns(pl.col("step_no").cast(pl.Int64))
         .select(COLUMNS)
         .sort("tie_out", "entity_code", "store_ref", "currency", "step_no")
     )
