@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from staged_orders import landed
 
 from tieout.connectors.storefronts import clarity_profile
-from transforms.json_amounts import LARGEST, millionths, written
+from transforms import json_amounts
+from transforms.json_amounts import LARGEST, millionths, millionths_lines, millionths_written, written
 from transforms.storefronts.clarity_shapes import shapes_of
 
 RAWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -51,6 +52,35 @@ def test_millionths_are_those_of_the_written_decimal(values: list[str]) -> None:
         assert amount == plain(text), text
         empty = json.loads(text) in (None, "null", "")
         assert (said is None) == (amount is not None or empty), (text, said)
+
+
+def short_texts(most: int) -> list[str]:
+    """Every text of the signs that amounts one a line are made of, as a text and, where it is one, as a number."""
+    every = [""]
+    for one in every:
+        every += [one + sign for sign in "01.-nul"] if len(one) < most else []
+    return [f'"{one}"' for one in every] + [one for one in every if _is_number(one)]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), int | float)
+    except ValueError:
+        return False
+
+
+LONG = ["null", "1000000000000", '"-1000000000000"', "0.0000005", "61.450000000000003", "9" * 45, f'"1.{"9" * 50}"', "999999999999.999999"]  # fmt: skip
+
+
+def test_amounts_one_a_line_are_what_they_are_one_by_one() -> None:
+    values = [*short_texts(4), *LONG]
+    simple = [one for one in values if json_amounts._is_simple(one.encode())]
+    assert len(simple) > 1000
+    assert len(values) - len(simple) > 1000
+    for some in (simple, values, ["null"], '"5" null "" 7'.split(), ["[1, 2]", "3"]):
+        found, odd = millionths_lines("\n".join(some).encode())
+        amounts, said = millionths_written(pl.Series(some, dtype=pl.String))
+        assert (found.to_list(), odd.to_list()) == (amounts.to_list(), said.to_list())
 
 
 _VALUES = st.one_of(st.none(), st.integers(-99, 10**10), st.text(max_size=6), st.just("a\\b\n\"c'"))

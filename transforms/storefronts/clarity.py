@@ -35,7 +35,7 @@ from transforms.tenders import of_figures, order_tenders
 
 __all__ = ["ClaritySettings", "customers", "orders", "payments", "returns", "stock"]
 
-_BATCH: Final = 20_000
+_BATCH: Final = 50_000
 """Orders decoded at a time: bounds the memory of decoded objects, which is several times that of the columns."""
 _YES: Final = ("true", "1", "yes")
 
@@ -131,7 +131,7 @@ def _shipments(
         rows_blamed = unknown.select("at", code=pl.lit("status_unknown"), sentence=said)
         blame_rows(opened.decoded, rows_blamed)
     ships = ships.filter(pl.col("status").is_null() | (pl.col("state") == "shipped"))
-    count, _ = amounts.millionths_written(items.amounts("quantity"))
+    count, _ = items.millionths("quantity")
     rows = (
         pl.DataFrame(
             [

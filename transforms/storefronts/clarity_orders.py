@@ -54,7 +54,7 @@ def heads_of(orders: Table, raw: pl.DataFrame, settings: ClaritySettings) -> pl.
         instants(orders.text("shipped")).alias("said_shipped"),
     ]
     for name in MONEY:
-        value, odd = amounts.millionths_written(orders.amounts(name))
+        value, odd = orders.millionths(name)
         columns += [value.alias(f"{name}_value"), odd.alias(f"{name}_odd")]
     landed = raw.select("native_ref", "updated_at", "fetched_at", "payload_sha256")
     words = {theirs.casefold(): ours for theirs, ours in settings.statuses.items()}
@@ -137,7 +137,7 @@ def _rows(decoded: Decoded[Any], lines: Table, heads: pl.DataFrame) -> pl.DataFr
     columns = [lines.holders("at")]
     columns += [lines.text(name) for name in ("ref", "sku", "name", "category", "tax_code")]
     for name in ("quantity", "unit_price", "subtotal", "tax", "discount"):
-        value, odd = amounts.millionths_written(lines.amounts(name))
+        value, odd = lines.millionths(name)
         columns += [value.alias(name), odd.alias(f"{name}_odd")]
     columns.append(_rates(lines))
     frame = pl.DataFrame(columns).join(
@@ -254,7 +254,7 @@ def _tax_lines(
         .group_by("at", "tax_code", maintain_order=True)
         .agg(in_rows=pl.col("tax_minor").sum())
     )
-    value, odd = amounts.millionths_written(taxes.amounts("amount"))
+    value, odd = taxes.millionths("amount")
     named = pl.DataFrame(
         [
             taxes.holders("at"),

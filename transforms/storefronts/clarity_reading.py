@@ -17,6 +17,7 @@ from transforms.storefronts.clarity_shapes import (
     FLAGS,
     ITEMS,
     LISTS,
+    RATES,
     Shapes,
     own_name,
     texts_of_flags,
@@ -30,7 +31,7 @@ _Records = Sequence[Any]
 class Table:
     """The records of one group by fields, each with the number of the record that holds it, and the tables of its lists."""
 
-    def __init__(self, shapes: Shapes, group: str, counts: list[int] | None = None) -> None:
+    def __init__(self, shapes: Shapes, group: str, numbers: Amounts, counts: list[int] | None = None) -> None:
         of = {
             name: path
             for name, path in shapes.fields.get(group, {}).items()
@@ -39,12 +40,22 @@ class Table:
         lists, money = LISTS.get(group, {}), (*AMOUNTS.get(group, ()), *FLAGS)
         self._counts = counts
         of_lists: dict[str, list[int]] = {name: [] for name in lists}
-        self.lists = {name: Table(shapes, inner, of_lists[name]) for name, inner in lists.items()}
+        self.lists = {name: Table(shapes, inner, numbers, of_lists[name]) for name, inner in lists.items()}
         self.height = 0
         self._texts = {
             name: (Texts(), _Member(of[name])) for name in of if name not in lists and name not in money
         }
-        self._amounts = {name: (Amounts(), _Member(of[name])) for name in of if name in money}
+        # Amounts of all tables are read together; flags and rates are not amounts.
+        self._group, self._numbers, self._others = group, numbers, Amounts()
+        self._amounts = {
+            name: (
+                self._others if name in (*FLAGS, *RATES) else numbers,
+                f"{group}.{name}",
+                _Member(of[name]),
+            )
+            for name in of
+            if name in money
+        }
         self._held = [(self.lists[name], of_lists[name], _Member(of[name])) for name in lists if name in of]
         self._unnamed = [many for name, many in of_lists.items() if name not in of]
 
@@ -55,8 +66,8 @@ class Table:
         self.height += len(records)
         for texts, member in self._texts.values():
             texts.values += member.of(records, None)
-        for amounts, member in self._amounts.values():
-            amounts.put(member.of(records, ABSENT))
+        for amounts, key, member in self._amounts.values():
+            amounts.put(key, member.of(records, ABSENT))
         for table, counts, member in self._held:
             # What is not there has no elements, nor has what is no list.
             some = [one if one.__class__ is tuple else () for one in member.of(records, None)]
@@ -90,7 +101,15 @@ class Table:
         """A field as it stands in the payload; `null` where it is absent, also because the profile has no such field."""
         if name not in self._amounts:
             return pl.Series(name, ["null"], dtype=pl.String).new_from_index(0, self.height)
-        return self._amounts[name][0].column(name)
+        amounts, key, _ = self._amounts[name]
+        return amounts.written(key).alias(name)
+
+    def millionths(self, name: str) -> tuple[pl.Series, pl.Series]:
+        """A field as `json_amounts.millionths` gives it; null where the profile has no such field."""
+        if name not in self._amounts:
+            none = pl.Series([None], dtype=pl.String).new_from_index(0, self.height)
+            return none.cast(pl.Int64), none
+        return self._numbers.millionths(self._amounts[name][1])
 
 
 class _Member:
@@ -121,7 +140,7 @@ class Opened:
     def __init__(self, shapes: Shapes) -> None:
         self.decoded: Decoded[Any] = Decoded([], {})
         self.lost: list[int] = []
-        self.orders = Table(shapes, "orders")
+        self.orders = Table(shapes, "orders", Amounts())
 
 
 def open_orders(raw: pl.DataFrame, shapes: Shapes) -> Opened:

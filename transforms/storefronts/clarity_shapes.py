@@ -35,6 +35,8 @@ AMOUNTS: Final = {
     "return_items": ("quantity",),
     "inventory": ("quantity",),
 }
+RATES: Final = ("tax_rate", "tax_percent")
+"""Fields among them that are no amounts and may have more digits."""
 FLAGS: Final = ("is_test", "active", "price")
 """Fields that are read as texts and may well be something else."""
 ITEMS: Final = {"shipment_items": "shipments", "return_items": "returns"}

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from transforms.json_amounts import ABSENT, as_text, texts
+from transforms.json_amounts import ABSENT, as_text, lines_of, millionths_lines, texts
 
 BLOCK: Final = 40
 """Documents gathered at a time: many more no longer fit the cache, many fewer cost more calls."""
@@ -41,34 +41,50 @@ class Texts:
 
 
 class Amounts:
-    """A column of JSON values as they stand in the payload, `null` included."""
+    """Columns of JSON values as they stand in the payload, `null` included; all of them are read at once."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._parts: dict[str, list[bytes]] = {}
+        self._counts: dict[str, int] = {}
+        self._read: dict[str, tuple[pl.Series, pl.Series]] | None = None
 
-    def put(self, values: Sequence[msgspec.Raw]) -> None:
+    def put(self, name: str, values: Sequence[msgspec.Raw]) -> None:
         """Copy values out of the payloads they are part of. A line break inside a list or an object, which is no amount, becomes a space."""
         if not values:
             return
-        # One text for all of them, taken apart again by columns, costs a fraction of a text for each.
         whole = b"\n".join(values)
         if whole.count(b"\n") != len(values) - 1:
             whole = b"\n".join([bytes(one).replace(b"\n", b" ") for one in values])
-        self._parts.append(whole)
+        self._parts.setdefault(name, []).append(whole)
+        self._counts[name] = self._counts.get(name, 0) + len(values)
 
-    def column(self, name: str) -> pl.Series:
-        """All of it."""
-        if not self._parts:
-            return pl.Series(name, [], dtype=pl.String)
-        whole = pl.Series(name, [b"\n".join(self._parts)], dtype=pl.Binary)
-        return whole.cast(pl.String).str.split("\n").explode()
+    def written(self, name: str) -> pl.Series:
+        """A column as text."""
+        parts = self._parts.get(name)
+        return (lines_of(b"\n".join(parts)) if parts else pl.Series([], dtype=pl.String)).alias(name)
+
+    def millionths(self, name: str) -> tuple[pl.Series, pl.Series]:
+        """A column as `json_amounts.millionths` gives it; to be asked for once everything has been put."""
+        if self._read is None:
+            whole = b"\n".join([part for parts in self._parts.values() for part in parts])
+            values, odd = millionths_lines(whole)
+            self._read, start = {}, 0
+            for one, count in self._counts.items():
+                self._read[one] = values.slice(start, count), odd.slice(start, count)
+                start += count
+        found = self._read.get(name)
+        return found or (pl.Series([], dtype=pl.Int64), pl.Series([], dtype=pl.String))
 
 
 def holders(name: str, counts: Sequence[int]) -> pl.Series:
     """For every element of some lists the number of its list, from how many each has."""
-    many = pl.Series("many", counts, dtype=_WHOLE)
-    every = pl.DataFrame([pl.int_range(len(counts), dtype=_WHOLE, eager=True).alias(name), many])
-    return every.filter(pl.col("many") > 0).select(pl.col(name).repeat_by("many").explode()).to_series()
+    every = pl.DataFrame(
+        [
+            pl.int_range(len(counts), dtype=_WHOLE, eager=True).alias(name),
+            pl.Series("many", counts, dtype=_WHOLE),
+        ]
+    )
+    return every.select(pl.col(name).repeat_by("many").explode(empty_as_null=False)).to_series()
 
 
 def written_texts(values: Sequence[Any]) -> pl.Series:

@@ -35,7 +35,7 @@ from transforms.storefronts.xcart_versions import Reader, Sold, as_sold, read_or
 __all__ = ["XCartSettings", "customers", "orders", "payments", "stock"]
 
 _USUAL: Final = XCartSettings()
-_BATCH: Final = 20_000
+_BATCH: Final = 50_000
 """Orders decoded at a time: bounds the memory of decoded objects, which is several times that of the columns."""
 
 

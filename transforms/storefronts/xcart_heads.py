@@ -17,8 +17,6 @@ from transforms.storefronts.xcart_settings import XCartSettings
 
 def heads_of(given: pl.DataFrame, raw: pl.DataFrame, settings: XCartSettings) -> pl.DataFrame:
     """One row per order with what its header says (`Opened.heads`), amounts in millionths."""
-    total, total_odd = amounts.millionths_written(given["total"])
-    sub_total, sub_odd = amounts.millionths_written(given["sub_total"])
     code = pl.col("shipping_word")
     pairs = given.select("payment_word", "shipping_word").unique()
     # A shop has a handful of pairs, each asked for once.
@@ -29,10 +27,6 @@ def heads_of(given: pl.DataFrame, raw: pl.DataFrame, settings: XCartSettings) ->
     return (
         pl.concat([given.with_row_index("at"), landed], how="horizontal")
         .with_columns(
-            total.alias("total"),
-            total_odd.alias("total_odd"),
-            sub_total.alias("sub_total"),
-            sub_odd.alias("sub_odd"),
             instants(given["placed"]).alias("placed_at"),
             instants(given["changed"]).alias("said_changed"),
             order_ref=pl.coalesce("order_ref", "native_ref"),

@@ -97,10 +97,7 @@ def _blame_rows_without_sum(decoded: Decoded[Order], rows: pl.DataFrame, plan: p
 
 def _surcharges(decoded: Decoded[Order], given: pl.DataFrame, units: pl.Series) -> pl.DataFrame:
     """Surcharges that are offered, in minor units; those that cannot be read are troubles."""
-    value, odd = amounts.millionths_written(given["value"])
     frame = given.with_columns(
-        value.alias("value"),
-        odd.alias("odd"),
         units.gather(given["at"]).alias("unit"),
         kind=pl.col("type").replace_strict(_KIND_OF, default="unknown", return_dtype=pl.String),
     )
@@ -129,15 +126,7 @@ def _blame_amounts(decoded: Decoded[Order], frame: pl.DataFrame, column: str, wo
 
 
 def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.Series) -> pl.DataFrame:
-    price, _ = amounts.millionths_written(given["price"])
-    after, after_odd = amounts.millionths_written(given["after"])
-    count, count_odd = amounts.millionths_written(given["count"])
     frame = given.with_columns(
-        price.alias("price"),
-        after.alias("after"),
-        count.alias("count"),
-        after_odd.alias("after_odd"),
-        count_odd.alias("odd"),
         units.gather(given["at"]).alias("unit"),
         pl.int_range(given.height, dtype=pl.UInt32, eager=True).alias("row"),
     )
@@ -160,11 +149,8 @@ def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.Series) -> pl
 
 def _row_taxes(decoded: Decoded[Order], given: pl.DataFrame, at: pl.Series, units: pl.Series) -> pl.DataFrame:
     """The taxes that rows repeat, with the number of their row in the batch; `at` is the order of each row."""
-    value, odd = amounts.millionths_written(given["value"])
     at = at.gather(given["row"])
-    frame = given.with_columns(
-        value.alias("value"), odd.alias("odd"), at.alias("at"), units.gather(at).alias("unit")
-    )
+    frame = given.with_columns(at.alias("at"), units.gather(at).alias("unit"))
     _blame_amounts(decoded, frame, "value", "the tax of one of its items")
     return frame.with_columns(minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")))
 

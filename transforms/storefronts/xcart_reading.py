@@ -1,4 +1,4 @@
-"""Orders of X-Cart in columns, before any arithmetic: six tables, amounts as the text they were written in."""
+"""Orders of X-Cart in columns, before any arithmetic."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FILLED: Final = _HEAD[:4]
 
 
 class Opened:
-    """A batch of orders in columns, amounts as text; `at` is the position of the order in the batch, `row` that of a row.
+    """A batch of orders in columns, amounts in millionths; `at` is the position of the order in the batch, `row` that of a row.
 
     `troubles` holds what is wrong by position, and `lost` the positions of orders of which nothing could be read.
     """
@@ -40,13 +40,13 @@ class Opened:
         self._by_code = settings.tax_key == "code"
         self._parts = list(map(_part, range(len(settings.name_fields))))
         self._texts: dict[str, Texts] = defaultdict(Texts)
-        self._amounts: dict[str, Amounts] = defaultdict(Amounts)
+        self._amounts = Amounts()
         self._flags: dict[str, list[bool]] = defaultdict(list)
         self._counts: dict[str, list[int]] = defaultdict(list)
 
     def take(self, orders: Sequence[Any]) -> None:
         """Gather some more orders, whose addresses have no more than the parts of the name."""
-        put, amounts = self._put, self._amounts
+        put, amount = self._put, self._amounts.put
         put("order_ref", [one.id for one in orders])
         put("order_number", [one.order_number for one in orders])
         put("customer_ref", [one.customer_id for one in orders])
@@ -67,15 +67,15 @@ class Opened:
             put(
                 name, [getattr(one, name, None) for one in addresses]
             )  # there may be none, and an empty one comes as a list
-        amounts["total"].put([one.total for one in orders])
-        amounts["sub_total"].put([one.sub_total for one in orders])
+        amount("total", [one.total for one in orders])
+        amount("sub_total", [one.sub_total for one in orders])
         items = self._elements("items", [one.items or () for one in orders])
         put("line_ref", [one.id for one in items])
         put("sku", [one.sku for one in items])
         put("name", [one.name for one in items])
-        amounts["price"].put([one.price for one in items])
-        amounts["after"].put([one.discounted_subtotal for one in items])
-        amounts["count"].put([one.amount for one in items])
+        amount("price", [one.price for one in items])
+        amount("after", [one.discounted_subtotal for one in items])
+        amount("count", [one.amount for one in items])
         taxes = self._elements("taxes", [one.surcharges or () for one in items])
         self._flags["taxes.counts"] += [one.available and one.type == "tax" for one in taxes]
         self._surcharges("taxes", taxes)
@@ -101,7 +101,7 @@ class Opened:
         if self._by_code:
             self._put(f"{name}.code", [one.code or one.name for one in found])
         self._flags[f"{name}.include"] += [one.include for one in found]
-        self._amounts[name].put([one.value for one in found])
+        self._amounts.put(name, [one.value for one in found])
 
     def flush(self) -> None:
         """Turn texts into columns."""
@@ -116,7 +116,8 @@ class Opened:
             pl.DataFrame(
                 [
                     *(told[name].column(name) for name in (*_HEAD, *parts)),
-                    *(self._amounts[name].column(name) for name in ("total", "sub_total")),
+                    *self._amount("total", "total", "total_odd"),
+                    *self._amount("sub_total", "sub_total", "sub_odd"),
                 ]
             )
             .with_columns(
@@ -129,14 +130,16 @@ class Opened:
 
     def items(self) -> pl.DataFrame:
         """Rows of goods, in the order of their numbers."""
-        told, given = self._texts, self._amounts
+        told = self._texts
         return pl.DataFrame(
             [
                 holders("at", self._counts["items"]),
                 told["line_ref"].column("line_ref"),
                 told["sku"].column("sku"),
                 told["name"].column("description"),
-                *(given[name].column(name) for name in ("price", "after", "count")),
+                *self._amount("price", "price"),
+                *self._amount("after", "after", "after_odd"),
+                *self._amount("count", "count", "odd"),
             ]
         ).with_columns(pl.col("line_ref").fill_null(""), _filled("sku"), _filled("description"))
 
@@ -164,8 +167,12 @@ class Opened:
         named = self._texts[f"{name}.{'code' if self._by_code else 'name'}"].column(tax)
         include = pl.Series("include", self._flags[f"{name}.include"], dtype=pl.Boolean)
         return pl.DataFrame(
-            [holders(holder, self._counts[name]), *more, named, include, self._amounts[name].column("value")]
+            [holders(holder, self._counts[name]), *more, named, include, *self._amount(name, "value", "odd")]
         )
+
+    def _amount(self, name: str, *names: str) -> list[pl.Series]:
+        """An amount in millionths and, if that has a name too, what is none."""
+        return [one.alias(of) for one, of in zip(self._amounts.millionths(name), names, strict=False)]
 
     def _only(self, name: str, frame: pl.DataFrame) -> pl.DataFrame:
         counts = pl.Series(self._flags[f"{name}.counts"], dtype=pl.Boolean)
