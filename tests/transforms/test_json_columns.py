@@ -77,7 +77,7 @@ def test_amounts_one_a_line_are_what_they_are_one_by_one() -> None:
     simple = [one for one in values if json_amounts._is_simple(one.encode())]
     assert len(simple) > 1000
     assert len(values) - len(simple) > 1000
-    for some in (simple, values, ["null"], '"5" null "" 7'.split(), ["[1, 2]", "3"]):
+    for some in (simple, values, ["null"], ['"5"', "null", '""', "7"], ["[1, 2]", "3"]):
         found, odd = millionths_lines("\n".join(some).encode())
         amounts, said = millionths_written(pl.Series(some, dtype=pl.String))
         assert (found.to_list(), odd.to_list()) == (amounts.to_list(), said.to_list())
