@@ -62,4 +62,4 @@ def test_the_bench_runs_small(tmp_path: Path) -> None:
     rows = re.findall(r"^  (\S.*?) {2,}[\d.]+ s +[\d,]+ \w+/s  peak +[\d,]+ MB", table, re.M)
     assert rows[:4] == ["landing and taking in", "staging", "checking", "planning"], done.stdout
     assert {"staging, magento", "staging, clarity", "two plain files, whole report", "the whole, with proofs and evidence (tieout)"} <= set(rows)  # fmt: skip
-    assert table.count("tieout / DuckDB") == 5, table
+    assert table.count("tieout / DuckDB") == 6, table
