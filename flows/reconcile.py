@@ -231,7 +231,7 @@ def _allowance(rule: AllowanceRule | None) -> Allowance | None:
 
 
 def read_inputs(house: House, session: Session) -> Inputs:
-    """Both sides from the warehouse, with the crosswalk and what waits."""
+    """Both sides from the warehouse, with the crosswalk, what waits, and refunds' journal entries as they are judged."""
     trade = owing.trade(house, session)
     there = owing.existing(session)
     posted = session.fetch("ops.crosswalk", where={"state_code": "accepted"})
@@ -240,6 +240,7 @@ def read_inputs(house: House, session: Session) -> Inputs:
         part_minor=pl.col("amount_minor").sum()
     )
     keys = ["document_id", "kind_code", "intacct_key"]
+    refunds = refund_entries.read(house, session)
     return Inputs(
         orders=trade.orders,
         owed=trade.owed.owed,
@@ -261,6 +262,7 @@ def read_inputs(house: House, session: Session) -> Inputs:
         .join(behind, on="document_id"),
         waiting=waiting(session, there.documents, behind),
         decisions=session.fetch("ops.decisions"),
+        refund_entries=None if refunds is None else refunds.compared(),
     )
 
 
@@ -349,7 +351,7 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
         ("Tolerance cap", _said(tolerance.cap_minor)),
         (
             "Cash leg of refunds",
-            f"recorded {'by journal entries' if house.settings.journals.refunds == 'journal' else rules.refund_cash_leg}: counted, not compared",
+            _cash_leg(house),
         ),
         ("Ageing basis", f"{rules.ageing_basis} date"),
     ]
@@ -365,6 +367,14 @@ def printed_policy(house: House, period: str | None) -> list[tuple[str, str]]:
             ("Company", house.ledger.company_id),
         ]
     return said
+
+
+def _cash_leg(house: House) -> str:
+    if refund_entries.are_compared(house):
+        return "recorded by journal entries, compared with the general ledger where there is no receipt"
+    by_journal = house.settings.journals.refunds == "journal"
+    where = "by journal entries" if by_journal else house.settings.reconciliation.refund_cash_leg
+    return f"recorded {where}: counted, not compared"
 
 
 def _allowed(rule: AllowanceRule) -> str:

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 TABLE = ALL["recon.refund_entries"]
 
 
+def are_compared(house: House) -> bool:
+    """Whether refunds are posted as journal entries and the general ledger is read whole, so that both can be compared."""
+    company = house.settings.intacct
+    posted = company is not None and house.settings.journals.refunds == "journal"
+    return bool(
+        posted and company is not None and company.reads_general_ledger and not company.control_accounts
+    )
+
+
 def read(house: House, session: Session) -> Refunds | None:
     """What refunds are held against their entries with; None where they are not posted as journal entries, or not all accounts are read."""
     company = house.settings.intacct
-    if (
-        company is None
-        or house.settings.journals.refunds != "journal"
-        or not company.reads_general_ledger
-        or company.control_accounts
-    ):
+    if company is None or not are_compared(house):
         return None
     owed = session.fetch("recon.owed", where={"event_code": "credit"})
     if company.general_ledger_starts_on is not None:

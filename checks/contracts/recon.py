@@ -149,11 +149,17 @@ PAYMENTS = Table(
         Column("received_on", DAY, "Accounting date of the receipt.", null=True),
         Column("receipts", TEXT, "RECORDNOs of its receipts, joined by comma.", null=True),
         Column("expected_minor", MINOR, "Money that moved; refunds and chargebacks negative."),
-        Column("actual_minor", MINOR, "Receipts."),
+        Column(
+            "actual_minor",
+            MINOR,
+            "Receipts; of a refund without one, what its journal entry took out of the clearing account.",
+        ),
         Column("applied_minor", MINOR, "Of the receipts, applied to this order's documents."),
         Column("delta_minor", MINOR, "Expected less actual."),
         Column("period_expected_minor", MINOR, "Money that moved in the period."),
-        Column("period_actual_minor", MINOR, "Receipts dated in the period."),
+        Column(
+            "period_actual_minor", MINOR, "Receipts dated in the period, and entries of refunds likewise."
+        ),
         Column("period_timing_minor", MINOR, "Part of the period's difference that is only dates."),
         Column("period_delta_minor", MINOR, "Part of the period's difference that belongs to the outcome."),
         Column("outcome_code", TEXT, "The primary outcome.", words=CODES),

@@ -35,6 +35,8 @@ BEYOND = "payout_beyond"
 """What the payout lines of other entities come to, in a pack of an entity's own inputs."""
 PREFIXES = "invoice_prefixes"
 """The invoice prefixes in use in the whole company, in a pack of an entity's own inputs."""
+MADE = ("refund_entries",)
+"""Inputs that are made from others in the pack, and so not packed: refunds compared with their entries."""
 OWN = (LAST_REGISTER, BASES)
 """Inputs that are one entity's own; the others are the company's."""
 
@@ -43,7 +45,7 @@ def input_frames(inputs: Inputs) -> dict[str, pl.DataFrame]:
     """What the reconciliation reads of each input, in an order of its own; an input that was not given is left out."""
     found = {}
     for field in fields(Inputs):
-        if field.name in COLUMNS and getattr(inputs, field.name) is not None:
+        if field.name in COLUMNS and field.name not in MADE and getattr(inputs, field.name) is not None:
             frame = inputs.whole(field.name)
             found[field.name] = frame.sort(frame.columns, nulls_last=True) if frame.height else frame
     if isinstance(inputs, Part):
@@ -62,6 +64,9 @@ def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
         )
     try:
         given = {name: frame for name, frame in frames.items() if name in names}
+        refunds = refunds_of(frames)
+        if refunds is not None:
+            given["refund_entries"] = refunds.compared()
         if PREFIXES in frames:
             return Part(**given, prefixes=tuple(frames[PREFIXES]["prefix"]))
         return Inputs(**given)
@@ -99,8 +104,13 @@ def policy_of(text: bytes) -> Policy:
     """The policies of a pack. Raises `InputError`."""
     try:
         found = msgspec.json.decode(text, type=Policy)
-        # Packs sealed before credit memos were looked at say nothing of it: they are proved by the rules they were made under.
-        return found if "credit_repeats" in json.loads(text) else replace(found, credit_repeats=False)
+        # Packs sealed before these rules say nothing of them: they are proved by the rules they were made under.
+        said = json.loads(text)
+        return replace(
+            found,
+            credit_repeats=found.credit_repeats and "credit_repeats" in said,
+            refunds_by_entries=found.refunds_by_entries and "refunds_by_entries" in said,
+        )
     except msgspec.MsgspecError as fault:
         raise InputError(
             f"The policies of the pack cannot be read ({fault}); verify it with the version that made it."

@@ -24,8 +24,6 @@ POLICIES = (
     replace(PLAIN, tolerance=Tolerance({"USD": 3}, cap_minor={"USD": 2})),
 )
 
-_MEMOS = ("CMW1", "CM7", "CM7-2", "UW1")
-
 
 def drawn(seed: int) -> Inputs:
     """A small world full of ties, drawn from a seed: few numbers, few references, few amounts."""
@@ -67,9 +65,6 @@ def drawn(seed: int) -> Inputs:
         kind, total = draw.choice(("invoice", "invoice", "adjustment")), amount()
         reference = draw.choice(REFERENCES)
         total = -total if kind == "adjustment" else total
-        if kind == "adjustment" and draw.random() < 0.35:
-            # A debit memo, which may name a credit memo by number or RECORDNO.
-            total, reference = -total, draw.choice((*_MEMOS, f"adjustment:{draw.randrange(10)}"))
         ledger[kind].append(
             {f"{kind}_ref": str(k), f"{kind}_number": draw.choice(("U", "E", "CM", "")) + (draw.choice(NUMBERS) or "7") + draw.choice(("", "-2")), "reference": reference,
              "customer_id": draw.choice(("GUEST-US", "C1")), "state_code": draw.choice(("Posted", "Posted", "Posted", "Draft")), "posted_on": day(), "total_minor": total, "is_deleted": False, **place()}
@@ -108,7 +103,27 @@ def drawn(seed: int) -> Inputs:
     named = [{"storefront": "shop", "order_ref": f"o{draw.randrange(9)}", "payment_ref": f"p{draw.randrange(4)}"} for _ in range(draw.randrange(4))]  # fmt: skip
     waiting = [{"storefront": "shop", "order_ref": f"o{draw.randrange(9)}", "event_ref": draw.choice((None, "e1")), "state": draw.choice(("held", "in_flight", "prepaid")), "reason": "why"} for _ in range(draw.randrange(3))]  # fmt: skip
     customers = [{"storefront": "shop", "customer_ref": f"c{k}", "customer_id": f"C{k}"} for k in (1, 2)]
+    # Drawn by a source of its own, so that the rest of a seed's world stays what it was.
+    more = random.Random(seed + 1_000_000)
+    memos = [one for one in ledger["adjustment"] if one["total_minor"] < 0]
+    for k in range(more.randrange(3) if memos else 0):
+        memo = more.choice(memos)
+        taken = more.choice((memo["total_minor"], memo["total_minor"], memo["total_minor"] // 2))
+        ledger["adjustment"].append(
+            {**memo, "adjustment_ref": f"2{k}", "adjustment_number": f"DM{k}", "reference": more.choice((memo["adjustment_number"], f"adjustment:{memo['adjustment_ref']}")),
+             "currency": more.choice((memo["currency"], memo["currency"], "EUR")), "total_minor": -taken}
+        )  # fmt: skip
+    refunds = [one for one in payments if one["kind_code"] == "refund" and one["order_ref"]]
+    entries = {
+        (one["storefront"], one["order_ref"], one["transaction_ref"]): {
+            "storefront": one["storefront"], "order_ref": one["order_ref"], "event_ref": more.choice((one["transaction_ref"], f"{one['payment_ref']}:{one['transaction_ref']}")),
+            "currency": "USD", "posted_on": one["occurred_at"].date(), "batches": "77", "actual_minor": more.choice((0, -one["amount_minor"], -500)),
+            "outcome_code": more.choice(("matched", "matched", "cut_off", "gl_amount", "gl_missing", "held", "gl_only", "ambiguous", "cash_leg_elsewhere")), "evidence": "Seen.",
+        }
+        for one in refunds if more.random() < 0.8
+    }  # fmt: skip
     made = {
+        "refund_entries": list(entries.values()),
         "orders": orders, "owed": owed, "ar_invoices": ledger["invoice"], "ar_adjustments": ledger["adjustment"], "ar_lines": lines, "payments": payments, "ar_receipts": receipts,
         "ar_applications": applied, "crosswalk": crosswalk, "decisions": decisions, "order_payments": named, "waiting": waiting, "customer_ids": customers,
     }  # fmt: skip

@@ -30,6 +30,7 @@ UNIQUE = {
     "ar_applications": ["application_ref"],
     "crosswalk": ["document_id"],
     "customer_ids": ["customer_ref"],
+    "refund_entries": ["storefront", "order_ref", "event_ref"],
 }
 
 
@@ -104,8 +105,8 @@ def whole(result: Result) -> dict[str, pl.DataFrame]:
     return {name: getattr(result, name) for name in (*TOLD, "orders", "payments", "matches")}
 
 
-# In worlds 102 and 123 orders are owed for that are missing among the orders; they went wrong once.
-@pytest.mark.parametrize("seed", [102, 123, 8])
+# World 208 has a debit memo that takes back a credit memo, and refunds with entries. In worlds 102 and 123 orders are owed for that are missing among the orders; they went wrong once.
+@pytest.mark.parametrize("seed", [102, 123, 8, 208])
 def test_a_comparison_made_again_says_what_the_whole_says(seed: int) -> None:
     draw = random.Random(seed * 7 + 1)
     inputs, policy = drawn(seed), replace(POLICIES[seed % len(POLICIES)], buckets=2)

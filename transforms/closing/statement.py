@@ -77,6 +77,8 @@ def books(
     refunds: refunds_paid.Refunds | None = None,
 ) -> Books:
     """Compare the inputs for a close; see `books_of`."""
+    if refunds is not None and inputs.refund_entries is None:
+        inputs = replace(inputs, refund_entries=refunds.compared())
     return books_of(paired(inputs, policy), policy, entries, payouts, refunds)
 
 
@@ -242,10 +244,12 @@ def completeness(inputs: Inputs, result: Result) -> pl.DataFrame:
     proofs fail; a document is reported, out of scope, or does not stand (draft, reversed, deleted), which is the rest.
     """
     placed = inputs.take("orders").filter(pl.col("currency").is_not_null())
+    # What Intacct shows of a refund without a receipt is its journal entry.
+    entered = (pl.col("kind_code") == "refund") & pl.col("receipts").is_null()
     reported = {
         "orders": _by_currency(result.orders, "gross_minor"),
         "invoices and memos": _by_currency(result.orders, "actual_minor"),
-        "receipts": _by_currency(result.payments, "actual_minor"),
+        "receipts": _by_currency(result.payments.filter(~entered), "actual_minor"),
     }
     papers = [
         inputs.take(name).select("currency", "total_minor") for name in ("ar_invoices", "ar_adjustments")

@@ -13,9 +13,11 @@ from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.receipts import Paid
+from transforms.reconcile.refund_legs import entered
 from transforms.reconcile.waterfall import STEPS, STEPS_PAID
 
 PLACE = ["entity_code", "currency"]
+ENTRIES = "payment rows hold every entry of a refund"
 COLUMNS = ("name", "entity_code", "currency", "left_minor", "right_minor", "difference_minor")
 TOTALS = (
     "expected_minor",
@@ -79,13 +81,15 @@ def sums_of(
                 ("the period's order difference is dates and outcomes", "left"): (now, behind),
                 ("the period's order difference is dates and outcomes", "right"): (told, behind),
             }),
-            _given(payments, [pl.col(measures).sum(), _BEHIND], {
+            _given(payments, [pl.col(*measures, "leg_minor").sum(), _BEHIND], {
                 ("payment rows hold all money that moved", "left"): ("expected_minor", behind),
-                ("payment rows hold every receipt in scope", "left"): ("actual_minor", behind),
+                ("payment rows hold every receipt in scope", "left"): (pl.col("actual_minor") - pl.col("leg_minor"), behind),
                 ("payment families add up to the total", "right"): (gap, behind),
                 ("the period's payment difference is dates and outcomes", "left"): (now, behind),
                 ("the period's payment difference is dates and outcomes", "right"): (told, behind),
             }),
+            _given(payments.lazy().filter(pl.col("leg_minor") != 0), [pl.col("leg_minor").sum(), _BEHIND], {(ENTRIES, "left"): ("leg_minor", behind)}),
+            _given(entered(inputs, paid, policy), own, {(ENTRIES, "right"): (amount, behind)}),
             _given(_owed(inputs, matched), own, {("order rows hold every owed sale and credit", "right"): (amount, behind)}),
             _given(gross, own, {("order rows hold every order's total", "right"): (amount, behind)}),
             _given(_documents(inputs, matched, policy), both, {

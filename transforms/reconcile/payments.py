@@ -17,7 +17,8 @@ rounding, within_tolerance  as for orders (`proofs`)
 held, in_flight, prepaid    there is no receipt and the order is held, its receipt is in the outbox, or nothing is invoiced yet;
                             prepaid also if the receipt was dated when the invoice was, in a later period than the charge
 cut_off                     equal amounts in different periods otherwise
-cash_leg_elsewhere          refunds, by policy
+gl_missing, gl_amount, …     refunds that are posted as journal entries have the code of their entry (see `refund_legs`)
+cash_leg_elsewhere          refunds otherwise, by policy
 not_owed                    money came and went for an order that was never invoiced
 ==========================  ====================================================================================================
 """
@@ -36,6 +37,7 @@ from transforms.reconcile.payment_sides import sides, with_context
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import tolerated, without_tolerance
 from transforms.reconcile.receipts import HOW, Paid
+from transforms.reconcile.refund_legs import LEGS, by_entry, with_legs, worded
 from transforms.reconcile.shared import payment_splits
 from transforms.reconcile.wording import family, money, primary
 
@@ -49,13 +51,14 @@ COLUMNS = (
 
 def payment_rows(inputs: Inputs, matched: Matched, paid: Paid, policy: Policy) -> pl.DataFrame:
     """Every payment group × entity × currency with both sides, outcome and evidence, as far as that can be told without other parts."""
-    rows = sides(paid, policy)
+    rows = with_legs(sides(paid, policy), inputs, paid, policy)
     rows = with_context(rows, inputs, matched, paid, policy)
     rows = _judged(rows, policy)
     apart = rows.filter((pl.col("delta_minor") != 0) & (pl.col("outcome_code") != "ambiguous"))
     split = payment_splits(apart.with_columns(key="n"), inputs, matched, paid).rename({"key": "n"})
-    rows = _worded(looked_up(rows, split, "n"), policy)
-    columns = [*(name for name in COLUMNS if name != "decision_id"), "strict_code", "strict_evidence"]
+    rows = worded(_worded(looked_up(rows, split, "n"), policy))
+    rows = rows.with_columns(pl.col(LEGS).fill_null(0))
+    columns = [*(name for name in COLUMNS if name != "decision_id"), "strict_code", "strict_evidence", *LEGS]
     return pl.concat([rows.select(columns), _paid_by_another(rows, matched, paid).select(columns)])
 
 
@@ -72,7 +75,7 @@ def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         pl.col(name) for name in ("has", "differs", "rounds", "waits", "ahead")
     )
     elsewhere, unanswered = pl.col("elsewhere_leg"), pl.col("unanswered")
-    least, later = pl.col("least"), pl.col("later")
+    least, later, entered = pl.col("least"), pl.col("later"), pl.col("leg_code").is_not_null()
     # Each step is a column of its own: one expression for everything would be planned, and worked out, many times over.
     steps = (
         {
@@ -81,15 +84,15 @@ def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             "other_currency": pl.col("other_currency").fill_null(False),
         },
         {
-            "returned": base & ~lost & ~has & ~pl.col("is_billed") & ~pl.col("is_owing") & (pl.col("net_moved") == 0),
-            "elsewhere_leg": (pl.col("kind_code") == "refund") & pl.lit(policy.refund_cash_leg == "elsewhere") & ~has,
+            "returned": base & ~lost & ~has & ~entered & ~pl.col("is_billed") & ~pl.col("is_owing") & (pl.col("net_moved") == 0),
+            "elsewhere_leg": (pl.col("kind_code") == "refund") & pl.lit(policy.refund_cash_leg == "elsewhere") & ~has & ~entered,
             "judged": pl.col("judges_applications") & has & base & ~lost,
             "settled": base & ~differs & has,
         },
         {"asks": base & ~away & ~lost & ~returned},
         {
             "rounds": (asks & has & differs & (pl.col("kept") == actual)).fill_null(False),
-            "unanswered": asks & ~has & (pl.col("expected_minor") != 0) & ~elsewhere,
+            "unanswered": asks & ~has & ~entered & (pl.col("expected_minor") != 0) & ~elsewhere,
             # Equal receipts: the surplus is so many of them again.
             "again": (
                 (least == pl.col("most")) & (pl.col("n_receipts") > 1) & (least != 0) & (-delta % least == 0)
@@ -98,7 +101,7 @@ def _judged(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             "other": pl.col("judged") & (pl.col("applied_all") != pl.col("applied_minor")),
             "loose": pl.col("judged") & charge & (pl.col("applied_all") < actual)
             & ((pl.col("is_billed") & (pl.col("applied_all") == 0)) | pl.col("order_open")),
-            "later": pl.col("settled") & (pl.col("period_expected_minor") != pl.col("period_actual_minor")),
+            "later": base & ~differs & (has | entered) & (pl.col("period_expected_minor") != pl.col("period_actual_minor")),
         },
         {
             "tolerant": (asks & has & ~rounds & tolerated(policy.tolerance)).fill_null(False),
@@ -140,11 +143,12 @@ def _flagged(facts: pl.DataFrame, *, strict: bool) -> pl.DataFrame:
     )
     wrong, waits, state, again = pl.col("wrong"), pl.col("waits"), pl.col("state"), pl.col("again")
     delta = pl.col("delta_minor")
+    agrees = by_entry("matched") | by_entry("cut_off")
     flags = steps.select(
         "n",
-        ambiguous="is_ambiguous",
-        currency=pl.col("away") & pl.col("other_currency"),
-        entity=pl.col("away") & ~pl.col("other_currency"),
+        ambiguous=pl.col("is_ambiguous") | by_entry("ambiguous"),
+        currency=(pl.col("away") & pl.col("other_currency")) | by_entry("currency"),
+        entity=(pl.col("away") & ~pl.col("other_currency")) | by_entry("entity"),
         payment_without_order="lost",
         chargeback="returned_money",
         receipt_without_payment="is_orphan",
@@ -154,13 +158,15 @@ def _flagged(facts: pl.DataFrame, *, strict: bool) -> pl.DataFrame:
         over_paid=wrong & ~again & (delta < 0),
         misapplied="other",
         unapplied=pl.col("loose") & ~pl.col("other"),
-        rounding="rounds",
+        gl_missing=by_entry("gl_missing"),
+        gl_amount=by_entry("gl_amount") | (agrees & pl.col("differs")),
+        rounding=pl.col("rounds") | by_entry("rounding"),
         within_tolerance="accepts",
-        held=waits & (state == "held"),
-        in_flight=waits & (state == "in_flight"),
+        held=(waits & (state == "held")) | by_entry("held"),
+        in_flight=(waits & (state == "in_flight")) | by_entry("in_flight"),
         prepaid=(waits & (state == "prepaid")) | pl.col("ahead") | pl.col("advance"),
         cut_off=pl.col("later") & ~pl.col("advance").fill_null(False),
-        cash_leg_elsewhere="elsewhere_leg",
+        cash_leg_elsewhere=pl.col("elsewhere_leg") | by_entry("cash_leg_elsewhere"),
         not_owed="returned",
     ).with_columns(pl.exclude("n").fill_null(False))
     return flags.with_columns(matched=~pl.any_horizontal(pl.exclude("n")))
@@ -284,4 +290,5 @@ def _paid_by_another(rows: pl.DataFrame, matched: Matched, paid: Paid) -> pl.Dat
         evidence=pl.concat_str(pl.lit("The invoice "), "document", pl.lit(" of this order was paid with "), money("amount_minor"),
                                pl.lit(" of a receipt that belongs to another order.")),
         is_in_period=pl.lit(True), strict_code=pl.lit("misapplied"), strict_evidence=pl.lit(None, pl.String),
+        **dict.fromkeys(LEGS, zero),
     )  # fmt: skip

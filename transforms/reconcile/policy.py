@@ -164,7 +164,8 @@ class Policy:
     of being one posted twice. `trend_least`, `trend_percent`: how many accepted differences there must be, and how improbable in percent
     their one-sidedness, to be told. `covering_most`: how many open documents are tried for a set that adds up. `settlement_days`: how long a payment may wait for its payout. `journals`: where drafted journals go. `credit_prefixes`: prefixes of credit memo numbers. `order_number_pattern`: regular
     expression that finds order numbers inside a free-text reference. `credit_repeats`: whether credit memos that stand twice are looked
-    for, and debit memos put to those they take back; false only for packs sealed before that was done. `ignored_states`: Intacct's labels of documents that do not
+    for, and debit memos put to those they take back; false only for packs sealed before that was done.
+    `refunds_by_entries`: whether refunds posted as journal entries are judged by these in the tie-out of payments; false only for such packs. `ignored_states`: Intacct's labels of documents that do not
     stand (drafts, reversed ones and their reversals, which net to zero).
     """
 
@@ -191,6 +192,7 @@ class Policy:
     order_number_pattern: str | None = None
     used_up: tuple[tuple[str, str, str], ...] = ()
     credit_repeats: bool = True
+    refunds_by_entries: bool = True
     ignored_states: tuple[str, ...] = (
         "draft",
         "submitted",

@@ -33,7 +33,7 @@ from transforms.reconcile.streams import Collected, InMemory, InMind, Shelf, Sin
 from transforms.reconcile.suspects import near, papers_of, repeats_of, suspects
 from transforms.reconcile.tally import Tally, added, apart, with_more
 from transforms.reconcile.universe import places_of
-from transforms.reconcile.waterfall import steps_of, steps_of_books, waterfall
+from transforms.reconcile.waterfall import steps_of, steps_of_books, steps_of_legs, waterfall
 
 _STREAMED_ABREAST: Final = 2
 """Parts worked on at a time where memory is to be bounded by them: both processors of a small machine are busy with two."""
@@ -237,7 +237,9 @@ def _first(part: Inputs | Pairs, policy: Policy, said: Mapping[str, pl.DataFrame
     repeats, strays = repeats_of(orders, payments, matched, paid, policy)
     items, days = open_items(pairs.books, policy)
     tally = Tally(
-        steps=pl.concat([steps_of_books(pairs.books, policy), steps_of(*done, policy)]),
+        steps=pl.concat(
+            [steps_of_books(pairs.books, policy), steps_of(*done, policy), steps_of_legs(payments)]
+        ),
         sums=sums_of(inputs, matched, paid, policy, orders, payments),
         totals=totals_of(*done),
         outside=out_of_scope_of(matched, paid),

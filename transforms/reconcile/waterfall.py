@@ -22,6 +22,8 @@ COLUMNS = (
 _FAMILY_ORDER = ("outside", "timing", "explained", "error", "ambiguous")
 _CODES = [c for f in _FAMILY_ORDER for c in PRECEDENCE if OUTCOMES[c][0] == f]
 OUTCOME_STEP = {code: 100 + at for at, code in enumerate(_CODES)}
+ENTERED = (890, "refund_entries", "Less refunds entered by journal")
+"""The step of payments that stands where refunds are posted as journal entries."""
 FIXED = {
     "orders": (
         (10, "gross", "Gross orders placed", False), (20, "cancelled", "Less cancelled", False), (30, "test", "Less test orders", False),
@@ -55,6 +57,10 @@ def _named(standing: Mapping[str, Sequence[tuple[int, str, str, bool]]]) -> pl.D
         (tie_out, code): (tie_out, code, number, code.replace("_", " ").capitalize(), False, False)
         for tie_out in standing
         for code, number in OUTCOME_STEP.items()
+    }
+    rows |= {
+        (tie_out, ENTERED[1]): (tie_out, ENTERED[1], ENTERED[0], ENTERED[2], False, False)
+        for tie_out in standing
     }
     rows |= {
         (tie_out, code): (tie_out, code, number, label, is_total, True)
@@ -111,6 +117,13 @@ def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
         -pl.col("amount_minor"), tie_out=pl.lit("payments")
     )
     return pl.concat([found, received])
+
+
+def steps_of_legs(payments: pl.DataFrame) -> pl.DataFrame:
+    """What journal entries of refunds give to the bridge of payments, as in `steps_of`: they are no receipts, so they stand before these."""
+    entered = pl.col("period_leg_minor")
+    rows = payments.lazy().filter(entered != 0)
+    return _summed("payments", rows, [_Step(ENTERED[1], pl.lit(value=True), -entered)])
 
 
 def _until(policy: Policy, which: int) -> pl.Expr:
