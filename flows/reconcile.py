@@ -262,7 +262,7 @@ def read_inputs(house: House, session: Session) -> Inputs:
         .join(behind, on="document_id"),
         waiting=waiting(session, there.documents, behind),
         decisions=session.fetch("ops.decisions"),
-        refund_entries=None if refunds is None else refunds.compared(),
+        refund_outcomes=None if refunds is None else refunds.compared(),
     )
 
 

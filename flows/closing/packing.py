@@ -35,7 +35,7 @@ BEYOND = "payout_beyond"
 """What the payout lines of other entities come to, in a pack of an entity's own inputs."""
 PREFIXES = "invoice_prefixes"
 """The invoice prefixes in use in the whole company, in a pack of an entity's own inputs."""
-MADE = ("refund_entries",)
+MADE = ("refund_outcomes",)
 """Inputs that are made from others in the pack, and so not packed: refunds compared with their entries."""
 OWN = (LAST_REGISTER, BASES)
 """Inputs that are one entity's own; the others are the company's."""
@@ -66,7 +66,7 @@ def inputs_of(frames: dict[str, pl.DataFrame]) -> Inputs:
         given = {name: frame for name, frame in frames.items() if name in names}
         refunds = refunds_of(frames)
         if refunds is not None:
-            given["refund_entries"] = refunds.compared()
+            given["refund_outcomes"] = refunds.compared()
         if PREFIXES in frames:
             return Part(**given, prefixes=tuple(frames[PREFIXES]["prefix"]))
         return Inputs(**given)

@@ -63,7 +63,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         "out.document_lines": drawn(ALL["out.document_lines"], "document_id | line_no | account_code | amount_minor\nJ1 | 1 | 2400 | 3000\nJ1 | 2 | 1201 | -3000\nJ2 | 1 | 2400 | 500\nJ2 | 2 | 1201 | -500"),
         "ops.outbox": completed("ops.outbox", posted.with_columns(state_code=pl.lit("accepted"), changed_at=pl.lit(datetime(2026, 9, 20, tzinfo=UTC)))),
     }  # fmt: skip
+    moved = "payment_ref | transaction_ref | order_ref | kind_code | state_code | gateway_ref | amount_minor | occurred_at\npA1 | r1 | A1 | refund | success | re_1 | 3000 | 2026-09-10 15:00\npA2 | r2 | A2 | refund | success | re_2 | 500 | 2026-09-12 15:00"
+    back = completed("core.payments", drawn(ALL["core.payments"], moved, **head))
     with made.warehouse.write(run_id="20260101T000000.000Z-000005") as session:
+        session.publish("core.payments", back, key=ALL["core.payments"].key, mode="append")
         for name, frame in frames.items():
             session.publish(name, frame, key=ALL[name].key, mode="replace")
     read_again(made)
@@ -77,8 +80,13 @@ def test_refunds_are_signed_printed_and_proved_again(house: House, tmp_path: Pat
     rows = pack.frame("data/refund_entries.parquet")
     assert rows.select("order_ref", "outcome_code", "delta_minor").rows() == [("A1", "matched", 0), ("A2", "gl_amount", -100)]  # fmt: skip
     assert "4000" not in pack.frame("inputs/refund_entries.parquet")["account_code"].to_list()
+    paid = pack.frame("data/payments.parquet").filter(kind_code="refund")
+    assert paid.select("order_ref", "actual_minor", "outcome_code").rows() == [("A1", -3000, "matched"), ("A2", -400, "gl_amount")]  # fmt: skip
+    steps = pack.frame("data/waterfall.parquet").filter(step_code="refund_entries")
+    assert steps["amount_minor"].sum() == 3400
     proofs = pack.frame("data/proofs.parquet").filter(pl.col("name").str.contains("refund"))
     assert proofs.select("name", "left_minor", "difference_minor").rows() == [
+        ("payment rows hold every entry of a refund", -3400, 0),
         ("refund entries differ by what they list", -800, 0),
         ("refund entries hold every refund", -4200, 0),
     ]

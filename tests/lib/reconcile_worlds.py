@@ -123,7 +123,7 @@ def drawn(seed: int) -> Inputs:
         for one in refunds if more.random() < 0.8
     }  # fmt: skip
     made = {
-        "refund_entries": list(entries.values()),
+        "refund_outcomes": list(entries.values()),
         "orders": orders, "owed": owed, "ar_invoices": ledger["invoice"], "ar_adjustments": ledger["adjustment"], "ar_lines": lines, "payments": payments, "ar_receipts": receipts,
         "ar_applications": applied, "crosswalk": crosswalk, "decisions": decisions, "order_payments": named, "waiting": waiting, "customer_ids": customers,
     }  # fmt: skip

@@ -30,7 +30,7 @@ UNIQUE = {
     "ar_applications": ["application_ref"],
     "crosswalk": ["document_id"],
     "customer_ids": ["customer_ref"],
-    "refund_entries": ["storefront", "order_ref", "event_ref"],
+    "refund_outcomes": ["storefront", "order_ref", "event_ref"],
 }
 
 

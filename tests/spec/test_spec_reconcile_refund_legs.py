@@ -24,7 +24,7 @@ CHARGE = "charge | 10000 | 10000 | 0 | matched"
 
 
 def _entered(*rows: str, **more: str) -> dict[str, str]:
-    return {**TRADE, "refund_entries": "\n".join([ENTRY, *rows]), **more}
+    return {**TRADE, "refund_outcomes": "\n".join([ENTRY, *rows]), **more}
 
 
 RULES = [

@@ -203,6 +203,8 @@ def chains(report: CloseReport) -> dict[tuple[str, str], list[str]]:
         receipts = (
             f", receipt {one['receipts']} of {money(one['actual_minor'], currency)}"
             if one["receipts"]
+            else f", by journal entry {money(one['actual_minor'], currency)}"
+            if one["actual_minor"]
             else ", no receipt"
         )
         text = f"Money: {words(one['kind_code'])} {one['gateway_ref'] or ''} {one['occurred_on'] or ''} {money(one['expected_minor'], currency)} {currency}{receipts} – {words(one['outcome_code'])}"

@@ -53,7 +53,10 @@ def own(kept: Books, entity: str, tables: dict[str, pl.DataFrame]) -> Own:
     whole = {
         one.name: kept.inputs.whole(one.name)
         for one in fields(Inputs)
-        if one.name in COLUMNS and getattr(kept.inputs, one.name) is not None
+        # How refunds are judged is made again from the entity's own, as whoever has the pack will.
+        if one.name in COLUMNS
+        and one.name != "refund_outcomes"
+        and getattr(kept.inputs, one.name) is not None
     }
     homes, named = kept.homes.of, _named(kept, whole)
     mine = _homes_of_entity(kept, whole, entity)

@@ -77,8 +77,8 @@ def books(
     refunds: refunds_paid.Refunds | None = None,
 ) -> Books:
     """Compare the inputs for a close; see `books_of`."""
-    if refunds is not None and inputs.refund_entries is None:
-        inputs = replace(inputs, refund_entries=refunds.compared())
+    if refunds is not None and inputs.refund_outcomes is None:
+        inputs = replace(inputs, refund_outcomes=refunds.compared())
     return books_of(paired(inputs, policy), policy, entries, payouts, refunds)
 
 

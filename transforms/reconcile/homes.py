@@ -31,7 +31,7 @@ from transforms.reconcile.paper_homes import applications, documents
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.references import smallest_labels
 
-BY_IDENTITY: Final = ("owed", "excluded", "waiting", "order_lines", "crosswalk", "refund_entries")
+BY_IDENTITY: Final = ("owed", "excluded", "waiting", "order_lines", "crosswalk", "refund_outcomes")
 Teller = Callable[[Frame, int], pl.Series]
 """The homes of rows of an input, given the rows and the number of the first of them."""
 

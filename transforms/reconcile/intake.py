@@ -66,7 +66,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
     "crosswalk": {
         "document_id": _TEXT, "kind_code": _TEXT, **_IDENTITY, "event_ref": _TEXT, "intacct_key": _TEXT,
     },
-    "refund_entries": {
+    "refund_outcomes": {
         **_IDENTITY, "event_ref": _TEXT, "currency": _TEXT, "posted_on": _DAY, "batches": _TEXT, "actual_minor": _INT,
         "outcome_code": _TEXT, "evidence": _TEXT,
     },
@@ -99,7 +99,7 @@ class Inputs:
     `waiting` (storefront, order_ref, event_ref or null for the whole order, state `held`, `in_flight` or `prepaid`, reason).
 
     `decisions` (ops.decisions): what people matched, unmatched, explained and wrote off; see `decided`.
-    `refund_entries` (recon.refund_entries) is what refunds posted as journal entries are judged by; None where they are recorded elsewhere.
+    `refund_outcomes` (recon.refund_entries) is what refunds posted as journal entries are judged by; None where they are recorded elsewhere.
     `order_lines` (core.order_lines) is what a rounding of tax is proved with; without it a cent of tax stays an error.
     `ar_applications` None means that applications are not known (plain files): then nothing is judged misapplied or unapplied.
     """
@@ -120,7 +120,7 @@ class Inputs:
     crosswalk: Frame | None = None
     waiting: Frame | None = None
     decisions: Frame | None = None
-    refund_entries: Frame | None = None
+    refund_outcomes: Frame | None = None
 
     def lazily(self, name: str) -> pl.LazyFrame:
         """The needed columns of one input, to be selected from; an absent input has no rows."""

@@ -31,7 +31,7 @@ _FOUND: Final = {
 
 def attached(inputs: Inputs, paid: Paid) -> pl.DataFrame:
     """(p, currency, actual_minor, posted_on, code, said): the entries of refunds, each at one payment at most."""
-    entries = inputs.take("refund_entries")
+    entries = inputs.take("refund_outcomes")
     # A refund of an order that nobody knows is a question of its own.
     known = (pl.col("kind_code") == "refund") & pl.col("g").is_not_null()
     refunds = paid.payments.filter(known).select(
@@ -61,7 +61,7 @@ def with_legs(rows: pl.DataFrame, inputs: Inputs, paid: Paid, policy: Policy) ->
     nothing = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in _FOUND.items())
     if (
         not (policy.refunds_by_entries and policy.refund_cash_leg == "elsewhere")
-        or inputs.refund_entries is None
+        or inputs.refund_outcomes is None
     ):
         return nothing.drop("leg_on")
     legs = attached(inputs, paid)
@@ -94,7 +94,7 @@ def entered(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
     """(entity_code, currency, amount) of the entries that stand for refunds without a receipt: the other road to what `with_legs` adds."""
     if (
         not (policy.refunds_by_entries and policy.refund_cash_leg == "elsewhere")
-        or inputs.refund_entries is None
+        or inputs.refund_outcomes is None
     ):
         return pl.DataFrame(schema={"entity_code": pl.String, "currency": pl.String, "amount": pl.Int64})
     received = paid.receipts.filter("in_scope", "is_counted")["key"].implode()

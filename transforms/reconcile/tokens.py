@@ -78,7 +78,7 @@ def _tokens(name: str, policy: Policy, prefixes: list[str], have: list[str]) -> 
             pl.when(pl.col("kind_code") == word).then(name_hash(kind, "intacct_key")) for word, kind in kinds.items()
         )  # fmt: skip
         return {"identity": identity_hash(), "name": of}
-    if name in ("excluded", "waiting", "order_lines", "refund_entries"):
+    if name in ("excluded", "waiting", "order_lines", "refund_outcomes"):
         return {"identity": identity_hash()}
     if name in ("ar_invoices", "ar_adjustments"):
         kind = "invoice" if name == "ar_invoices" else "adjustment"
