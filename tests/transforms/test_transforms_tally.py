@@ -1,12 +1,18 @@
-"""What a comparison remembers of a part holds nothing of the part's rows that were let go."""
+"""What a comparison remembers of a part holds nothing of the part's rows that were let go, and gives back what rows gave to it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import fields
 
 import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from transforms.reconcile.tally import Tally, apart
+from transforms.reconcile.tally import Tally, apart, without
+
+Row = tuple[int, str | None]
+ROW = st.tuples(st.integers(0, 2), st.sampled_from([None, "a", "b"]))
 
 
 def held(rows: pl.DataFrame) -> int:
@@ -29,3 +35,12 @@ def test_open_rows_do_not_keep_the_texts_of_their_part() -> None:
     for name, rows in own.frames.items():
         assert rows.equals(few), name
         assert held(rows) < 10_000, name
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(ROW, max_size=12), st.lists(ROW, max_size=8))
+def test_of_equal_rows_as_many_go_as_are_given(rows: list[Row], gone: list[Row]) -> None:
+    kinds = {"n": pl.Int64, "name": pl.String}
+    left = without(*(pl.DataFrame(part, schema=kinds, orient="row") for part in (rows, gone)))
+    assert Counter(left.rows()) == Counter(rows) - Counter(gone)
+    assert left.schema == kinds

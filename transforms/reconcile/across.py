@@ -107,6 +107,8 @@ def settled(orders: pl.DataFrame, payments: pl.DataFrame, view: Across) -> tuple
 
 def still_accepted(accepted: pl.DataFrame, view: Across) -> pl.DataFrame:
     """What tolerance accepted in currencies where it is not used up."""
+    if not any(view.refused.values()):
+        return accepted
     gone = pl.any_horizontal(
         pl.lit(False), *((pl.col("tie_out") == name) & pl.col("currency").is_in(list(refused)) for name, refused in view.refused.items())
     )  # fmt: skip

@@ -105,10 +105,10 @@ def open_items(books: Subledger, policy: Policy) -> tuple[pl.DataFrame, pl.DataF
     # Items are numbered, so a number is a place.
     numbers = [int(one) for one in (items["item"].max(), movements["item"].max()) if isinstance(one, int)]
     moved = by_place(movements.select("amount"), movements["item"], max(numbers) + 1, pl.all().sum())
-    left = items["amount"] + moved["amount"].gather(items["item"])
+    left = items["amount"] + moved["amount"][items["item"]]
     until = _until(items.select("entity", "on", at=pl.int_range(pl.len(), dtype=pl.UInt32)), policy, 1)
-    open_ = until["at"].filter(left.gather(until["at"]) != 0)
-    return items[open_].drop("item").with_columns(open_minor=left.gather(open_)), _days(until)
+    open_ = until["at"].filter(left[until["at"]] != 0)
+    return items[open_].drop("item").with_columns(open_minor=left[open_]), _days(until)
 
 
 def _days(items: pl.DataFrame) -> pl.DataFrame:

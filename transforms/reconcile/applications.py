@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.planning import as_written
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.references import positions
@@ -51,7 +52,7 @@ def applied_by_end(
     )
     parts = []
     for rows_, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d")):
-        part = rows_.collect()
+        part = as_written(rows_)
         pays = known.select(pl.col(key).alias(end), pl.exclude(key).name.suffix("_from"))
         parts.append(looked_up(looked_up(part, ledger, "d"), pays, end))
     return pl.concat(parts)

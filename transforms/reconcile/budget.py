@@ -109,6 +109,8 @@ def trends(tolerated: pl.DataFrame) -> pl.DataFrame:
 
 def _order_rows(orders: pl.DataFrame, matched: Matched, inputs: Inputs) -> pl.DataFrame:
     rows = orders.filter(pl.col("outcome_code") == "within_tolerance")
+    if rows.is_empty():
+        return _nothing_accepted()
     parts = [name.removeprefix("expected_").removesuffix("_minor") for name in orders.columns if name.startswith("expected_") and name != "expected_minor"]  # fmt: skip
     differing = pl.concat_list(
         pl.when(pl.col(f"expected_{name}_minor") != pl.col(f"actual_{name}_minor")).then(pl.lit(name))
@@ -153,9 +155,10 @@ def _accounts(rows: pl.DataFrame, matched: Matched, inputs: Inputs) -> pl.DataFr
 
 
 def _payment_rows(payments: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
-    rows = payments.filter(pl.col("outcome_code") == "within_tolerance").with_columns(
-        receipt_ref=pl.col("receipts").str.split(",").list.first()
-    )
+    rows = payments.filter(pl.col("outcome_code") == "within_tolerance")
+    if rows.is_empty():
+        return _nothing_accepted()
+    rows = rows.with_columns(receipt_ref=pl.col("receipts").str.split(",").list.first())
     if inputs.ar_receipts is not None and "account_ref" in inputs.ar_receipts.collect_schema():
         accounts = inputs.ar_receipts.lazy().select("receipt_ref", account_code="account_ref").collect()
         rows = rows.join(accounts, on="receipt_ref", how="left")
@@ -168,6 +171,11 @@ def _payment_rows(payments: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         "currency",
         "delta_minor",
     )
+
+
+def _nothing_accepted() -> pl.DataFrame:
+    place = ("tie_out", "entity_code", "account_code", "currency")
+    return pl.DataFrame(schema={**dict.fromkeys(place, pl.String), "delta_minor": pl.Int64})
 
 
 def _none() -> pl.DataFrame:

@@ -42,9 +42,7 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
     owed = owed.filter(pl.col("event_code").is_in(["sale", "credit"]) & pl.col("at").is_not_null())
     # What an event takes from its order is picked by position.
     whose = owed["at"]
-    owed = owed.with_columns(
-        g=orders["g"].gather(whose), grp=orders["grp"].gather(whose), own=orders["entity"].gather(whose)
-    )
+    owed = owed.with_columns(g=orders["g"][whose], grp=orders["grp"][whose], own=orders["entity"][whose])
     entities = words_of(orders["entity"], documents["entity"], owed["entity_code"])
     currencies = words_of(orders["currency"], documents["currency"], owed["currency"])
     width = len(entities.categories) * len(currencies.categories)
@@ -119,8 +117,8 @@ def compared(stock: Ready) -> pl.DataFrame:
         pl.concat([keys.to_frame("key"), *sides], how="horizontal")
         .with_columns(
             grp=pl.col("key") // stock.width,
-            entity=stock.entities.categories.gather(words // wide),
-            currency=stock.currencies.categories.gather(words % wide),
+            entity=stock.entities.categories[words // wide],
+            currency=stock.currencies.categories[words % wide],
             is_orphan=pl.col("is_orphan").fill_null(False),
             is_settled=pl.col("is_settled").fill_null(False),
         )
@@ -189,16 +187,17 @@ def _lines(lines: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
     ).with_columns(place=row_of(keys, lines["key"]))
     nothing = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(keys))
     found, counts = {}, []
+    occur = set(lines["component"].unique().to_list())
     for at, name in enumerate(A_):
-        mine = lines.filter(pl.col("component") == at)
-        if mine.is_empty():
+        if at not in occur:
             found[name] = nothing
             continue
+        mine = lines.filter(pl.col("component") == at)
         sums = by_place(mine.select("amount", "n"), mine["place"], len(keys), pl.all().sum())
         found[name] = sums["amount"]
         counts.append(sums["n"])
-    more = lines.filter(pl.col("component").is_null())
-    if more.height:
+    if None in occur:
+        more = lines.filter(pl.col("component").is_null())
         counts.append(by_place(more.select("n"), more["place"], len(keys), pl.all().sum())["n"])
     return pl.DataFrame(found).with_columns(n_lines=pl.sum_horizontal([nothing, *counts]))
 

@@ -56,6 +56,8 @@ def explained(rows: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     `rows` has group_ref, entity_code, currency, delta_minor, outcome_code, family_code, secondary_codes, evidence.
     """
     key = ["group_ref", "entity_code", "currency"]
+    if decisions.is_empty():
+        return rows.with_columns(decision_id=pl.lit(None, dtype=pl.String))
     last = (
         decisions.filter(pl.col("kind_code").is_in(list(_CODES)))
         .unique(key, keep="last", maintain_order=True)

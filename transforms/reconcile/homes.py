@@ -165,7 +165,7 @@ def _by_hand(
                 continue
             rows = inputs.lazily(table).with_row_index("i").with_columns(group_ref=name)
             meant = rows.join(said.lazy(), on="group_ref").collect(engine="streaming")
-            home = own[table].gather(meant["i"]) if table in own else tellers[table](meant, 0)
+            home = own[table][meant["i"]] if table in own else tellers[table](meant, 0)
             ends = meant.select(home=home, other=ledger.of_first(meant["name"]))
             edges.append(ends.drop_nulls())
     return edges

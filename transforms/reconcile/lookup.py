@@ -36,7 +36,7 @@ class _Level:
 
     def read(self, keys: pl.Series) -> pl.Series:
         """The row that each key's place holds, or `NOTHING`."""
-        return self.table.gather(_places(keys, self.bits, self.salt))
+        return self.table[_places(keys, self.bits, self.salt)]
 
 
 class Lookup:
@@ -74,8 +74,8 @@ class Lookup:
             keys = self._keys_of(at)
             holder = level.read(keys)
             late = (holder != at).arg_true()
-            mine, holder = at.gather(late), holder.gather(late)
-            same = self.keys.gather(holder) == keys.gather(late)
+            mine, holder = at[late], holder[late]
+            same = self.keys[holder] == keys[late]
             behind.append(mine.filter(~same))
             again.append(pl.DataFrame({"row": mine.filter(same), "first": holder.filter(same)}))
         return pl.concat(behind), pl.concat(again)
@@ -84,7 +84,7 @@ class Lookup:
         first, last = rows.item(0), rows.item(-1)
         if last - first + 1 == len(rows):
             return self.keys.slice(first, len(rows))
-        return self.keys.gather(rows)
+        return self.keys[rows]
 
     def rows(self, wanted: pl.Series) -> pl.Series:
         """For each wanted key the first row that has it, null where none has. Meant for slices: it needs a few times their size."""
@@ -98,9 +98,9 @@ class Lookup:
             held = (found != NOTHING).arg_true()
             if len(held) < len(keys):
                 # A key whose place is empty is in no further table either.
-                found, keys = found.gather(held), keys.gather(held)
-                open_ = held if open_ is None else open_.gather(held)
-            right = self.keys.gather(found) == keys
+                found, keys = found[held], keys[held]
+                open_ = held if open_ is None else open_[held]
+            right = self.keys[found] == keys
             if open_ is None and right.all():
                 return found
             if open_ is None:
@@ -109,7 +109,7 @@ class Lookup:
             wrong = (~right).arg_true()
             if wrong.is_empty():
                 break
-            keys, open_ = keys.gather(wrong), open_.gather(wrong)
+            keys, open_ = keys[wrong], open_[wrong]
         return told
 
     def has(self, wanted: pl.Series) -> pl.Series:
@@ -136,25 +136,23 @@ class Homed:
 
     def of_first(self, wanted: pl.Series) -> pl.Series:
         """For each wanted key the home of the first row that has it, null where none has."""
-        return self.homes.gather(self.lookup.rows(wanted))
+        return self.homes[self.lookup.rows(wanted)]
 
     def of_all(self, wanted: pl.Series) -> pl.DataFrame:
         """(i, home): of every row that has the wanted key at position `i`, its home."""
         rows = self.lookup.rows(wanted)
         told = rows.is_not_null().arg_true()
-        found = pl.DataFrame({"i": told, "first": rows.gather(told)})
+        found = pl.DataFrame({"i": told, "first": rows[told]})
         if self.lookup.again.height:
             more = found.join(self.lookup.again, on="first").select("i", first="row")
             found = pl.concat([found, more])
-        return found.select("i", home=self.homes.gather(found["first"]))
+        return found.select("i", home=self.homes[found["first"]])
 
     @property
     def ties(self) -> pl.DataFrame:
         """(home, other): homes of rows that have one key."""
         again = self.lookup.again
-        return pl.DataFrame(
-            {"home": self.homes.gather(again["row"]), "other": self.homes.gather(again["first"])}
-        )
+        return pl.DataFrame({"home": self.homes[again["row"]], "other": self.homes[again["first"]]})
 
 
 def joined(pieces: Sequence[pl.Series]) -> pl.Series:

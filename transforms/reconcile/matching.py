@@ -84,7 +84,7 @@ def match(inputs: Inputs, policy: Policy) -> Matched:
         documents = documents.with_columns(in_scope=pl.col("in_scope") | among(takes["d"], documents.height))
         edges = taken_back.with_edges(edges, takes, _TAKES_BACK)
     edges, documents = _by_hand(inputs, edges, orders, documents)
-    counted = edges.filter(documents["is_counted"].gather(edges["d"]))
+    counted = edges.filter(documents["is_counted"][edges["d"]])
     orders, groups = _grouped(orders, counted)
     first = by_place(
         edges.select("g", "pass_no", "how"),
@@ -111,7 +111,7 @@ def of_orders(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
     if rows.is_empty():
         return rows.with_columns(g=pl.lit(None, pl.UInt32))
     at, order = pairs_of(matched.orders["key"], rows.select(matched.keys.of().alias("key")).to_series())
-    return rows.rechunk()[at].with_columns(g=matched.orders["g"].gather(order))
+    return rows.rechunk()[at].with_columns(g=matched.orders["g"][order])
 
 
 def sizes(matched: Matched) -> int:
@@ -239,7 +239,7 @@ def _by_numbers(rest: pl.DataFrame, orders: pl.DataFrame, policy: Policy, stores
     docs = rest.select("d", "number", "reference", "currency", "customer_id")
 
     at, which = pairs_of(numbers["order_number"], docs["reference"])
-    exact = docs.select("d", "number", "reference").rechunk()[at].with_columns(g=numbers["g"].gather(which))
+    exact = docs.select("d", "number", "reference").rechunk()[at].with_columns(g=numbers["g"][which])
     found = [_chosen(exact.select("d", "g"), docs, numbered, policy, 2)]
     conflict = _conflicts(exact, docs, numbered, prefixes)
     if conflict.height:

@@ -58,7 +58,7 @@ def _of_orders(inputs: Inputs, known: Homed) -> tuple[Homed, dict[str, pl.Series
     again = named.lookup.again
     if again.is_empty():
         return named, {"order_payments": named.homes}
-    shared = again.select(pk=named.keys.gather(again["first"])).unique()
+    shared = again.select(pk=named.keys[again["first"]]).unique()
     first = (
         inputs.lazily("order_payments")
         .select("storefront", "order_ref", pk=_payment())
@@ -70,7 +70,7 @@ def _of_orders(inputs: Inputs, known: Homed) -> tuple[Homed, dict[str, pl.Series
     )
     home = first.select(home=pl.coalesce(known.of_first(first["k"]), "k").fill_null(0)).to_series()
     every = named.homes.scatter(named.lookup.rows(first["pk"]), home)
-    every = every.scatter(again["row"], every.gather(again["first"]))
+    every = every.scatter(again["row"], every[again["first"]])
     return Homed(named.keys, every), {"order_payments": every}
 
 
@@ -114,20 +114,20 @@ class _Claimed:
         for ref in _REFS:
             found = self._lookup.rows(rows[ref])
             told = found.is_not_null().arg_true()
-            self._claim(found.gather(told), rows["home"].gather(told))
+            self._claim(found[told], rows["home"][told])
 
     def _claim(self, at: pl.Series, home: pl.Series) -> None:
         if at.is_empty():
             return
-        new = (self._homes.gather(at) == _NONE).arg_true()
-        self._homes = self._homes.scatter(at.gather(new), home.gather(new))
-        claims = pl.DataFrame({"home": home, "other": self._homes.gather(at)})
+        new = (self._homes[at] == _NONE).arg_true()
+        self._homes = self._homes.scatter(at[new], home[new])
+        claims = pl.DataFrame({"home": home, "other": self._homes[at]})
         self._tied.append(claims.filter(pl.col("home") != pl.col("other")).unique())
 
     def settled(self, names: pl.Series, ours: Homed) -> tuple[pl.Series, list[pl.DataFrame]]:
         """The home of every receipt, told by `names` where nothing claims it, with what we posted (`ours`) as a last claim; and homes that are one."""
         again = self._lookup.again
-        self._homes = self._homes.scatter(again["row"], self._homes.gather(again["first"]))
+        self._homes = self._homes.scatter(again["row"], self._homes[again["first"]])
         if len(ours.homes):
             claims = ours.of_all(names)
             self._claim(claims["i"], claims["home"])

@@ -130,7 +130,7 @@ class _Spread:
     def has_repeats(self) -> bool:
         """Whether a key stands in several rows: then all but its first are behind something."""
         late = self.keys.filter(self.behind)
-        before = self.keys.gather(self.table.gather(self.places.filter(self.behind)))
+        before = self.keys[self.table[self.places.filter(self.behind)]]
         return bool((late == before).any()) or bool(late.is_duplicated().any())
 
 
@@ -139,7 +139,7 @@ def _spread(keys: pl.Series) -> _Spread:
     places = keys.to_frame().select(_place(bits)).to_series()
     table = _table(places, 1 << bits)
     at = pl.int_range(len(keys), dtype=pl.UInt32, eager=True)
-    return _Spread(keys, bits, places, table, table.gather(places) != at)
+    return _Spread(keys, bits, places, table, table[places] != at)
 
 
 def _place(bits: int) -> pl.Expr:
@@ -166,6 +166,9 @@ def looked_up(rows: pl.DataFrame, found: pl.DataFrame, on: str | list[str]) -> p
         return rows.hstack(found[more].clear())
     if found.is_empty():
         kinds = found.schema
+        if rows.height <= FEW:
+            nothing = (pl.Series(name, [None], dtype=kinds[name]) for name in more)
+            return rows.hstack([one.new_from_index(0, rows.height) for one in nothing])
         return rows.with_columns(pl.lit(None, kinds[name]).alias(name) for name in more)
     if isinstance(on, str):
         return rows.hstack(found[more].rechunk()[row_of(found[on], rows[on])])

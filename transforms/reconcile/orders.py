@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
+from transforms.planning import as_written
 from transforms.reconcile import taken_back
 from transforms.reconcile.comparing import A_, E_, compared, ready
 from transforms.reconcile.decided import explained
@@ -15,7 +16,7 @@ from transforms.reconcile.outcomes import Known, judged
 from transforms.reconcile.policy import Policy
 from transforms.reconcile.proofs import without_tolerance
 from transforms.reconcile.shared import order_splits
-from transforms.reconcile.wording import family, money, on_few
+from transforms.reconcile.wording import digits_of, family, money, on_few
 
 COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "customer_name", "placed_on",
@@ -137,7 +138,7 @@ def _worded(rows: pl.DataFrame, inputs: Inputs, matched: Matched, policy: Policy
     rows = _documents_listed(rows, matched).rename({"entity": "entity_code"})
     told = _evidence(rows, inputs, matched)
     agreed = rows.select(pl.col("how").fill_null(0)).to_series()
-    rows = rows.with_columns(evidence=_agreed().gather(agreed))
+    rows = rows.with_columns(evidence=_agreed()[agreed])
     rows = put(rows, row_of(rows["key"], told["key"]), told.select("evidence"))
     back = rows.select("grp", "evidence", at=pl.int_range(pl.len(), dtype=pl.UInt32)).join(
         taken_back.said(matched.documents), on="grp"
@@ -187,7 +188,7 @@ def _documents_listed(rows: pl.DataFrame, matched: Matched) -> pl.DataFrame:
     several = rows.filter(pl.col("n_documents") > 1).select("key", "grp", "entity", "currency")
     if several.is_empty():
         return rows
-    theirs = among(several["grp"], sizes(matched)).gather(matched.documents["grp"])
+    theirs = among(several["grp"], sizes(matched))[matched.documents["grp"]]
     documents = matched.documents.select(
         "in_scope", "is_counted", "grp", "entity", "currency", "number", "ref"
     )
@@ -241,18 +242,27 @@ def _figures(odd: pl.DataFrame) -> pl.DataFrame:
     moved = (pl.col("expected_minor") != 0) | (pl.col("actual_minor") != 0)
     differs, only_dates = pl.col("delta_minor") != 0, pl.col("period_timing_minor") != 0
     amounts = pl.concat_str(
-        pl.lit(" Storefront "), money("expected_minor"), pl.lit(", Intacct "), money("actual_minor"),
-        pl.lit(", difference "), money("delta_minor"), pl.lit("."),
+        pl.lit(" Storefront "), _money("expected_minor"), pl.lit(", Intacct "), _money("actual_minor"),
+        pl.lit(", difference "), _money("delta_minor"), pl.lit("."),
     )  # fmt: skip
-    dates = pl.concat_str(pl.lit(" Only dates: "), money("period_timing_minor"), pl.lit(" in this period."))
-    return odd.filter(moved | differs | only_dates).select(
-        "key",
-        figures=pl.concat_str(
-            pl.when(moved).then(amounts).otherwise(pl.lit("")),
-            pl.when(differs).then(_differing()).otherwise(pl.lit("")),
-            pl.when(only_dates).then(dates).otherwise(pl.lit("")),
-        ),
+    dates = pl.concat_str(pl.lit(" Only dates: "), _money("period_timing_minor"), pl.lit(" in this period."))
+    return as_written(
+        odd.lazy()
+        .filter(moved | differs | only_dates)
+        .with_columns(digits=digits_of())
+        .select(
+            "key",
+            figures=pl.concat_str(
+                pl.when(moved).then(amounts).otherwise(pl.lit("")),
+                pl.when(differs).then(_differing()).otherwise(pl.lit("")),
+                pl.when(only_dates).then(dates).otherwise(pl.lit("")),
+            ),
+        )
     )
+
+
+def _money(minor: str) -> pl.Expr:
+    return money(minor, digits=pl.col("digits"))
 
 
 def _differing() -> pl.Expr:
@@ -271,6 +281,8 @@ def _differing() -> pl.Expr:
 def _standing_aside(odd: pl.DataFrame, matched: Matched) -> pl.DataFrame:
     """Documents of the group that do not count (drafts, reversed, deleted): said, because somebody will look for them."""
     aside = matched.documents.filter(pl.col("in_scope") & ~pl.col("is_counted") & pl.col("grp").is_not_null())
+    if aside.is_empty():
+        return pl.DataFrame(schema={"grp": pl.Int64, "aside": pl.String})
     state = (
         pl.when(pl.col("is_deleted").fill_null(False))
         .then(pl.lit("deleted"))
@@ -290,6 +302,8 @@ def _standing_aside(odd: pl.DataFrame, matched: Matched) -> pl.DataFrame:
 
 def _candidates(odd: pl.DataFrame, matched: Matched) -> pl.DataFrame:
     """The orders that an ambiguous document fits equally well."""
+    if matched.ambiguous.is_empty():
+        return pl.DataFrame(schema={"grp": pl.Int64, "candidates": pl.String})
     told = matched.ambiguous.with_columns(grp=pl.col("grp").cast(pl.Int64)).join(
         odd.select("grp").unique(), on="grp", how="semi"
     )

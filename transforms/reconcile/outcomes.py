@@ -196,7 +196,7 @@ def _of(frame: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """What stands at the keys of rows, with their currency."""
     at = row_of(rows["key"], frame["key"])
     mine = at.is_not_null()
-    return frame.filter(mine).with_columns(currency=rows["currency"].gather(at.drop_nulls()))
+    return frame.filter(mine).with_columns(currency=rows["currency"][at.drop_nulls()])
 
 
 def _with_facts(found: pl.DataFrame, policy: Policy) -> pl.DataFrame:

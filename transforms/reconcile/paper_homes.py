@@ -97,7 +97,7 @@ def _taking_back(backs: pl.DataFrame, named: tuple[pl.Series, pl.Series], homes:
     found = pl.concat(
         pl.DataFrame({"back": names, "other": homes}).filter(pl.col("back").is_in(wanted)) for names in named
     )
-    edges = backs.select("back", home=homes.gather(backs["i"])).join(found, on="back")
+    edges = backs.select("back", home=homes[backs["i"]]).join(found, on="back")
     return edges.select("home", "other").filter(pl.col("home") != pl.col("other"))
 
 
@@ -119,8 +119,8 @@ def confirmed(inputs: Inputs, known: Homed, kind: str, words: Sequence[str]) -> 
     ):
         home = known.of_first(rows["k"])
         told = (home.is_not_null() & rows["name"].is_not_null()).arg_true()
-        names.append(rows["name"].gather(told))
-        homes.append(home.gather(told))
+        names.append(rows["name"][told])
+        homes.append(home[told])
     return Homed.of(names, homes)
 
 
@@ -141,7 +141,7 @@ def _lined(
     claims = _numbers_in(lines, "memo", policy, numbers)
     first = claims.unique("i", keep="first", maintain_order=True)
     homes = homes.scatter(first["i"], first["home"])
-    tied = claims.select("home", other=homes.gather(claims["i"]))
+    tied = claims.select("home", other=homes[claims["i"]])
     return homes, tied.filter(pl.col("home") != pl.col("other"))
 
 

@@ -153,4 +153,6 @@ def _cut(inputs: Inputs, policy: Policy, count: int, homes: Homes | None = None)
 def _height(frame: Frame | None) -> int:
     if frame is None:
         return 0
+    if isinstance(frame, pl.DataFrame):
+        return frame.height
     return int(frame.lazy().select(pl.len()).collect().item())

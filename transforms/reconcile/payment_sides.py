@@ -64,7 +64,7 @@ def _receipts(paid: Paid, counted: pl.DataFrame, keys: pl.Series, policy: Policy
         period_actual_minor=pl.when(policy.in_period("received_on", "entity"))
         .then("total_minor")
         .otherwise(0),
-        applied_all=applied["applied_all"].gather(counted["r"]),
+        applied_all=applied["applied_all"][counted["r"]],
         n_receipts=pl.lit(1, pl.Int64),
         pass_no=pl.col("pass_no").cast(pl.Int64),
         most="total_minor",
@@ -94,9 +94,7 @@ def _receipts(paid: Paid, counted: pl.DataFrame, keys: pl.Series, policy: Policy
         .group_by("key", maintain_order=True)
         .agg(listed=pl.col("receipt_ref").str.join(","))
     )
-    return rows.with_columns(
-        receipts=pl.coalesce(listed["listed"].gather(row_of(listed["key"], keys)), "receipts")
-    )
+    return rows.with_columns(receipts=pl.coalesce(listed["listed"][row_of(listed["key"], keys)], "receipts"))
 
 
 def _payment_rows(payments: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +182,7 @@ def _said_by_order(inputs: Inputs, matched: Matched, paid: Paid) -> pl.DataFrame
         known = rows.drop_nulls(grp)
         found.append(by_place(known.drop(grp), known[grp], count, *summed))
     sold = matched.owed_at.filter(inputs.take("owed")["event_code"] == "sale").drop_nulls()
-    is_owing = among(matched.orders["grp"].gather(sold), count).rename("is_owing")
+    is_owing = among(matched.orders["grp"][sold], count).rename("is_owing")
     return pl.concat([*found, is_owing.to_frame()], how="horizontal")
 
 
@@ -194,7 +192,7 @@ def _applied(rows: pl.DataFrame, paid: Paid) -> tuple[pl.DataFrame, pl.DataFrame
     receipts = paid.receipts.select("key", "grp").rechunk()[paid.applied["r"]]
     payer = receipts.select(pl.when(pl.col("grp") < paid.payments.height).then("grp")).to_series()
     applied = paid.applied.select("paid_grp", "amount_minor", "document", key=receipts["key"]).with_columns(
-        order_grp=paid.payments["order_grp"].gather(payer)
+        order_grp=paid.payments["order_grp"][payer]
     )
     place = row_of(rows["key"], applied["key"])
     amounts = applied.select(

@@ -39,7 +39,7 @@ from transforms.reconcile.proofs import tolerated, without_tolerance
 from transforms.reconcile.receipts import HOW, Paid
 from transforms.reconcile.refund_legs import LEGS, by_entry, with_legs, worded
 from transforms.reconcile.shared import payment_splits
-from transforms.reconcile.wording import family, money, primary
+from transforms.reconcile.wording import digits_of, family, money, primary
 
 COLUMNS = (
     "group_ref", "storefront", "order_ref", "order_number", "store_ref", "entity_code", "currency", "kind_code", "tender_code",
@@ -189,9 +189,10 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         - pl.col("period_delta_minor"),
         is_in_period=policy.in_period("occurred_on", "entity") | policy.in_period("received_on", "entity"),
     )
+    digits = pl.col("digits")
     figures = pl.concat_str(
-        pl.lit(" Moved "), money("expected_minor"), pl.lit(", received "), money("actual_minor"), pl.lit(", difference "),
-        money("delta_minor"), pl.lit("."),
+        pl.lit(" Moved "), money("expected_minor", digits=digits), pl.lit(", received "), money("actual_minor", digits=digits),
+        pl.lit(", difference "), money("delta_minor", digits=digits), pl.lit("."),
     )  # fmt: skip
     meaning = {c: entry[1] for c, entry in OUTCOMES.items()}
     aside = (
@@ -209,19 +210,27 @@ def _worded(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     )
     # Sentences of figures are for the rows that need them; nearly all are plainly matched.
     odd = rows.select((pl.col("outcome_code") != "matched").arg_true()).to_series()
-    told = rows[odd].select(
-        family_code=family(),
-        evidence=pl.concat_str(
-            pl.col("outcome_code").replace_strict(meaning, return_dtype=pl.String), figures, aside, why, split
-        ),
-        strict_evidence=pl.when(pl.col("outcome_code") == "within_tolerance").then(
-            pl.concat_str(pl.col("strict_code").replace_strict(meaning, return_dtype=pl.String), figures)
-        ),
+    told = (
+        rows[odd]
+        .with_columns(digits=digits_of())
+        .select(
+            family_code=family(),
+            evidence=pl.concat_str(
+                pl.col("outcome_code").replace_strict(meaning, return_dtype=pl.String),
+                figures,
+                aside,
+                why,
+                split,
+            ),
+            strict_evidence=pl.when(pl.col("outcome_code") == "within_tolerance").then(
+                pl.concat_str(pl.col("strict_code").replace_strict(meaning, return_dtype=pl.String), figures)
+            ),
+        )
     )
     agreed = pl.Series([f"Money and receipt agree; the receipt was found because {how}." for how in HOW])
     rows = rows.with_columns(
         family_code=pl.lit("matched"),
-        evidence=agreed.gather(rows["how"].fill_null(0)),
+        evidence=agreed[rows["how"].fill_null(0)],
         strict_evidence=pl.lit(None, pl.String),
     )
     return put(rows, odd, told).rename({"entity": "entity_code"})

@@ -75,7 +75,7 @@ def match_receipts(inputs: Inputs, matched: Matched, policy: Policy) -> Paid:
     ours = among(own["r"], receipts.height) | among(by_hand["r"], receipts.height)
     receipts = receipts.with_columns(in_scope=pl.col("by_rule") | (pl.col("in_entity") & known) | ours)
     stands = receipts.select(pl.col("in_scope") & pl.col("is_counted")).to_series()
-    edges = edges.filter(stands.gather(edges["r"]))
+    edges = edges.filter(stands[edges["r"]])
     several = edges.filter(pl.col("r").is_duplicated()) if repeated(edges["r"]) else edges.clear()
     labels = (
         smallest_labels(several.select("r", "p"), "r", "p").rename({"label": "grp"})
@@ -230,7 +230,7 @@ def _applied(inputs: Inputs, matched: Matched, receipts: pl.DataFrame, ends: pl.
         inputs.take("ar_applications")
         .select("application_ref", "amount_minor")
         .hstack(ends.select("d", "r"))
-        .filter(receipts["is_counted"].gather(ends["r"]) & (pl.col("amount_minor").fill_null(0) != 0))
+        .filter(receipts["is_counted"][ends["r"]] & (pl.col("amount_minor").fill_null(0) != 0))
     )
     return looked_up(applied, documents, "d").select(
         "r", "application_ref", "amount_minor", "document", "is_orphan", "paid_grp", to_scope=pl.col("in_scope").fill_null(False)
@@ -295,7 +295,7 @@ def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFram
         at, p = pairs_of(payments[column], left["reference"])
         # Payments stand in the order of their numbers.
         hits = left[at].with_columns(p=p)
-        hits = hits.filter((pl.col("total_minor") >= 0) == charge.gather(p))
+        hits = hits.filter((pl.col("total_minor") >= 0) == charge[p])
         found.append(_chosen(hits, facts, how))
         left = left_over(left, hits, "r")
     if left.height:
@@ -305,7 +305,7 @@ def _by_reference(receipts: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFram
             at, p = pairs_of(payments.select(normalised(column)).to_series(), plain)
             every.append(left[at].with_columns(p=p))
         hits = pl.concat(every).unique()
-        found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == charge.gather(hits["p"])), facts, 5))
+        found.append(_chosen(hits.filter((pl.col("total_minor") >= 0) == charge[hits["p"]]), facts, 5))
     return pl.concat(found)
 
 

@@ -111,4 +111,4 @@ def smallest_labels(edges: pl.DataFrame, left: str, right: str) -> pl.DataFrame:
 def positions(names: pl.DataFrame, rows: pl.DataFrame, found: str) -> pl.Series:
     """`names[found]` for each row by the one other column that both frames have; null where there is none, the first where there are several."""
     (key,) = (name for name in names.columns if name != found)
-    return names[found].rechunk().gather(row_of(names[key], rows[key]))
+    return names[found].rechunk()[row_of(names[key], rows[key])]

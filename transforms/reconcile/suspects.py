@@ -16,6 +16,7 @@ from typing import Final
 
 import polars as pl
 
+from transforms.planning import as_written
 from transforms.reconcile.intake import Frame, Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.numbered import row_of
@@ -66,7 +67,7 @@ def papers_of(inputs: Inputs, matched: Matched, paid: Paid) -> dict[str, pl.Data
         homes = [home for table in sources[name] if (home := _homes(getattr(inputs, table))) is not None]
         if homes:
             # Documents and receipts are numbered in the order of their rows.
-            papers[name] = papers[name].with_columns(home=pl.concat(homes).gather(papers[name][key]))
+            papers[name] = papers[name].with_columns(home=pl.concat(homes)[papers[name][key]])
     return {"documents": papers["documents"].drop("d"), "receipts": papers["receipts"].drop("r")}
 
 
@@ -126,8 +127,11 @@ def near(documents: Frame, receipts: Frame, strays: pl.DataFrame, repeats: pl.Da
     """Of a part: documents (columns LEDGER) and receipts (MONEY) that are like some stray of any part and repeat nothing inside an order."""
     like = []
     for side, frame in (("orders", documents), ("payments", receipts)):
-        blocks = strays.filter(pl.col("side") == side).select(_BLOCK)
-        like.append(frame.lazy().filter(_COUNTS).join(blocks.lazy(), on=_BLOCK, how="semi").collect())
+        blocks = strays.lazy().filter(pl.col("side") == side).select(_BLOCK)
+        found = frame.lazy().filter(_COUNTS).join(blocks, on=_BLOCK, how="semi")
+        if strays.is_empty():
+            found = found.clear()
+        like.append(as_written(found) if isinstance(frame, pl.DataFrame) else found.collect())
     return _documents(*like).join(repeats, on=["side", "ledger_ref"], how="anti")
 
 
@@ -191,7 +195,7 @@ def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, pai
         (pl.col("over") > 0) & (pl.col("grp") < matched.orders.height)
     )
     received = payments.select("group_ref", **place, over=over).filter(pl.col("over") > 0)
-    grp = paid.payments["grp"].gather(row_of(paid.payments["group_ref"], received["group_ref"]))
+    grp = paid.payments["grp"][row_of(paid.payments["group_ref"], received["group_ref"])]
     received = received.with_columns(grp=grp.cast(pl.Int64)).drop_nulls("grp")
     shape = ("grp", *place, "over")
     return pl.concat(
@@ -202,6 +206,8 @@ def _surplus(orders: pl.DataFrame, payments: pl.DataFrame, matched: Matched, pai
 
 def _by_reference(documents: pl.DataFrame, surplus: pl.DataFrame) -> pl.DataFrame:
     equal = [*_PLACE, "amount_minor"]
+    if documents.is_empty() or surplus.is_empty():
+        return _no_shape()
     alike = (
         documents.join(surplus, on=_PLACE)
         .sort("rank", "document_on", "ledger_ref", nulls_last=True)
@@ -223,6 +229,8 @@ def _by_cluster(documents: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     known = documents.with_columns(kind=kind).drop_nulls(["customer_id", "document_on"])
     block = ["side", "kind", "entity", "customer_id", "currency", "amount_minor"]
     strays = known.filter("is_orphan")
+    if strays.is_empty():
+        return _no_shape()
     # Only documents that some stray resembles take part, whatever the size of the month.
     near = known.join(strays.select(block).unique(), on=block, how="semi")
     near = near.filter(pl.len().over(block).is_between(2, MOST))
@@ -266,6 +274,11 @@ def _before(order: list[str]) -> pl.Expr:
         left, right = pl.col(f"{name}_other"), pl.col(name)
         found = (left < right) | ((left == right) & found)
     return found
+
+
+def _no_shape() -> pl.DataFrame:
+    odd = {"amount_minor": pl.Int64, "document_on": pl.Date, "is_original": pl.Boolean}
+    return pl.DataFrame(schema={name: odd.get(name, pl.String) for name in _SHAPE})
 
 
 def _none() -> pl.DataFrame:

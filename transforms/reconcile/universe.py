@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.planning import as_written
 from transforms.reconcile.intake import Inputs, Part
 from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.policy import Policy
@@ -53,14 +54,14 @@ def prefixes_of(inputs: Inputs) -> list[str]:
 def places_of(inputs: Inputs) -> pl.DataFrame:
     """(storefront, store_ref, behind): the stores that have numbered orders, and how many orders and events are behind that."""
     number = pl.col("order_number")
-    places = pl.concat(
-        inputs.lazily(name)
+    rows = [inputs.some(name, "storefront", "store_ref", "order_number") for name in ("orders", "owed")]
+    return as_written(
+        pl.concat(rows)
+        .lazy()
         .filter(number.is_not_null() & (number != ""))
-        .select("storefront", pl.col("store_ref").fill_null(""))
-        for name in ("orders", "owed")
+        .group_by("storefront", pl.col("store_ref").fill_null(""))
+        .agg(behind=pl.len().cast(pl.Int64))
     )
-    counted = places.group_by("storefront", "store_ref").agg(behind=pl.len().cast(pl.Int64))
-    return counted.collect(engine="streaming")
 
 
 def prefixes_at(places: pl.DataFrame, inputs: Inputs) -> list[str]:

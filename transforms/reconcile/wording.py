@@ -18,10 +18,10 @@ def digits_of(currency: str = "currency") -> pl.Expr:
     return pl.col(currency).replace_strict(_UNUSUAL, default=2, return_dtype=pl.Int64)
 
 
-def money(minor: str, currency: str = "currency") -> pl.Expr:
-    """`12.34 USD` from minor units and currency, with the currency's own digits."""
+def money(minor: str, currency: str = "currency", digits: pl.Expr | None = None) -> pl.Expr:
+    """`12.34 USD` from minor units and currency, with the currency's own `digits`, worked out here unless they are given."""
     text = pl.col(minor).abs().cast(pl.String)
-    digits = digits_of(currency)
+    digits = digits_of(currency) if digits is None else digits
     padded = text.str.zfill(digits + 1)
     whole = padded.str.head(padded.str.len_chars().cast(pl.Int64) - digits)
     found = (
@@ -50,6 +50,8 @@ def family(code: str = "outcome_code") -> pl.Expr:
 def on_few(rows: pl.DataFrame, which: pl.Expr, found: pl.DataFrame, on: list[str]) -> pl.DataFrame:
     """`looked_up` for the few rows of a condition: the others get nulls and take no part in the join."""
     more = {name: kind for name, kind in found.schema.items() if name not in on}
+    if found.is_empty():
+        return rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in more.items())
     index = rows.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("at"))
     few = (
         rows.select(*on)
