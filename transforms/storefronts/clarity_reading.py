@@ -11,7 +11,6 @@ import polars as pl
 
 from transforms.json_amounts import ABSENT
 from transforms.json_decoding import Decoded, decode
-from transforms.storefronts.cells import FLUSHED
 from transforms.storefronts.clarity_shapes import (
     AMOUNTS,
     FLAGS,
@@ -23,7 +22,7 @@ from transforms.storefronts.clarity_shapes import (
     texts_of_flags,
     told,
 )
-from transforms.storefronts.columns import BLOCK, Amounts, Texts, holders
+from transforms.storefronts.columns import BLOCK, FLUSHED, Amounts, Texts, holders
 
 _Records = Sequence[Any]
 
@@ -57,6 +56,7 @@ class Table:
             if name in money
         }
         self._held = [(self.lists[name], of_lists[name], _Member(of[name])) for name in lists if name in of]
+        self._told: pl.DataFrame | None = None
         self._unnamed = [many for name, many in of_lists.items() if name not in of]
 
     def take(self, records: _Records) -> None:
@@ -95,7 +95,10 @@ class Table:
             return texts_of_flags(self.amounts(name)).alias(name)
         if name not in self._texts:
             return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.height)
-        return told(self._texts[name][0].column(name))
+        if self._told is None:
+            whole = pl.DataFrame([texts.column(one) for one, (texts, _) in self._texts.items()])
+            self._told = whole.select(told(pl.all()))
+        return self._told[name]
 
     def amounts(self, name: str) -> pl.Series:
         """A field as it stands in the payload; `null` where it is absent, also because the profile has no such field."""

@@ -109,13 +109,17 @@ class Shapes:
         """A field of every object as text; null where it is absent or empty, and where it is a list or an object."""
         if not self.has(group, name):
             return pl.Series(name, [None] * len(objects), dtype=pl.String)
-        return told(written_texts(_column(self.fields[group][name], objects, None)).alias(name))
+        return _told(written_texts(_column(self.fields[group][name], objects, None)).alias(name))
 
 
-def told(found: pl.Series) -> pl.Series:
+def told(text: pl.Expr) -> pl.Expr:
     """Texts without surrounding space; null for empty ones."""
-    found = found.str.strip_chars()
-    return found.set((found == "") | (found == "null"), None)
+    found = text.str.strip_chars()
+    return pl.when((found != "") & (found != "null")).then(found)
+
+
+def _told(found: pl.Series) -> pl.Series:
+    return found.to_frame().select(told(pl.col(found.name))).to_series()
 
 
 def texts_of_flags(written: pl.Series) -> pl.Series:
@@ -125,7 +129,7 @@ def texts_of_flags(written: pl.Series) -> pl.Series:
     escaped = found.str.contains("\\", literal=True).fill_null(value=False)
     if escaped.any():
         found = found.scatter(escaped.arg_true(), [unescaped(one) for one in found.filter(escaped)])
-    return told(found)
+    return _told(found)
 
 
 def shapes_of(fields: Fields) -> Shapes:

@@ -14,8 +14,10 @@ import polars as pl
 
 from transforms.json_amounts import ABSENT, as_text, lines_of, millionths_lines, texts
 
-BLOCK: Final = 40
+BLOCK: Final = 80
 """Documents gathered at a time: many more no longer fit the cache, many fewer cost more calls."""
+FLUSHED: Final = 1_000
+"""Documents gathered before their texts become columns, while most of them are still in the cache; a multiple would only hold more memory."""
 
 _WHOLE: Final = pl.UInt32
 
@@ -84,7 +86,8 @@ def holders(name: str, counts: Sequence[int]) -> pl.Series:
             pl.Series("many", counts, dtype=_WHOLE),
         ]
     )
-    return every.select(pl.col(name).repeat_by("many").explode(empty_as_null=False)).to_series()
+    # They rise, which makes groups and joins by them cheaper.
+    return every.select(pl.col(name).repeat_by("many").explode(empty_as_null=False)).to_series().set_sorted()
 
 
 def written_texts(values: Sequence[Any]) -> pl.Series:

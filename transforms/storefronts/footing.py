@@ -27,6 +27,7 @@ COMPONENT_OF: Final = {
     "fee": "fees_minor",
     "rounding": "rounding_minor",
 }
+_ZERO: Final = pl.lit(0, dtype=pl.Int64)
 _RANK: Final = {"item": 0, "gift_card": 0, "fee": 1, "shipping": 2, "discount": 3, "rounding": 4}
 
 LINE: Final = {
@@ -137,20 +138,27 @@ def footed(
         (pl.col("kind_code") != "shipping") | (pl.col("net_minor") != 0) | (pl.col("tax_minor") != 0)
     )
     worth = pl.col("net_minor") + pl.col("discount_minor")
-    sums = lines.group_by("at").agg(
-        *[
-            worth.filter(pl.col("kind_code") == kind).sum().alias(name)
-            for kind, name in COMPONENT_OF.items()
-            if kind != "rounding"
-        ],
-        stated_rounding=worth.filter(pl.col("kind_code") == "rounding").sum(),
-        tax_minor=pl.col("tax_minor").sum(),
-    )
     parts = [
         *(name for name in COMPONENT_OF.values() if name != "rounding_minor"),
         "stated_rounding",
         "tax_minor",
     ]
+    # A column a component, summed plainly, costs half of sums that each choose their rows.
+    sums = (
+        lines.select(
+            "at",
+            "tax_minor",
+            *(
+                pl.when(pl.col("kind_code") == kind)
+                .then(worth)
+                .otherwise(_ZERO)
+                .alias(name if kind != "rounding" else "stated_rounding")
+                for kind, name in COMPONENT_OF.items()
+            ),
+        )
+        .group_by("at")
+        .agg(pl.col(parts).sum())
+    )
     whole = heads.join(sums, on="at", how="left", maintain_order="left").with_columns(
         pl.col(parts).fill_null(0)
     )

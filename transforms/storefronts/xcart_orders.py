@@ -39,18 +39,17 @@ def lines_of(
     rows = _items(decoded, opened.items(), units)
     row_taxes = _row_taxes(decoded, opened.row_taxes(), rows["at"], units)
     included = pl.when("include").then("minor").otherwise(_ZERO)
-    by_row = row_taxes.group_by("row").agg(row_tax=pl.col("minor").sum(), row_included=included.sum())
-    rows = (
-        rows.join(by_row, on="row", how="left", maintain_order="left")
-        .join(_codes_of_rows(row_taxes), on="row", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("row_tax", "row_included").fill_null(0),
-            # A row whose taxes have no name has an empty code, one without taxes none.
-            tax_code=pl.when(pl.col("row_tax").is_not_null()).then(pl.col("tax_code").fill_null("")),
-        )
+    taxed = row_taxes.select("row", row_tax="minor", row_included=included, tax_code="tax_name")
+    if taxed["row"].n_unique() < taxed.height:  # few shops have rows with several taxes
+        sums = taxed.group_by("row").agg(pl.col("row_tax", "row_included").sum())
+        taxed = sums.join(_codes_of_rows(row_taxes), on="row", how="left")
+    rows = rows.join(taxed, on="row", how="left", maintain_order="left").with_columns(
+        pl.col("row_tax", "row_included").fill_null(0),
+        # A row whose taxes have no name has an empty code, one without taxes none.
+        tax_code=pl.when(pl.col("row_tax").is_not_null()).then(pl.col("tax_code").fill_null("")),
     )
     added = extras.filter(~pl.col("include") & (pl.col("kind") != "tax"))
-    sums = added.group_by("at").agg(off=pl.col("minor").filter(pl.col("kind") == "discount").sum())
+    sums = added.filter(pl.col("kind") == "discount").group_by("at").agg(off=pl.col("minor").sum())
     carriers = added.filter((pl.col("kind") != "discount") & (pl.col("minor") != 0))
     rest = _tax_left(extras, row_taxes, carriers, split=settings.shared_tax == "split")
     plan = _plan(heads, rows, sums, rest)
@@ -84,6 +83,8 @@ def _codes_of_rows(row_taxes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _blame_rows_without_sum(decoded: Decoded[Order], rows: pl.DataFrame, plan: pl.DataFrame) -> None:
+    if not rows["after_minor"].null_count():
+        return
     lost = (
         rows.filter(pl.col("after_minor").is_null() & pl.col("after_odd").is_null())
         .join(plan.filter(~pl.col("by_price")).select("at"), on="at", how="semi")
@@ -149,7 +150,7 @@ def _items(decoded: Decoded[Order], given: pl.DataFrame, units: pl.Series) -> pl
 
 def _row_taxes(decoded: Decoded[Order], given: pl.DataFrame, at: pl.Series, units: pl.Series) -> pl.DataFrame:
     """The taxes that rows repeat, with the number of their row in the batch; `at` is the order of each row."""
-    at = at.gather(given["row"])
+    at = at.gather(given["row"]).set_sorted()
     frame = given.with_columns(at.alias("at"), units.gather(at).alias("unit"))
     _blame_amounts(decoded, frame, "value", "the tax of one of its items")
     return frame.with_columns(minor=amounts.rounded(pl.col("value").fill_null(0), pl.col("unit")))

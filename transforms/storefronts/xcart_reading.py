@@ -12,8 +12,7 @@ import msgspec
 import polars as pl
 
 from transforms.json_decoding import Decoded, decode
-from transforms.storefronts.cells import FLUSHED
-from transforms.storefronts.columns import BLOCK, Amounts, Texts, holders
+from transforms.storefronts.columns import BLOCK, FLUSHED, Amounts, Texts, holders
 from transforms.storefronts.xcart_payloads import Order, Ref
 from transforms.storefronts.xcart_settings import XCartSettings
 from transforms.storefronts.xcart_versions import Reader, read_orders
@@ -188,9 +187,11 @@ def open_orders(
     nothing = (Order(), plain.order())
     is_ours = read is read_orders
     payloads, problems = raw["payload"].cast(pl.Binary), raw["problem"]
+    any_known = problems.null_count() < raw.height
     step = BLOCK if is_ours else _LISTED
     for start in range(0, raw.height, step):
-        some, known = payloads.slice(start, step).to_list(), problems.slice(start, step).to_list()
+        some = payloads.slice(start, step).to_list()
+        known = problems.slice(start, step).to_list() if any_known else [None] * len(some)
         found = decode(some, known, Order, first=plain.order) if is_ours else read(some, known)
         orders: list[Any] = found.objects
         for at, old in _among(sold, start, len(orders)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -50,6 +51,7 @@ class Sold:
     orders: Mapping[int, Order]
 
     @classmethod
+    @cache
     def nothing(cls) -> Sold:
         """Nothing known of earlier versions."""
         reductions, returns, first = (pl.DataFrame(schema=of) for of in (_REDUCTION, _RETURN, _FIRST))
