@@ -120,7 +120,7 @@ def millionths_lines(whole: bytes) -> tuple[pl.Series, pl.Series]:
 def _is_simple(whole: bytes) -> bool:
     """Whether values one a line are plain decimals, `null` and empty texts, or nothing that a decimal's reader takes for one: then none of
     them has to be looked at by itself."""
-    if whole.translate(None, b'0123456789.-"\nul'):
+    if whole.translate(None, b'0123456789.-"\n' + b"nul"):
         return False
     # A number without a digit before or behind its point is none; only texts can hold one.
     return not any(one in whole for one in (b'".', b'."', b"-."))

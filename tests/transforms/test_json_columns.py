@@ -76,7 +76,7 @@ def test_amounts_one_a_line_are_what_they_are_one_by_one() -> None:
     values = [*short_texts(4), *LONG]
     simple = [one for one in values if json_amounts._is_simple(one.encode())]
     assert len(simple) > 1000
-    assert len(values) - len(simple) > 1000
+    assert len(values) - len(simple) > 500
     for some in (simple, values, ["null"], ['"5"', "null", '""', "7"], ["[1, 2]", "3"]):
         found, odd = millionths_lines("\n".join(some).encode())
         amounts, said = millionths_written(pl.Series(some, dtype=pl.String))
