@@ -52,7 +52,7 @@ def applied_by_end(
     )
     parts = []
     for rows_, known, end, key in ((cash, money, "from_r", "r"), (credit, ledger, "from_d", "d")):
-        part = as_written(rows_)
+        part = as_written(rows_, ends.height)
         pays = known.select(pl.col(key).alias(end), pl.exclude(key).name.suffix("_from"))
         parts.append(looked_up(looked_up(part, ledger, "d"), pays, end))
     return pl.concat(parts)

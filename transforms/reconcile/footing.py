@@ -41,7 +41,8 @@ def totals_of(orders: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
             rows.lazy()
             .group_by(_TOTAL[1:])
             .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col(*TOTALS).sum())
-            .select(pl.lit(name).alias("tie_out"), *_TOTAL[1:], "row_count", *TOTALS)
+            .select(pl.lit(name).alias("tie_out"), *_TOTAL[1:], "row_count", *TOTALS),
+            rows.height,
         )
         for name, rows in (("orders", orders), ("payments", payments))
     )
@@ -90,20 +91,20 @@ def sums_of(
             }),
             _given(payments.lazy().filter(pl.col("leg_minor") != 0), [pl.col("leg_minor").sum(), _BEHIND], {(ENTRIES, "left"): ("leg_minor", behind)}),
             _given(entered(inputs, paid, policy), own, {(ENTRIES, "right"): (amount, behind)}),
-            _given(_owed(inputs, matched), own, {("order rows hold every owed sale and credit", "right"): (amount, behind)}),
+            _given(_owed(inputs, matched), own, {("order rows hold every owed sale and credit", "right"): (amount, behind)}, len(matched.owed_at)),
             _given(gross, own, {("order rows hold every order's total", "right"): (amount, behind)}),
             _given(_documents(inputs, matched, policy), both, {
                 ("order rows hold every invoice and memo in scope", "right"): (amount, behind),
                 ("invoiced in the waterfall is Intacct's own sum", "right"): (inside, is_in),
-            }),
+            }, matched.documents.height),
             _given(moved, own, {("payment rows hold all money that moved", "right"): (amount, behind)}),
             _given(_receipts(inputs, paid, policy), both, {
                 ("payment rows hold every receipt in scope", "right"): (amount, behind),
                 ("receipts in the waterfall are Intacct's own sum", "right"): (inside, is_in),
-            }),
+            }, paid.receipts.height),
             _given(_open_items(inputs, matched, paid, policy), own, {
                 ("the ageing is invoices less credits less receipts and applications", "right"): (amount, behind),
-            }),
+            }, matched.documents.height),
         ]
     )  # fmt: skip
 
@@ -112,10 +113,14 @@ def _given(
     rows: pl.DataFrame | pl.LazyFrame,
     sums: list[pl.Expr],
     sides: Mapping[tuple[str, str], tuple[str | pl.Expr, pl.Expr]],
+    count: int = 0,
 ) -> pl.DataFrame:
-    """What rows give to sides of proofs: their `sums` by place, and of these each side's amount and how many rows are behind it."""
+    """What rows give to sides of proofs: their `sums` by place, and of these each side's amount and how many rows are behind it.
+
+    `count`: about how many rows there are, where they are not yet put together.
+    """
     amounts = pl.concat_list([amount for amount, _ in sides.values()])
-    behind = pl.concat_list([count for _, count in sides.values()])
+    behind = pl.concat_list([rows_behind for _, rows_behind in sides.values()])
     words = [pl.lit(pl.Series([list(one)])).first() for one in zip(*sides, strict=True)]
     return as_written(
         rows.lazy()
@@ -123,7 +128,8 @@ def _given(
         .agg(sums)
         .select(words[0].alias("name"), words[1].alias("side"), *PLACE, amounts.alias("amount"), behind.alias("behind"))
         .explode("name", "side", "amount", "behind")
-        .filter(pl.col("behind") > 0)
+        .filter(pl.col("behind") > 0),
+        rows.height if isinstance(rows, pl.DataFrame) else count,
     )  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def near(documents: Frame, receipts: Frame, strays: pl.DataFrame, repeats: pl.Da
         found = frame.lazy().filter(_COUNTS).join(blocks, on=_BLOCK, how="semi")
         if strays.is_empty():
             found = found.clear()
-        like.append(as_written(found) if isinstance(frame, pl.DataFrame) else found.collect())
+        like.append(as_written(found, frame.height) if isinstance(frame, pl.DataFrame) else found.collect())
     return _documents(*like).join(repeats, on=["side", "ledger_ref"], how="anti")
 
 

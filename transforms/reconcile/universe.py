@@ -55,13 +55,14 @@ def places_of(inputs: Inputs) -> pl.DataFrame:
     """(storefront, store_ref, behind): the stores that have numbered orders, and how many orders and events are behind that."""
     number = pl.col("order_number")
     rows = [inputs.some(name, "storefront", "store_ref", "order_number") for name in ("orders", "owed")]
-    return as_written(
+    counted = (
         pl.concat(rows)
         .lazy()
         .filter(number.is_not_null() & (number != ""))
         .group_by("storefront", pl.col("store_ref").fill_null(""))
         .agg(behind=pl.len().cast(pl.Int64))
     )
+    return as_written(counted, sum(one.height for one in rows))
 
 
 def prefixes_at(places: pl.DataFrame, inputs: Inputs) -> list[str]:

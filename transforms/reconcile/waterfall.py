@@ -83,7 +83,7 @@ def steps_of(orders: pl.DataFrame, payments: pl.DataFrame, policy: Policy) -> pl
         [
             _placed(orders, policy),
             _outcomes("orders", orders),
-            _summed("payments", payments.lazy(), [_Step("moved", moved != 0, moved)]),
+            _summed("payments", payments, [_Step("moved", moved != 0, moved)]),
             _outcomes("payments", payments),
         ]
     )
@@ -112,6 +112,7 @@ def steps_of_books(books: Subledger, policy: Policy) -> pl.DataFrame:
             _Step(_ACROSS, ~item & here, amount),
             _Step("open", _until(policy, 1), amount, item.cast(pl.Int64)),
         ],
+        books.items.height + books.movements.height,
     )
     received = found.filter(pl.col("step_code") == "receipts").with_columns(
         -pl.col("amount_minor"), tie_out=pl.lit("payments")
@@ -148,8 +149,14 @@ class _Step(NamedTuple):
     counted: pl.Expr | None = None
 
 
-def _summed(tie_out: str, rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.DataFrame:
-    """What rows give to steps, by cell. All steps are summed in one grouping: grouping by texts costs more than the sums."""
+def _summed(
+    tie_out: str, rows: pl.DataFrame | pl.LazyFrame, steps: Sequence[_Step], count: int = 0
+) -> pl.DataFrame:
+    """What rows give to steps, by cell. All steps are summed in one grouping: grouping by texts costs more than the sums.
+
+    `count`: how many rows there are, where they are not yet put together.
+    """
+    count = rows.height if isinstance(rows, pl.DataFrame) else count
     hits = {f"b:{step.code}": step.rows.fill_null(False).cast(pl.Int64) for step in steps}
     given = {}
     for step in steps:
@@ -157,8 +164,10 @@ def _summed(tie_out: str, rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.Data
         given[f"a:{step.code}"] = pl.when(hit).then(step.amount).otherwise(0)
         if step.counted is not None:
             given[f"n:{step.code}"] = pl.when(hit).then(step.counted).otherwise(0)
-    cells = rows.with_columns(**hits).select(
-        *hits, entity="entity_code", store_ref="store_ref", currency="currency", **given
+    cells = (
+        rows.lazy()
+        .with_columns(**hits)
+        .select(*hits, entity="entity_code", store_ref="store_ref", currency="currency", **given)
     )
     columns = {
         "amount_minor": [f"a:{step.code}" for step in steps],
@@ -177,7 +186,8 @@ def _summed(tie_out: str, rows: pl.LazyFrame, steps: Sequence[_Step]) -> pl.Data
         )
         .explode("step_code", *columns)
         .filter(pl.col("behind") > 0)
-        .select(*_STEP, "amount_minor", "row_count", "behind")
+        .select(*_STEP, "amount_minor", "row_count", "behind"),
+        count,
     )
 
 
@@ -207,6 +217,7 @@ def _placed(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             _Step("credits", credits_ != 0, credits_),
             _Step("net_recognised", expected != 0, expected),
         ],
+        orders.height,
     )
 
 
@@ -216,7 +227,8 @@ def _outcomes(tie_out: str, rows: pl.DataFrame) -> pl.DataFrame:
     few = as_written(
         rows.lazy()
         .select("store_ref", "currency", "outcome_code", "family_code", own, dates, entity="entity_code")
-        .filter(((own != 0) & (pl.col("outcome_code") != "matched")) | (dates != 0))
+        .filter(((own != 0) & (pl.col("outcome_code") != "matched")) | (dates != 0)),
+        rows.height,
     )
     timing = pl.when(pl.col("family_code") == "timing").then("outcome_code").otherwise(pl.lit("cut_off"))
     parts = [
@@ -253,6 +265,7 @@ def waterfall_paid(orders: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             _Step("due", due != 0, due),
             _Step("paid", paid != 0, paid),
         ],
+        orders.height,
     )
     return _told(pl.concat([summed, _outcomes("orders", orders)]), STEPS_PAID)
 
