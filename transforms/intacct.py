@@ -228,7 +228,16 @@ def ar_applications(raw: pl.DataFrame, *, run_id: str, receipts: pl.DataFrame | 
     read = Reading(
         raw,
         "ARPYMTDETAIL",
-        ("RECORDNO", "PAYMENTKEY", "RECORDKEY", "ADJUSTMENTKEY", "CURRENCY", "BASECURR", *amounts),
+        (
+            "RECORDNO",
+            "PAYMENTKEY",
+            "RECORDKEY",
+            "ADJUSTMENTKEY",
+            "POSADJKEY",
+            "CURRENCY",
+            "BASECURR",
+            *amounts,
+        ),
     )
     known = pl.DataFrame(schema={"PAYMENTKEY": pl.String, "_known": pl.String, "received_on": pl.Date})
     if receipts is not None:
@@ -246,6 +255,7 @@ def ar_applications(raw: pl.DataFrame, *, run_id: str, receipts: pl.DataFrame | 
         pl.col("PAYMENTKEY").alias("receipt_ref"),
         pl.col("RECORDKEY").alias("invoice_ref"),
         pl.col("ADJUSTMENTKEY").alias("adjustment_ref"),
+        pl.col("POSADJKEY").alias("debit_ref"),
         pl.col("CURRENCY").alias("currency"),
         pl.col("TRX_PAYMENTAMOUNT").fill_null(0).alias("amount_minor"),
         pl.col("TRX_ADJUSTMENTAMOUNT").fill_null(0).alias("credit_minor"),

@@ -409,6 +409,9 @@ AR_APPLICATIONS = Table(
         Column("receipt_ref", TEXT, "PAYMENTKEY.", null=True),
         Column("invoice_ref", TEXT, "RECORDKEY: the invoice paid.", null=True),
         Column("adjustment_ref", TEXT, "ADJUSTMENTKEY: the credit memo used.", null=True),
+        Column(
+            "debit_ref", TEXT, "POSADJKEY: the debit memo paid, or settled by the credit memo.", null=True
+        ),
         Column("currency", TEXT, "Transaction currency.", longest=3),
         Column("amount_minor", MINOR, "Money applied (TRX_PAYMENTAMOUNT)."),
         Column("credit_minor", MINOR, "Credit applied (TRX_ADJUSTMENTAMOUNT)."),

@@ -81,8 +81,8 @@ def drawn(seed: int) -> Inputs:
         {"receipt_ref": str(k), "reference": draw.choice((*GATEWAYS, " ", "zz")), "customer_id": "GUEST-US", "state_code": "Complete", "received_on": day(), "total_minor": amount(), "is_deleted": False, **place()}
         for k in range(draw.randrange(7))
     ]  # fmt: skip
-    applied = [
-        {"application_ref": f"a{k}", "receipt_ref": draw.choice((str(draw.randrange(7)), None)), "invoice_ref": draw.choice((str(draw.randrange(10)), None)),
+    applied: list[dict[str, Any]] = [
+        {"application_ref": f"a{k}", "debit_ref": None, "receipt_ref": draw.choice((str(draw.randrange(7)), None)), "invoice_ref": draw.choice((str(draw.randrange(10)), None)),
          "adjustment_ref": draw.choice((str(draw.randrange(10)), None)), "amount_minor": amount(), "credit_minor": draw.choice((0, 500)), "applied_on": day()}
         for k in range(draw.randrange(6))
     ]  # fmt: skip
@@ -113,6 +113,8 @@ def drawn(seed: int) -> Inputs:
             {**memo, "adjustment_ref": f"2{k}", "adjustment_number": f"DM{k}", "reference": more.choice((memo["adjustment_number"], f"adjustment:{memo['adjustment_ref']}")),
              "currency": more.choice((memo["currency"], memo["currency"], "EUR")), "total_minor": -taken}
         )  # fmt: skip
+        if more.random() < 0.5:
+            applied.append({**dict.fromkeys(("receipt_ref", "invoice_ref")), "application_ref": f"b{k}", "adjustment_ref": memo["adjustment_ref"], "debit_ref": f"2{k}", "amount_minor": 0, "credit_minor": -taken, "applied_on": memo["posted_on"]})  # fmt: skip
     refunds = [one for one in payments if one["kind_code"] == "refund" and one["order_ref"]]
     entries = {
         (one["storefront"], one["order_ref"], one["transaction_ref"]): {

@@ -81,6 +81,19 @@ def test_a_credit_memo_that_stands_twice_is_taken_back_once_although_the_line_is
         "each has its entries in the general ledger"
     )
     assert ledger.fetch("recon.ageing")["open_minor"].sort().to_list() == [-1080, -1080, 1080]
+    made = next(one for one in books if one["recordid"] == draft["draft_id"])
+    detail = {
+        "POSADJKEY": str(made["recordno"]),
+        "ADJUSTMENTKEY": str(second),
+        "TRX_ADJUSTMENTAMOUNT": "10.80",
+    }
+    fields = {"FINANCIALENTITY": "CLR-CARD-US", "PAYMENTMETHOD": "Credit Card", "CUSTOMERID": "C1", "RECEIPTDATE": "11/02/2026", "CURRENCY": "USD", "ARPYMTDETAILS": [detail]}  # fmt: skip
+    ledger.books.create("ARPYMT", fields, None)
+    night(ledger, 4)
+    (left,) = ledger.fetch("recon.ageing").to_dicts()
+    assert (left["document_number"], left["open_minor"]) == ("CM1", -1080), (
+        "a person applied the one to the other"
+    )
 
 
 def test_what_cannot_be_mirrored_or_changed_since_is_not_posted(ledger: LedgerHouse) -> None:

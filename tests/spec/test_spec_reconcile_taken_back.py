@@ -82,6 +82,29 @@ def test_taken_back(case: Case) -> None:
         )
 
 
+def test_what_a_person_applied_is_open_no_more() -> None:
+    """Until somebody applies the credit memo to the debit memo both are open and come to nothing; then neither is."""
+    tables = _tables("7 | DM7 | CMUW1-B | 1000 | 2026-09-20 | USD | GUEST-US | E100")
+    assert run(tables).ageing.select("document_ref", "open_minor").rows() == [("5", -1000), ("6", -1000), ("1", 10000), ("7", 1000)]  # fmt: skip
+    applied = (
+        "application_ref | adjustment_ref | debit_ref | amount_minor | credit_minor\na | 6 | 7 | 0 | 1000"
+    )
+    assert run({**tables, "ar_applications": applied}).ageing.select("document_ref", "open_minor").rows() == [("5", -1000), ("1", 10000)]  # fmt: skip
+    by_money = "application_ref | receipt_ref | debit_ref | amount_minor | credit_minor\na | 9 | 7 | 1000 | 0"
+    paid = run(
+        {
+            **tables,
+            "ar_applications": by_money,
+            "ar_receipts": "receipt_ref | reference | total_minor\n9 | - | 1000",
+        }
+    )
+    assert paid.ageing.select("document_ref", "open_minor").rows() == [
+        ("5", -1000),
+        ("6", -1000),
+        ("1", 10000),
+    ]
+
+
 # --- which are suspected ----------------------------------------------------------------------------------------
 SUSPECTS = [
     Case("credit_memo_without_refund", "One refund, two credit memos", "As many credit memos of equal amounts as there are more of than refunds; the first is the one to keep.",

@@ -15,22 +15,27 @@ _ENDS = {"d": pl.UInt32, "credit_d": pl.UInt32, "r": pl.UInt32}
 def ends_of(inputs: Inputs, documents: pl.DataFrame, receipts: pl.DataFrame) -> pl.DataFrame:
     """(d, credit_d, r) for each row of `ar_applications`: the document paid, the memo a credit comes from, the receipt; null if unknown.
 
-    Receipts may pay debit memos: then the adjustment is what is paid, and no invoice is named.
+    Receipts may pay debit memos, and credit memos may settle them: then the debit memo is what is paid, and no invoice is named. Where only an
+    adjustment is named, it is what is paid.
     """
     rows = inputs.take("ar_applications")
     if rows.is_empty():
         return pl.DataFrame(schema=_ENDS)
     names = documents.select("kind", "d", name="ref")
-    invoice, adjustment = (
-        positions(
-            names.filter(pl.col("kind") == kind).select("name", "d"), rows.select(name=f"{kind}_ref"), "d"
+    invoice, adjustment, debit = (
+        positions(names.filter(pl.col("kind") == kind).select("name", "d"), rows.select(name=ref), "d")
+        for kind, ref in (
+            ("invoice", "invoice_ref"),
+            ("adjustment", "adjustment_ref"),
+            ("adjustment", "debit_ref"),
         )
-        for kind in ("invoice", "adjustment")
     )
     r = positions(receipts.select("r", name="receipt_ref"), rows.select(name="receipt_ref"), "r")
-    has = pl.col("invoice_ref").is_not_null()
+    has, owes = pl.col("invoice_ref").is_not_null(), pl.col("debit_ref").is_not_null()
     return rows.select(
-        d=pl.when(has).then(invoice).otherwise(adjustment), credit_d=pl.when(has).then(adjustment), r=r
+        d=pl.when(has).then(invoice).when(owes).then(debit).otherwise(adjustment),
+        credit_d=pl.when(has | owes).then(adjustment),
+        r=r,
     )
 
 
@@ -47,7 +52,8 @@ def applied_by_end(
     cash = rows.filter(pl.col("amount_minor") != 0).select(
         "applied_on", "d", amount="amount_minor", by_cash=pl.lit(True), from_d=none, from_r="r"
     )
-    credit = rows.filter(pl.col("invoice_ref").is_not_null() & (pl.col("credit_minor") != 0)).select(
+    paid = pl.col("invoice_ref").is_not_null() | pl.col("debit_ref").is_not_null()
+    credit = rows.filter(paid & (pl.col("credit_minor") != 0)).select(
         "applied_on", "d", amount="credit_minor", by_cash=pl.lit(False), from_d="credit_d", from_r=none
     )
     parts = []

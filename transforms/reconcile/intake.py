@@ -60,7 +60,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
         "state_code": _TEXT, "received_on": _DAY, "total_minor": _INT, "unapplied_minor": _INT, "is_deleted": _FLAG,
     },
     "ar_applications": {
-        "application_ref": _TEXT, "receipt_ref": _TEXT, "invoice_ref": _TEXT, "adjustment_ref": _TEXT,
+        "application_ref": _TEXT, "receipt_ref": _TEXT, "invoice_ref": _TEXT, "adjustment_ref": _TEXT, "debit_ref": _TEXT,
         "amount_minor": _INT, "credit_minor": _INT, "applied_on": _DAY,
     },
     "crosswalk": {

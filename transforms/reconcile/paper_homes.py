@@ -20,7 +20,12 @@ from transforms.reconcile.universe import KIND_OF_CROSSWALK, prefixes_of
 CLAIM: Final = {"i": pl.UInt32, "home": HOME}
 EDGE: Final = {"home": HOME, "other": HOME}
 _LEDGER: Final = (("ar_invoices", "invoice"), ("ar_adjustments", "adjustment"))
-_ENDS: Final = {"invoice": "invoice_ref", "adjustment": "adjustment_ref", "receipt": "receipt_ref"}
+_ENDS: Final = {
+    "invoice": ("invoice", "invoice_ref"),
+    "adjustment": ("adjustment", "adjustment_ref"),
+    "debit": ("adjustment", "debit_ref"),
+    "receipt": ("receipt", "receipt_ref"),
+}
 
 
 def documents(
@@ -166,9 +171,7 @@ def settled(rows: pl.DataFrame, claims: Sequence[pl.DataFrame]) -> tuple[pl.Seri
 def applications(inputs: Inputs, papers: Homed, receipts: Homed) -> tuple[pl.Series, list[pl.DataFrame]]:
     """The home of every application's row, and the homes it ties: of what it takes from and what it pays."""
     homes, tied = [], []
-    for rows in slices_of(
-        inputs, "ar_applications", {kind: name_hash(kind, ref) for kind, ref in _ENDS.items()}
-    ):
+    for rows in slices_of(inputs, "ar_applications", {end: name_hash(*of) for end, of in _ENDS.items()}):
         for kind in _ENDS:
             named = receipts if kind == "receipt" else papers
             rows = rows.with_columns(pl.coalesce(named.of_first(rows[kind]).alias(kind), kind))

@@ -99,7 +99,8 @@ def _tokens(name: str, policy: Policy, prefixes: list[str], have: list[str]) -> 
     if name == "ar_receipts":
         return {"name": name_hash("receipt", "receipt_ref"), "said": plain_hash(pl.col("reference"))}
     if name == "ar_applications":
-        return {kind: name_hash(kind, f"{kind}_ref") for kind in ("invoice", "adjustment", "receipt")}
+        ends = {kind: name_hash(kind, f"{kind}_ref") for kind in ("invoice", "adjustment", "receipt")}
+        return {**ends, "debit": name_hash("adjustment", "debit_ref")}
     if name == "customer_ids":
         return {"customer": _of_storefront("customer_ref", 8)}
     raise KeyError(name)

@@ -194,6 +194,7 @@ def receipts(
             pl.col("ref").alias("receipt_ref"),
             pl.col("invoice_number").alias("invoice_ref"),
             pl.lit(None, dtype=pl.String).alias("adjustment_ref"),
+            pl.lit(None, dtype=pl.String).alias("debit_ref"),
             "currency",
             pl.col("amount").alias("amount_minor"),
             pl.lit(0, dtype=pl.Int64).alias("credit_minor"),
