@@ -113,6 +113,7 @@ def credit_memos(frame: pl.DataFrame, rules: FileRules = USUAL, *, run_id: str) 
         pl.lit(None, dtype=pl.String).alias("receipt_ref"),
         pl.col("invoice_number").alias("invoice_ref"),
         pl.col("ref").alias("adjustment_ref"),
+        pl.lit(None, dtype=pl.String).alias("debit_ref"),
         "currency",
         pl.lit(0, dtype=pl.Int64).alias("amount_minor"),
         (-pl.col("total")).alias("credit_minor"),
