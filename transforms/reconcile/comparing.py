@@ -88,9 +88,10 @@ def ready(inputs: Inputs, matched: Matched, policy: Policy) -> Ready:
 
 def waiting_events(inputs: Inputs, matched: Matched) -> pl.DataFrame:
     """Events that wait by themselves (held or in flight): (g, event_ref, waits)."""
-    waiting = inputs.take("waiting").filter(
-        pl.col("event_ref").is_not_null(), pl.col("state").is_in(["held", "in_flight"])
-    )
+    waiting = inputs.take("waiting")
+    if waiting.is_empty():
+        return pl.DataFrame(schema={"g": pl.UInt32, "event_ref": pl.String, "waits": pl.String})
+    waiting = waiting.filter(pl.col("event_ref").is_not_null(), pl.col("state").is_in(["held", "in_flight"]))
     keyed = of_orders(waiting, matched)
     if keyed.is_empty():
         return pl.DataFrame(schema={"g": pl.UInt32, "event_ref": pl.String, "waits": pl.String})

@@ -48,6 +48,9 @@ def repeats(rows: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
     surplus = surplus.filter(pl.col("invoiced_minor") > pl.col("sales_minor")).select(
         "key", "gross_minor", "sales_minor", over=pl.col("invoiced_minor") - pl.col("sales_minor")
     )
+    if surplus.is_empty():
+        flags = dict.fromkeys(("repeats", "whole_for_part"), pl.Boolean)
+        return pl.DataFrame(schema={"key": rows.schema["key"], **flags})
     counted = (
         documents.filter((pl.col("total_minor") > 0) & pl.col("takes").is_null())
         .join(surplus, on="key")
@@ -71,6 +74,8 @@ def unmet_sales(rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     short = rows.filter((pl.col("n_invoices") < pl.col("n_sales")) & (pl.col("n_invoices") > 0)).select(
         "key", short=pl.col("sales_minor") - pl.col("invoiced_minor")
     )
+    if short.is_empty():
+        return pl.DataFrame(schema={"key": rows.schema["key"], "one_unmet": pl.Boolean})
     return (
         events.filter("is_sale")
         .join(short, on="key")
@@ -100,6 +105,8 @@ def dates(rows: pl.DataFrame, events: pl.DataFrame, documents: pl.DataFrame) -> 
     off = rows.filter(pl.col("delta_minor") != 0).select(
         "key", "delta_minor", sale_gap=pl.col("sales_minor") != pl.col("invoiced_minor")
     )
+    if off.is_empty():
+        return pl.DataFrame(schema={"key": rows.schema["key"], "attributed_on": pl.Date})
     sides = pl.concat(
         [
             events.select("key", on="owed_on", amount="total_minor", owed=pl.lit(True)),

@@ -71,25 +71,6 @@ def settled_orders(
 
 
 def _known(inputs: Inputs, matched: Matched) -> Known:
-    waiting = (
-        of_orders(inputs.take("waiting").filter(pl.col("event_ref").is_null()), matched)
-        .sort("state", "reason")
-        .group_by("g", maintain_order=True)
-        .agg(pl.col("state").first(), pl.col("reason").first())
-    )
-    not_sold = inputs.take("excluded").filter(
-        pl.col("event_code").is_null() | (pl.col("event_code") == "sale")
-    )
-    excluded = (
-        of_orders(not_sold, matched)
-        .with_columns(
-            excluded_code=pl.coalesce("outcome_code", "reason_code"),
-            excluded_reason=pl.coalesce("sentence", "reason_code"),
-        )
-        .sort("excluded_code", "excluded_reason")
-        .group_by("g", maintain_order=True)
-        .agg(pl.col("excluded_code", "excluded_reason").first())
-    )
     lines = None
     if inputs.order_lines is not None:
         net = pl.col("net_minor").fill_null(0) + pl.col("discount_minor").fill_null(0)
@@ -100,7 +81,38 @@ def _known(inputs: Inputs, matched: Matched) -> Known:
             .join(matched.orders.lazy().select("key", "g"), on="key")
             .select("g", "tax_code", "tax_minor", *_prices(inputs.order_lines), net_minor=net)
         )
-    return Known(waiting, excluded, matched.ambiguous, lines)
+    return Known(_waiting(inputs, matched), _excluded(inputs, matched), matched.ambiguous, lines)
+
+
+def _waiting(inputs: Inputs, matched: Matched) -> pl.DataFrame:
+    """(g, state, reason) of orders that wait as a whole."""
+    rows = inputs.take("waiting")
+    if rows.is_empty():
+        return pl.DataFrame(schema={"g": pl.UInt32, "state": pl.String, "reason": pl.String})
+    return (
+        of_orders(rows.filter(pl.col("event_ref").is_null()), matched)
+        .sort("state", "reason")
+        .group_by("g", maintain_order=True)
+        .agg(pl.col("state").first(), pl.col("reason").first())
+    )
+
+
+def _excluded(inputs: Inputs, matched: Matched) -> pl.DataFrame:
+    """(g, excluded_code, excluded_reason) of orders that owe nothing, or nothing yet."""
+    rows = inputs.take("excluded")
+    if rows.is_empty():
+        return pl.DataFrame(schema={"g": pl.UInt32, "excluded_code": pl.String, "excluded_reason": pl.String})
+    not_sold = rows.filter(pl.col("event_code").is_null() | (pl.col("event_code") == "sale"))
+    return (
+        of_orders(not_sold, matched)
+        .with_columns(
+            excluded_code=pl.coalesce("outcome_code", "reason_code"),
+            excluded_reason=pl.coalesce("sentence", "reason_code"),
+        )
+        .sort("excluded_code", "excluded_reason")
+        .group_by("g", maintain_order=True)
+        .agg(pl.col("excluded_code", "excluded_reason").first())
+    )
 
 
 def _prices(lines: Frame) -> list[pl.Expr]:

@@ -146,6 +146,14 @@ def with_context(
 def _waiting(inputs: Inputs, matched: Matched) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What waits: whole orders (g, state, why), and single events (g, event_ref, event_state, event_why)."""
     waiting = of_orders(inputs.take("waiting"), matched)
+    if waiting.is_empty():
+        nothing = {"g": pl.UInt32}
+        return (
+            pl.DataFrame(schema=nothing | {"state": pl.String, "why": pl.String}),
+            pl.DataFrame(
+                schema=nothing | dict.fromkeys(("event_ref", "event_state", "event_why"), pl.String)
+            ),
+        )
     whole = (
         waiting.filter(pl.col("event_ref").is_null())
         .group_by("g")
@@ -200,9 +208,11 @@ def _applied(rows: pl.DataFrame, paid: Paid) -> tuple[pl.DataFrame, pl.DataFrame
         applied_minor=pl.when(pl.col("paid_grp") == pl.col("order_grp")).then("amount_minor").otherwise(0),
     ).drop_nulls("place")
     own = by_place(amounts.select("applied_minor"), amounts["place"], rows.height, pl.all().sum())
+    away = applied.filter((pl.col("paid_grp") != pl.col("order_grp")).fill_null(True))
+    if away.is_empty():
+        return own, pl.DataFrame(schema={"key": away.schema["key"], "elsewhere": pl.String})
     strays = (
-        applied.filter((pl.col("paid_grp") != pl.col("order_grp")).fill_null(True))
-        .select("key", elsewhere="document")
+        away.select("key", elsewhere="document")
         .unique()
         .sort("elsewhere")
         .group_by("key", maintain_order=True)
@@ -221,6 +231,10 @@ def _first_state() -> pl.Expr:
 def _places(rows: pl.DataFrame) -> pl.DataFrame:
     """For payments whose receipt stands in another entity or currency: (n, other_entity, other_currency)."""
     tied = rows.filter("is_tied")
+    if tied.is_empty():
+        return pl.DataFrame(
+            schema={"n": rows.schema["n"], "other_entity": pl.Boolean, "other_currency": pl.Boolean}
+        )
     own = tied.filter("is_base").select("grp", own_entity="entity", own_currency="currency", own_n="n")
     away = tied.filter(~pl.col("is_base") & ~pl.col("is_orphan")).join(own, on="grp")
     away = away.with_columns(

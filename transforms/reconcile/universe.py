@@ -174,4 +174,7 @@ def stands(policy: Policy) -> pl.Expr:
 
 def crosswalk_of(inputs: Inputs, keys: Keys) -> pl.DataFrame:
     """Our own documents that Intacct confirmed: (kind_code, key, event_ref, intacct_key, storefront, order_ref)."""
-    return inputs.take("crosswalk").drop_nulls("intacct_key").with_columns(key=keys.of())
+    ours = inputs.take("crosswalk")
+    if ours.is_empty():
+        return ours.with_columns(key=pl.lit(None, pl.String))
+    return ours.drop_nulls("intacct_key").with_columns(key=keys.of())
