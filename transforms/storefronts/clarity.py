@@ -62,7 +62,8 @@ def _orders(
     lines = lines_of(opened, heads, settings)
     shipments = _shipments(opened, heads, settings, storefront, run_id)
     first = shipments.group_by("order_ref").agg(first_at=pl.col("shipped_at").min())
-    heads = heads.join(first, on="order_ref", how="left", maintain_order="left").with_columns(
+    first = heads.select("order_ref").join(first, on="order_ref", how="left", maintain_order="left")
+    heads = heads.hstack([first["first_at"]]).with_columns(
         problem_texts(decoded.troubles, raw.height),
         revision=pl.col("changed_at").dt.epoch("s").clip(lower_bound=0),
         store_ref=pl.col("store").fill_null(settings.store),

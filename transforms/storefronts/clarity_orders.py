@@ -209,7 +209,9 @@ def _item_lines(rows: pl.DataFrame, settings: ClaritySettings) -> pl.DataFrame:
 def _one_line(heads: pl.DataFrame, kind: str, ref: str, amount: str) -> pl.DataFrame:
     """A component the header states as one amount."""
     return _lines(
-        heads.filter(pl.col(amount) != 0).with_columns(
+        heads.select("at", amount)
+        .filter(pl.col(amount) != 0)
+        .with_columns(
             line_ref=pl.lit(ref),
             kind_code=pl.lit(kind),
             net_minor=pl.col(amount),
@@ -225,7 +227,8 @@ def _discount_lines(heads: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     of_rows = rows.group_by("at").agg(off=pl.col("off").sum())
     stated = -pl.col("discount_stated").abs()
     is_stated = pl.col("discount_value").is_not_null()
-    whole = heads.join(of_rows, on="at", how="left", maintain_order="left").with_columns(
+    told = heads.select("at", "discount_stated", "discount_value", "coupon")
+    whole = told.join(of_rows, on="at", how="left", maintain_order="left").with_columns(
         off=pl.when(is_stated).then(stated).otherwise(pl.col("off").fill_null(0))
     )
     return _lines(
@@ -288,16 +291,22 @@ def _tax_lines(
         .with_columns(rest=pl.col("minor").fill_null(0) - pl.col("in_rows").fill_null(0))
         .select("at", "tax_code", "rest")
     )
-    alone = in_rows.group_by("at").agg(
-        known=pl.col("in_rows").sum(), codes=pl.len(), code=pl.col("tax_code").sort().first()
-    )
+    known = in_rows.group_by("at").agg(known=pl.col("in_rows").sum())
     silent = (
-        heads.join(stated.select("at").unique(), on="at", how="anti")
-        .join(alone, on="at", how="left", maintain_order="left")
+        heads.select("at", "tax_value", "tax_stated")
         .filter(pl.col("tax_value").is_not_null())
+        .join(stated.select("at").unique(), on="at", how="anti")
+        .join(known, on="at", how="left", maintain_order="left")
         .with_columns(rest=pl.col("tax_stated") - pl.col("known").fill_null(0))
         .filter(pl.col("rest") != 0)
     )
+    # The taxes of rows are looked at only for the few orders of which something is left.
+    alone = (
+        in_rows.join(silent.select("at"), on="at", how="semi")
+        .group_by("at")
+        .agg(codes=pl.len(), code=pl.col("tax_code").sort().first())
+    )
+    silent = silent.join(alone, on="at", how="left", maintain_order="left")
     unclear = silent.filter(pl.col("codes").fill_null(0) > 1)
     if unclear.height:
         said = pl.lit("tax of the order stands in no line, and its lines know several taxes")

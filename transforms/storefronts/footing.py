@@ -159,9 +159,8 @@ def footed(
         .group_by("at")
         .agg(pl.col(parts).sum())
     )
-    whole = heads.join(sums, on="at", how="left", maintain_order="left").with_columns(
-        pl.col(parts).fill_null(0)
-    )
+    of_lines = heads.select("at").join(sums, on="at", how="left", maintain_order="left")
+    whole = heads.with_columns(of_lines.select(pl.col(parts).fill_null(0)))
     whole = whole.with_columns(left=pl.col("total_minor") - pl.sum_horizontal(parts)).with_columns(
         rounding_minor=pl.col("left") + pl.col("stated_rounding")
     )
