@@ -223,6 +223,12 @@ def test_what_was_taken_off_and_given_back_is_no_reduction() -> None:
     assert half["core.reductions"].select("reduced_at", "amount_minor").rows() == [(at(9), 1800)]
 
 
+def test_of_versions_of_one_second_one_counts_whatever_order_they_are_read_in() -> None:
+    for count in (2, 3, 5, 8):
+        found = of_versions(version(5), *(version(9, total=f"{40 + number}.45") for number in range(count)))
+        assert found["core.reductions"]["reduced_at"].to_list() == [at(9)]
+
+
 def test_a_total_that_shrinks_before_shipping_is_just_the_order() -> None:
     found = of_versions(
         version(3, ship="N"), version(4, ship="P", total="43.45", sub_total="36.00", amount=2)

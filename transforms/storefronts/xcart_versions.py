@@ -142,11 +142,14 @@ def as_sold(
         .with_columns(
             when=pl.coalesce("said", more["updated_at"], more["fetched_at"]),
             fetched=more["fetched_at"],
+            landing=more["landing_no"] if "landing_no" in more.columns else pl.lit(0),
             digest=more["payload_sha256"],
         )
         .filter("is_sound")
-        # The digest settles what two versions of one second leave open: the order of rows never matters.
-        .sort("at", "when", "fetched", "digest")
+        # Of versions of one second, which X-Cart cannot tell apart, the one landed last counts, then the digest decides: the order of
+        # rows never matters, and what is taken off in a second is one reduction.
+        .sort("at", pl.col("when").dt.epoch("s"), "fetched", "landing", "digest")
+        .unique(["at", pl.col("when").dt.epoch("s")], keep="last", maintain_order=True)
         .with_columns(since=pl.col("is_shipped").cum_max().over("at"))
         .filter("since")
     )
