@@ -148,7 +148,7 @@ def test_the_draft_mirrors_the_lines_of_the_credit_memo() -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(4))
 def test_money_is_conserved_and_order_of_arrival_is_irrelevant(seed: int) -> None:
     """Debit memos of drawn amounts, currencies and references: everything foots, and rows in any order and any number of parts say the same."""
     draw = random.Random(seed)
