@@ -56,14 +56,14 @@ def rules() -> str:
 
 
 def _reasons() -> str:
-    from transforms.recognition import REASONS
+    from transforms.owed.recognition import REASONS
 
     rows = ((f"`{code}`", f"`{outcome}`", sentence) for code, (outcome, sentence) in REASONS.items())
     return grid(("reason", "outcome", "sentence"), rows)
 
 
 def _unplanned() -> str:
-    from transforms.postings import SENTENCES
+    from transforms.postings.planned import SENTENCES
 
     return grid(("reason", "sentence"), ((f"`{code}`", sentence) for code, sentence in SENTENCES.items()))
 

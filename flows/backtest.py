@@ -10,8 +10,8 @@ import polars as pl
 
 from tieout.errors import InputError
 from tieout.reports.backtest import interval_words, write_backtest
-from transforms.stock_backtest import ALL_CLASSES, Backtest, backtest, demand, shipped
-from transforms.stock_parts import takes
+from transforms.stock.backtest import ALL_CLASSES, Backtest, backtest, demand, shipped
+from transforms.stock.parts import takes
 
 if TYPE_CHECKING:
     from flows.wiring import House

@@ -9,7 +9,8 @@ import polars as pl
 
 from checks import findings as judge
 from checks.contracts import ALL
-from flows import expectations, owing
+from flows import expectations
+from flows.planning import owing
 
 if TYPE_CHECKING:
     from flows.wiring import House

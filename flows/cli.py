@@ -17,7 +17,11 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_close, cli_mappings, cli_matching, cli_posting, cli_stock
+from flows.commands import close as cli_close
+from flows.commands import mappings as cli_mappings
+from flows.commands import matching as cli_matching
+from flows.commands import posting as cli_posting
+from flows.commands import stock as cli_stock
 from tieout import __version__
 from tieout.errors import (
     EXIT_DEFECT,
@@ -47,7 +51,7 @@ AsOf = Annotated[
 
 
 def _house(config: Path, as_of: str | None = None, *, quiet: bool = False) -> Any:
-    from flows.console import progress_bar, say
+    from flows.commands.console import progress_bar, say
     from flows.wiring import open_house, utc_now
 
     house = open_house(config, clock=_clock(as_of) if as_of else utc_now)
@@ -128,7 +132,7 @@ def run(
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect: the bare functions.")] = False,
 ) -> None:
     """Run one stage, or the whole night, and print what it did."""
-    from flows.console import print_summary
+    from flows.commands.console import print_summary
     from flows.stages import run_named
 
     house = _house(config, as_of)
@@ -184,8 +188,8 @@ def reconcile(
     as_of: AsOf = None,
 ) -> None:
     """Reconcile plain files: no server, no configuration. Exit code 0 ties, 1 differences, 2 bad input, 3 does not foot."""
-    from flows.console import progress_bar, say
-    from flows.plain_files import reconcile_files
+    from flows.commands.console import progress_bar, say
+    from flows.plain.files import reconcile_files
 
     given = {
         "orders": orders,
@@ -284,7 +288,7 @@ def demo(
     ] = "commercetools",
 ) -> None:
     """A seeded shop's night twice and a month's close, against stand-ins over HTTP; fails if a planted fault is missed."""
-    from flows.demo_start import run_demo
+    from flows.demos.start import run_demo
 
     names = [name.strip() for name in storefronts.split(",") if name.strip()]
     raise typer.Exit(run_demo(orders=orders, seed=seed, folder=folder, plain=plain, storefronts=names))

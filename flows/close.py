@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import refund_entries
 from flows.closing import entity_pack, events, packing, periods
-from flows.ledger_tie_out import control_entries, standing_with_ledger
+from flows.comparing import refund_entries
+from flows.comparing.ledger_tie_out import control_entries, standing_with_ledger
+from flows.comparing.settling import payouts_read
 from flows.reconcile import CHANGES_NOTHING, pairs_now, policy, printed_policy, proved_table, remember
 from flows.report import sources_of
 from flows.running import run_stage
-from flows.settling import payouts_read
 from tieout import __version__
 from tieout.errors import EXIT_DIFFERENCES, EXIT_OK, InputError, WarehouseError
 from tieout.reports.closing import CloseReport, canonical, content_of, text_hash

@@ -15,9 +15,9 @@ import typer
 
 from flows import expectations, stages
 from flows.close import close_period
-from flows.console import progress_bar
-from flows.demo_verdict import compared, prove_packs
-from flows.demo_world import WORLD_SECRETS, Sandbox, prepare
+from flows.commands.console import progress_bar
+from flows.demos.verdict import compared, prove_packs
+from flows.demos.world import WORLD_SECRETS, Sandbox, prepare
 from flows.prefect_api import PrefectApi
 from flows.report import build
 from flows.wiring import House, open_house

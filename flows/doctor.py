@@ -53,7 +53,7 @@ def _storefront(house: House, name: str) -> list[Finding]:
 
 
 def _intacct(house: House) -> list[Finding]:
-    from flows.describing import recall, remember
+    from flows.sources.describing import recall, remember
 
     described = recall(house)
     try:
@@ -86,7 +86,7 @@ def _intacct(house: House) -> list[Finding]:
 
 def _order_entry(house: House, client: Intacct) -> list[Finding]:
     """Whether sales of stores that post through order entry can be sent and followed to their AR invoices; nothing where none does."""
-    from flows.sales_documents import invoices_of, source_rows
+    from flows.posting.sales_documents import invoices_of, source_rows
 
     try:
         some = "order_entry" in house.mappings["stores"]["posting_code"]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from flows.extract_intacct import read_intacct
-from flows.file_rows import FILE_KEYS, row_refs, take_back
-from flows.personal import guarded, guarded_file
-from flows.side_by_side import side_by_side
-from flows.taking import Tally, land, marks_of, table_of
+from flows.plain.file_rows import FILE_KEYS, row_refs, take_back
+from flows.sources.intacct import read_intacct
+from flows.sources.personal import guarded, guarded_file
+from flows.sources.side_by_side import side_by_side
+from flows.sources.taking import Tally, land, marks_of, table_of
 from flows.wiring import House
 from tieout.connectors.paging import Window
 from tieout.errors import ConnectorError, Incomplete, InputError, Refused

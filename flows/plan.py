@@ -9,11 +9,12 @@ from typing import Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import changed_plan, plan_pieces, quota
+from flows.planning import changed_plan, plan_pieces
+from flows.posting import quota
 from flows.wiring import House
 from tieout.money import show
 from tieout.warehouse import outbox
-from transforms.postings import Existing, Plan
+from transforms.postings.planned import Existing, Plan
 from transforms.reconcile.streams import InMind
 
 HELD_SCHEMA = {"storefront": pl.String, "order_ref": pl.String, "reason": pl.String}
@@ -210,7 +211,7 @@ def dry_run_text(house: House, made: Plan, there: Existing) -> list[str]:
 def _xml(house: House, made: Plan, there: Existing) -> list[str]:
     from lxml import etree
 
-    from flows.building import STYLED, build
+    from flows.posting.building import STYLED, build
     from tieout.connectors.intacct.envelopes import function, style_of
     from tieout.warehouse.outbox import Claim
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flows.building import CLASSES, build
-from flows.describing import recall
 from flows.exchange import Recorder
-from flows.holding_back import closed_books, maintenance_reason, nightly_window, within_quota
-from flows.reading_back import confirm_unknown
-from flows.sales_documents import follow_edited, with_invoices, with_source_lines
-from flows.turns import Answer, Drained, NotBegun, Turns
+from flows.posting.building import CLASSES, build
+from flows.posting.holding_back import closed_books, maintenance_reason, nightly_window, within_quota
+from flows.posting.reading_back import confirm_unknown
+from flows.posting.sales_documents import follow_edited, with_invoices, with_source_lines
+from flows.posting.turns import Answer, Drained, NotBegun, Turns
+from flows.sources.describing import recall
 from flows.wiring import House
 from tieout.connectors.intacct.gateway import Intacct
 from tieout.connectors.intacct.outcomes import BatchOutcome

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
-from flows import changed_trade, ledger_tie_out, noticing, owing, refund_entries, settling
 from flows.closing.periods import calendar_of, period_named
+from flows.comparing import changed_trade, ledger_tie_out, noticing, refund_entries, settling
 from flows.plan import held_orders
+from flows.planning import owing
 from tieout.errors import DoesNotFoot
 from tieout.money import show
 from tieout.reports.data import COUNTED
-from transforms.posting_customers import customer_ids
+from transforms.postings.customers import customer_ids
 from transforms.reconcile import (
     Allowance,
     Inputs,

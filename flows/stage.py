@@ -12,10 +12,10 @@ import polars as pl
 from checks.contracts import ALL
 from flows.apart.portable import Portable, even_rows, taken_apart
 from flows.apart.processes import Processes
-from flows.extract_intacct import TOMBSTONE
-from flows.file_rows import forget
-from flows.price_lists import field_names
+from flows.plain.file_rows import forget
 from flows.restaging import stage_again
+from flows.sources.intacct import TOMBSTONE
+from flows.sources.price_lists import field_names
 from flows.storefronts import Transform
 from flows.wiring import House
 from tieout.warehouse import runs
@@ -119,13 +119,11 @@ def _work(house: House, run_id: str) -> list[tuple[str, str, Transform]]:
 
 def _ledger(house: House, run_id: str) -> Mapping[str, Transform]:
     """The ledger's objects, headers before what hangs on them."""
-    from transforms import (
-        intacct,
-        intacct_general_ledger,
-        intacct_price_lists,
-        intacct_prices,
-        intacct_shipments,
-    )
+    from transforms.intacct import documents as intacct
+    from transforms.intacct import general_ledger as intacct_general_ledger
+    from transforms.intacct import price_lists as intacct_price_lists
+    from transforms.intacct import prices as intacct_prices
+    from transforms.intacct import shipments as intacct_shipments
 
     minutes = house.ledger.gmt_offset_minutes
     offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"

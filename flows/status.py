@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows import quota
+from flows.posting import quota
 from tieout.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.money import show
 from tieout.warehouse import alerts, maintenance, outbox, runs

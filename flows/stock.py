@@ -12,8 +12,8 @@ from checks.contracts import ALL
 from flows.check import judged
 from tieout.errors import ConnectorError, InputError, Refused, Stopped
 from tieout.warehouse.locking import AdvisoryLock
-from transforms.stock import StockPolicy, WebStock, web_stock
-from transforms.stock_pending import pending_by_sku, pending_lines
+from transforms.stock.available import StockPolicy, WebStock, web_stock
+from transforms.stock.pending import pending_by_sku, pending_lines
 
 if TYPE_CHECKING:
     from flows.wiring import House

@@ -100,7 +100,7 @@ class House:
     @cached_property
     def mappings(self) -> dict[str, pl.DataFrame]:
         """Finance's mappings, guarded by their contracts."""
-        from flows.mappings import load_mappings
+        from flows.mappings.reading import load_mappings
 
         return load_mappings(self.settings.path(self.settings.installation.mappings))
 

@@ -24,8 +24,9 @@ from tieout.connectors.writes import (
 )
 from tieout.errors import ConnectorError, InputError, Refused
 from tieout.warehouse.locking import AdvisoryLock
-from transforms import intacct, writeback
-from transforms.intacct_price_lists import prices_on
+from transforms import writeback
+from transforms.intacct import documents as intacct
+from transforms.intacct.price_lists import prices_on
 
 if TYPE_CHECKING:
     from flows.wiring import House

@@ -25,7 +25,7 @@ import polars as pl
 
 from tieout.money import known_currencies
 from tieout.vocabulary import OUTCOMES
-from transforms.shares import rounded_to
+from transforms.owed.shares import rounded_to
 
 _EVENT: Final = ["storefront", "order_ref", "event_ref"]
 _ELSEWHERE: Final = ("before_go_live", "tender_ignored", "cancelled_by_hand", "zero_total")

@@ -15,7 +15,7 @@ import polars as pl
 
 from transforms.accounts import mapped_item, most_specific
 from transforms.identity import content_hashes, minted
-from transforms.shares import QUANTITY_SCALE, whole_quantity
+from transforms.owed.shares import QUANTITY_SCALE, whole_quantity
 
 FIELD: Final = "order.shipment"
 _ORDER: Final = ["storefront", "order_ref"]

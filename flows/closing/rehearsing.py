@@ -116,7 +116,7 @@ def _tolerant(rules: Policy, tolerance: list[str], percent: str | None) -> Polic
 def _mapped(house: House, folder: Path | None) -> House:
     if folder is None:
         return house
-    from flows.mappings import load_mappings
+    from flows.mappings.reading import load_mappings
 
     if not folder.is_dir():
         raise InputError(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows import owing
 from flows.closing import periods
+from flows.planning import owing
 from tieout.errors import EXIT_OK, InputError
 from tieout.money import show
 from tieout.vocabulary import CUTOFF_BASES
 from transforms.closing import cutoffs
-from transforms.recognition import owed
+from transforms.owed.recognition import owed
 
 if TYPE_CHECKING:
     from flows.wiring import House

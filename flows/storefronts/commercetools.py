@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flows.apart.portable import Portable
-from flows.status_words import own_words, words_of
+from flows.mappings.status_words import own_words, words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform, stock_change
 
 if TYPE_CHECKING:

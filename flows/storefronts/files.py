@@ -44,7 +44,7 @@ class FilesKind(Kind):
         self, house: House, run_id: str, name: str, front: FilesStorefront
     ) -> Mapping[str, Transform]:
         """Subjects that have paths."""
-        from flows.plain_storefront import staging_transforms
+        from flows.plain.storefront import staging_transforms
 
         return staging_transforms(house, run_id, name, front)
 

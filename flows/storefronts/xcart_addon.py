@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flows.apart.portable import Portable
-from flows.status_words import words_of
+from flows.mappings.status_words import words_of
 from flows.storefronts.kind import Kind, StockUpdate, Transform
 from flows.storefronts.xcart import XCartKind, stock_updates, versions_of
 

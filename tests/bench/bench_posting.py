@@ -38,7 +38,7 @@ import flows.post  # noqa: E402
 from checks.contracts import ALL  # noqa: E402
 from flows.wiring import House  # noqa: E402
 from tieout.warehouse import outbox  # noqa: E402
-from transforms.posting_content import rehashed  # noqa: E402
+from transforms.postings.content import rehashed  # noqa: E402
 
 LINES = 3
 SECRETS = {"TIEOUT_INTACCT_USER_PASSWORD": "demo-user-secret", "TIEOUT_INTACCT_SENDER_PASSWORD": "demo-sender-secret"}  # fmt: skip

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from flows.shelving import FolderShelf, ParquetSink  # noqa: E402, I001  (the room of flows says how polars keeps memory, before polars is read)
+from flows.comparing.shelving import FolderShelf, ParquetSink  # noqa: E402, I001  (the room of flows says how polars keeps memory, before polars is read)
 import polars as pl  # noqa: E402
 from tieout.vocabulary import COMPONENTS  # noqa: E402
 from transforms.abreast import abreast  # noqa: E402

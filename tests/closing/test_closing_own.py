@@ -20,7 +20,7 @@ from reconcile_worlds import POLICIES, drawn
 import flows.closing.entity_pack
 from checks.contracts import ALL
 from flows.close import close_period
-from flows.deciding import pair
+from flows.comparing.deciding import pair
 from flows.reconcile import reconcile
 from flows.wiring import House
 from tieout.reports.pack import Pack

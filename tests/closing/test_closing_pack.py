@@ -18,7 +18,7 @@ from forged_packs import forged, not_proved
 
 from flows.close import close_period
 from flows.closing.verifying import verify
-from flows.deciding import accept
+from flows.comparing.deciding import accept
 from flows.reconcile import reconcile
 from tieout.errors import InputError
 from tieout.reports.closing import FORMER, CloseReport, canonical, content_of, text_hash

@@ -16,7 +16,7 @@ from flows import report, tracing
 from flows.close import close_period
 from flows.closing.entity_pack import frames_of
 from flows.closing.packing import inputs_of
-from flows.deciding import pair
+from flows.comparing.deciding import pair
 from flows.reconcile import pairs_now, policy, reconcile
 from flows.tracing_chain import chain
 from flows.wiring import House

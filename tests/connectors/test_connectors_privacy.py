@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shelf import shelf_house
 
 from flows.extract import extract
-from flows.personal import guarded
+from flows.sources.personal import guarded
 from tieout.connectors.paging import Page, Record
 from tieout.connectors.privacy import SPELLINGS, Privacy
 from tieout.errors import SettingsError

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows import plain_files
-from flows.plain_files import FilesResult, reconcile_files
+from flows.plain import files as plain_files
+from flows.plain.files import FilesResult, reconcile_files
 from tieout.reports.data import ReportData
 from tieout.reports.folder import content_hash, summary
 

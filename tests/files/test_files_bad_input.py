@@ -255,7 +255,7 @@ def test_refunds_and_payments_may_share_a_reference(reconcile: Any) -> None:
 def test_more_rows_than_the_disk_takes_are_refused_before_the_work_begins(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from flows import plain_files
+    from flows.plain import files as plain_files
 
     monkeypatch.setattr(plain_files, "BYTES_PER_ROW", 10**12)
     with pytest.raises(InputError, match=r"GB of disk .* make room"):

@@ -16,7 +16,8 @@ INVOICES = "invoice_number,reference,invoiced_on,currency,total\nI1,A,2026-09-01
 BROKEN = """
 import sys
 from dataclasses import replace
-from flows import cli, plain_comparing
+from flows import cli
+from flows.plain import comparing as plain_comparing
 
 sound = plain_comparing.reconcile_streamed
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checks.contracts import ALL
 from flows.extract import FILE_KEYS
-from flows.plain_storefront import staging_transforms
+from flows.plain.storefront import staging_transforms
 from tieout.connectors.storefronts.files import ColumnMap, Files
 from tieout.warehouse.store import Warehouse
 from transforms.storefronts.files_payouts import COLUMNS, payouts

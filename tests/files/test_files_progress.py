@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flows.console import bars_on, progress_bar
+from flows.commands.console import bars_on, progress_bar
 
 
 def drawn(steps: list[tuple[str, int, int | None]]) -> list[str]:

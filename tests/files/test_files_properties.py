@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows import plain_files, plain_stage, plain_text
+from flows.plain import files as plain_files
+from flows.plain import stage as plain_stage
+from flows.plain import text as plain_text
 from tieout.connectors.storefronts.files import Files
 from tieout.errors import InputError
 

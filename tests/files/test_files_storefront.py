@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from checks.contracts import ALL
-from flows.plain_files import staging_transforms
+from flows.plain.files import staging_transforms
 from tieout.connectors.storefronts.files import ColumnMap, Files
 from tieout.warehouse.store import Warehouse
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import polars as pl
 
-from flows.demo_verdict import actual_findings, expected_findings
-from flows.demo_world import WORLD_SECRETS, Sandbox, prepare
+from flows.demos.verdict import actual_findings, expected_findings
+from flows.demos.world import WORLD_SECRETS, Sandbox, prepare
 from flows.nightly import STAGES
 from flows.nightly import nightly as whole_night
 from flows.running import run_stage

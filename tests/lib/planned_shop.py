@@ -11,7 +11,7 @@ import trade
 from drawn import drawn, shown
 
 from checks.contracts import ALL
-from transforms.postings import Existing, Mappings, Plan, PostingPolicy, plan
+from transforms.postings.planned import Existing, Mappings, Plan, PostingPolicy, plan
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 POLICY = PostingPolicy(posting_starts_on=date(2026, 10, 1))

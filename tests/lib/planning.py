@@ -11,8 +11,8 @@ from drawn import drawn
 
 from checks.contracts import ALL
 from checks.findings import Limits, run
-from transforms.postings import Existing, Mappings, Plan, PostingPolicy, plan
-from transforms.sales_orders import Ordered
+from transforms.postings.planned import Existing, Mappings, Plan, PostingPolicy, plan
+from transforms.postings.sales_orders import Ordered
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 POLICY = PostingPolicy(posting_starts_on=date(2026, 10, 1))

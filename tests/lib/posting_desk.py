@@ -19,7 +19,7 @@ from tieout.errors import TieoutError
 from tieout.settings import Settings, parse
 from tieout.warehouse import outbox, runs
 from tieout.warehouse.store import Warehouse
-from transforms.posting_content import rehashed
+from transforms.postings.content import rehashed
 
 _MAPPINGS = Path(__file__).resolve().parents[2] / "data" / "mappings"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

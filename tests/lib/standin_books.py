@@ -19,7 +19,7 @@ from tieout.sandbox.intacct.company import Company
 from tieout.sandbox.intacct.gateway import Gateway
 from tieout.sandbox.server import Server
 from tieout.warehouse import outbox
-from transforms.posting_content import rehashed
+from transforms.postings.content import rehashed
 
 SECRETS = {"TIEOUT_INTACCT_USER_PASSWORD": "demo-user-secret", "TIEOUT_INTACCT_SENDER_PASSWORD": "demo-sender-secret"}  # fmt: skip
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)

@@ -8,7 +8,7 @@ import polars as pl
 from drawn import drawn, table
 
 from checks.contracts import ALL
-from transforms.recognition import Owed, RecognitionPolicy, owed
+from transforms.owed.recognition import Owed, RecognitionPolicy, owed
 
 STORES = drawn(
     ALL["mappings.stores"],

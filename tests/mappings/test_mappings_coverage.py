@@ -16,12 +16,12 @@ from shelf import ShelfHouse, shelf_house
 from typer.testing import CliRunner
 
 from checks.contracts import ALL
-from flows import coverage
 from flows.cli import app
-from flows.mapping_files import add_row
-from flows.mappings import load_mappings, read_mapping
+from flows.mappings import coverage
+from flows.mappings.files import add_row
+from flows.mappings.reading import load_mappings, read_mapping
 from tieout.errors import InputError, SettingsError
-from transforms.mapping_proposals import plain, proposals
+from transforms.mapping.proposals import plain, proposals
 
 pytestmark = pytest.mark.usefixtures("kept_attached")
 

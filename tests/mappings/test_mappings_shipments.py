@@ -15,7 +15,7 @@ from checks.contracts import ALL
 from checks.findings import Limits, run
 from tieout.connectors.storefronts import clarity_profile
 from tieout.vocabulary import SHIPMENT_STATES
-from transforms.mapping_coverage import used_codes
+from transforms.mapping.coverage import used_codes
 from transforms.storefronts import clarity, xcart
 from transforms.storefronts.xcart_settings import SHIPMENTS
 

@@ -16,14 +16,14 @@ from shelf import NOW, shelf_house
 import checks.rules  # noqa: F401
 from checks.contracts import ALL
 from checks.findings import Limits, run
-from flows import coverage
 from flows.extract import extract
-from flows.mappings import read_mapping
-from flows.owing import trade
+from flows.mappings import coverage
+from flows.mappings.reading import read_mapping
+from flows.mappings.status_words import returns_that_count, words_of
+from flows.planning.owing import trade
 from flows.running import run_stage
 from flows.stage import stage
 from flows.starter import starter_folder
-from flows.status_words import returns_that_count, words_of
 from flows.wiring import House
 from tieout.errors import SettingsError
 from tieout.settings import parse

@@ -14,7 +14,7 @@ from staged_orders import landed, sound
 import checks.rules  # noqa: F401
 from checks.contracts import ALL
 from checks.findings import Limits, run
-from flows.status_words import own_words, words_of
+from flows.mappings.status_words import own_words, words_of
 from tieout.vocabulary import ORDER_STATUSES, PAYMENT_STATES, SHIPMENT_STATES
 from transforms.storefronts import commercetools, magento
 from transforms.storefronts import commercetools_settings as known

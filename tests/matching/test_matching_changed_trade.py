@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from closing_house import SETTINGS, Clock, fill, house_in
 
-import flows.changed_trade
+import flows.comparing.changed_trade
 import flows.reconcile
 from checks.contracts import ALL
-from flows.changed_trade import keeping_of
+from flows.comparing.changed_trade import keeping_of
 from flows.reconcile import ROWS, TABLES, compared, reconcile
 from flows.wiring import House
 from tieout.errors import Busy
@@ -132,7 +132,7 @@ def test_a_night_that_died_after_it_wrote_its_layer_is_not_built_on(nights: Nigh
         raise RuntimeError("power")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(flows.changed_trade, "record", dies)
+        patched.setattr(flows.comparing.changed_trade, "record", dies)
         with pytest.raises(RuntimeError, match="power"):
             nights.run()
     assert all(frame.equals(before[name]) for name, frame in nights.tables().items())
@@ -141,7 +141,7 @@ def test_a_night_that_died_after_it_wrote_its_layer_is_not_built_on(nights: Nigh
 
 
 def test_of_two_reconciliations_at_once_the_later_publishes_nothing(nights: Nights) -> None:
-    real = flows.changed_trade.compared
+    real = flows.comparing.changed_trade.compared
 
     def overtaken(house: House, *given: Any, **options: Any) -> Any:
         found = real(house, *given, **options)
@@ -150,7 +150,7 @@ def test_of_two_reconciliations_at_once_the_later_publishes_nothing(nights: Nigh
     fill(nights.house, OTHER)
     before = nights.tables()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(flows.changed_trade, "compared", overtaken)
+        patched.setattr(flows.comparing.changed_trade, "compared", overtaken)
         with pytest.raises(Busy, match="run reconcile"):
             nights.run()
     assert all(frame.equals(before[name]) for name, frame in nights.tables().items())

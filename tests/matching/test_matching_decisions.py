@@ -11,8 +11,8 @@ from drawn import drawn
 from typer.testing import CliRunner
 
 from checks.contracts import ALL
-from flows import deciding
 from flows.cli import app
+from flows.comparing import deciding
 from flows.wiring import House
 from tieout.errors import InputError
 from tieout.settings import parse
@@ -106,7 +106,7 @@ def test_an_order_of_two_storefronts_is_not_guessed_at(house: House) -> None:
 
 
 def test_a_write_off_drafts_a_journal_that_somebody_else_approves(house: House) -> None:
-    from flows.noticing import journals
+    from flows.comparing.noticing import journals
     from transforms.reconcile.drafts import drafts
 
     deciding.accept(house, "W1", payments=False, entity=None, currency=None, reason="small", author="ann", reason_code="small")  # fmt: skip

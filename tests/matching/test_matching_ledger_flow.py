@@ -9,7 +9,7 @@ import pytest
 from drawn import drawn
 
 from checks.contracts import ALL
-from flows import ledger_tie_out, settling
+from flows.comparing import ledger_tie_out, settling
 from flows.views import publish_views
 from flows.wiring import House
 from tieout.settings import parse

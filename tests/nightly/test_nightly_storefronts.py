@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.demo_verdict import actual_findings, expected_findings, ledger_against_outbox
-from flows.demo_world import WORLD_SECRETS, known_storefronts, prepare
+from flows.demos.verdict import actual_findings, expected_findings, ledger_against_outbox
+from flows.demos.world import WORLD_SECRETS, known_storefronts, prepare
 from flows.nightly import nightly
 from flows.storefronts import KINDS
 from flows.wiring import House

@@ -151,8 +151,8 @@ def test_the_outbox_knows_every_state_and_two_are_final() -> None:
 
 
 def test_posting_knows_how_to_send_and_how_to_find_every_kind_of_document() -> None:
-    from flows.building import CLASSES
-    from flows.reading_back import NATURAL_KEYS
+    from flows.posting.building import CLASSES
+    from flows.posting.reading_back import NATURAL_KEYS
 
     assert set(CLASSES) == set(NATURAL_KEYS) == set(DOCUMENT_KINDS)
 
@@ -218,7 +218,7 @@ def test_every_table_and_column_has_a_sentence() -> None:
 
 
 def test_extract_and_stage_know_the_same_subjects_of_intacct() -> None:
-    from flows.extract_intacct import FIELDS
+    from flows.sources.intacct import FIELDS
 
     assert set(FIELDS) == set(INTACCT_SUBJECTS)
     for subject, fields in FIELDS.items():

@@ -98,8 +98,8 @@ FLOATS_ALLOWED = {
     "tieout/connectors/intacct/session.py": "seconds of a clock, never an amount",
     "tieout/connectors/intacct/transport.py": "seconds of time-outs and waits",
     "flows/prefect_api.py": "seconds between two looks",
-    "flows/demo_world.py": "seconds between two looks",
-    "flows/demo_verdict.py": "shares of found against planted faults",
+    "flows/demos/world.py": "seconds between two looks",
+    "flows/demos/verdict.py": "shares of found against planted faults",
 }
 """Files of the money rooms that may hold floats, with the reason. Anything else there is an amount on its way to being wrong."""
 

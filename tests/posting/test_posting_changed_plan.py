@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from planning_house import Shop, difference, happens, house_in, planned, tables
 
-from flows import changed_plan, plan_pieces
+from flows.comparing.shelving import FolderShelf
 from flows.plan import _hold, plan
-from flows.plan_pieces import laid
-from flows.shelving import FolderShelf
+from flows.planning import changed_plan, plan_pieces
+from flows.planning.plan_pieces import laid
 from tieout.errors import WarehouseError
 
 REFS = [str(n) for n in range(7)]

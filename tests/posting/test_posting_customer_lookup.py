@@ -10,7 +10,7 @@ import pytest
 from posting_desk import DeskHouse, desk_house, invoice, put, states, table
 
 from flows.post import post
-from flows.waiting import Order, act
+from flows.posting.waiting import Order, act
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import RefusedByIntacct, Unknown
 

@@ -11,7 +11,7 @@ import pytest
 from ledger_house import LedgerHouse, ledger_house
 
 from checks.contracts import ALL
-from flows import deciding
+from flows.comparing import deciding
 from flows.post import post
 from flows.reconcile import reconcile
 from tieout.errors import InputError

@@ -9,10 +9,10 @@ import pytest
 from posting_desk import DeskHouse, desk_house, invoice, put, states, table
 from typer.testing import CliRunner
 
-from flows import cli_posting
 from flows.cli import app
+from flows.commands import posting as cli_posting
 from flows.post import post
-from flows.waiting import Order, act, found
+from flows.posting.waiting import Order, act, found
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import RefusedByIntacct, Unknown
 from tieout.errors import InputError

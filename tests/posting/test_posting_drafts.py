@@ -14,10 +14,10 @@ from ledger_house import LedgerHouse, ledger_house
 from lxml import etree
 
 from checks.contracts import ALL
-from flows import deciding
-from flows.building import build
+from flows.comparing import deciding
 from flows.post import post
-from flows.releasing import location_of
+from flows.posting.building import build
+from flows.posting.releasing import location_of
 from tieout.connectors.intacct.envelopes import function
 from tieout.errors import InputError
 from tieout.warehouse import outbox, runs

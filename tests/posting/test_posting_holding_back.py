@@ -9,11 +9,12 @@ import pytest
 from posting_desk import NOON, Clock, DeskHouse, desk_house, invoice, put, states, table
 from typer.testing import CliRunner
 
-from flows import cli_posting, quota
 from flows.cli import app
+from flows.commands import posting as cli_posting
 from flows.post import post
+from flows.posting import quota
+from flows.posting.waiting import Order, act, found
 from flows.status import as_text, look
-from flows.waiting import Order, act, found
 from tieout.connectors.intacct.classify import ErrorKind
 from tieout.connectors.intacct.outcomes import Accepted, BatchOutcome, RefusedByIntacct
 from tieout.errors import InputError, Refused, Rejected, Stopped

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning import MAPPINGS, POLICY, after, nothing, planned
 
-from transforms import sales_orders
-from transforms.order_entry import OrderEntry
+from transforms.postings import sales_orders
+from transforms.postings.order_entry import OrderEntry
 
 STORES = trade.STORES.with_columns(posting_code=pl.lit("order_entry"))
 TERMS = replace(POLICY, order_entry=OrderEntry(definition="Sales Invoice", order_definition="Sales Order"))

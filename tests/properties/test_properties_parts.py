@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from reconcile_worlds import PLAIN, POLICIES, drawn
 
-from flows.shelving import FolderShelf
+from flows.comparing.shelving import FolderShelf
 from transforms.reconcile import Inputs, Result, lookup, parts, reconcile, reconcile_streamed
 from transforms.reconcile.parts import EVERYWHERE, parted
 from transforms.reconcile.result import matches_of

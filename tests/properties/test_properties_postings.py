@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from checks.contracts import ALL
 from checks.findings import Limits, run
-from transforms.postings import Existing, Mappings, Plan, PostingPolicy, plan
-from transforms.recognition import Owed, owed
+from transforms.owed.recognition import Owed, owed
+from transforms.postings.planned import Existing, Mappings, Plan, PostingPolicy, plan
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 NO_HELD = pl.DataFrame(schema={"storefront": pl.String, "order_ref": pl.String})

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from checks.contracts import ALL
 from flows.views import all_views
-from transforms.stock import StockPolicy, WebStock, web_stock
+from transforms.stock.available import StockPolicy, WebStock, web_stock
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 INSTANT = pl.Datetime("us", "UTC")

@@ -47,7 +47,7 @@ from tieout.connectors.http import Http  # noqa: E402
 from tieout.errors import TieoutError  # noqa: E402
 from tieout.warehouse import outbox  # noqa: E402
 from tieout.warehouse.store import Warehouse  # noqa: E402
-from transforms.posting_content import rehashed  # noqa: E402
+from transforms.postings.content import rehashed  # noqa: E402
 
 ORDERS = 30
 WRITES = (

@@ -12,8 +12,8 @@ from reconcile_tables import Case, assert_rows, run
 from checks.contracts import ALL
 from checks.findings import Limits
 from checks.findings import run as judged
-from transforms.mapping_coverage import SUBJECTS, coverage, used_codes
-from transforms.tenders import STATED, kind_of_word, order_tenders
+from transforms.mapping.coverage import SUBJECTS, coverage, used_codes
+from transforms.owed.tenders import STATED, kind_of_word, order_tenders
 
 ORDER = """
     order_ref | order_number | placed_at        | shipped_at       | status_code | customer_ref | goods_minor | total_minor | tender_minor | due_minor

@@ -12,10 +12,10 @@ from drawn import drawn, shown
 from planning import NO_HELD, POLICY, nothing
 
 from checks.contracts import ALL
-from flows.building import build
+from flows.posting.building import build
 from tieout.connectors.intacct import documents as sage
-from transforms.credit_applications import CreditPlan, plan_credits
-from transforms.postings import Existing
+from transforms.postings.credit_applications import CreditPlan, plan_credits
+from transforms.postings.planned import Existing
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 DOCUMENTS = """

@@ -12,7 +12,7 @@ import trade
 from drawn import shown
 from planning import MAPPINGS, NO_HELD, POLICY, after, planned
 
-from transforms.postings import Existing, Plan
+from transforms.postings.planned import Existing, Plan
 
 ORDER = """
     order_ref | order_number | customer_ref | placed_at        | shipped_at       | goods_minor | shipping_minor | total_minor

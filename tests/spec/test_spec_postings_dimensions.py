@@ -16,14 +16,14 @@ from lxml import etree
 from planning import MAPPINGS, after, nothing, planned
 
 from checks.contracts import ALL
-from flows.building import build
-from flows.mappings import read_mapping
+from flows.mappings.reading import read_mapping
+from flows.posting.building import build
 from tieout.connectors.intacct import generic, legacy
 from tieout.errors import SettingsError
 from tieout.warehouse.outbox import Claim
-from transforms.posting_content import rehashed
-from transforms.posting_terms import SPARSE
-from transforms.postings import Plan
+from transforms.postings.content import rehashed
+from transforms.postings.planned import Plan
+from transforms.postings.terms import SPARSE
 
 ORDER = """
     order_ref | order_number | customer_ref | store_ref | placed_at        | shipped_at       | goods_minor | shipping_minor | tax_minor | total_minor

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.contracts import ALL
-from transforms.journals import JournalPlan, JournalPolicy, plan_journals
+from transforms.postings.journals import JournalPlan, JournalPolicy, plan_journals
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 ALL_POSTED = JournalPolicy(

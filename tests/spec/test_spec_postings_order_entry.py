@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from planning import MAPPINGS, POLICY, after, planned
 
 from tieout.money import to_decimal
-from transforms.order_entry import OrderEntry, sales_lines
-from transforms.postings import Plan
+from transforms.postings.order_entry import OrderEntry, sales_lines
+from transforms.postings.planned import Plan
 
 TERMS = OrderEntry(
     definition="Sales Invoice",

@@ -28,7 +28,7 @@ from planned_shop import (
 )
 
 from checks.contracts import ALL
-from transforms.postings import plan
+from transforms.postings.planned import plan
 
 
 def test_customer_invoice_and_receipt_of_one_order() -> None:

@@ -7,7 +7,7 @@ import pytest
 import trade
 from planning import after, nothing, planned
 
-from transforms.postings import Existing, Plan
+from transforms.postings.planned import Existing, Plan
 
 ORDERS = trade.orders(
     """

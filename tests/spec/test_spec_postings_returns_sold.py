@@ -14,8 +14,8 @@ from drawn import drawn, shown
 from planning import MAPPINGS, POLICY, planned
 
 from checks.contracts import ALL
-from transforms.order_entry import OrderEntry
-from transforms.postings import Plan
+from transforms.postings.order_entry import OrderEntry
+from transforms.postings.planned import Plan
 
 TERMS = OrderEntry(
     definition="Sales Invoice",

@@ -15,10 +15,10 @@ import trade
 from drawn import shown, table
 from planning import MAPPINGS, NOW, POLICY, after, nothing, planned
 
-from transforms import sales_orders
-from transforms.order_entry import OrderEntry
-from transforms.postings import Existing, Plan
-from transforms.recognition import Owed
+from transforms.owed.recognition import Owed
+from transforms.postings import sales_orders
+from transforms.postings.order_entry import OrderEntry
+from transforms.postings.planned import Existing, Plan
 
 TERMS = OrderEntry(
     definition="Sales Invoice",

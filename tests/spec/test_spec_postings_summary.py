@@ -12,7 +12,7 @@ import trade
 from drawn import shown
 from planning import MAPPINGS, NO_HELD, POLICY, SUMMARISED, after, planned
 
-from transforms.postings import Plan
+from transforms.postings.planned import Plan
 
 ORDERS = """
     order_ref | order_number | customer_ref | placed_at        | shipped_at       | goods_minor | tax_minor | total_minor

@@ -10,7 +10,7 @@ import trade
 from drawn import shown
 
 from tieout.errors import InputError
-from transforms.recognition import RecognitionPolicy
+from transforms.owed.recognition import RecognitionPolicy
 
 ORDERS = trade.orders(
     """

@@ -12,7 +12,7 @@ import pytest
 from drawn import drawn, shown
 
 from checks.contracts import ALL
-from transforms.stock import StockPolicy, available_to_web
+from transforms.stock.available import StockPolicy, available_to_web
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 POLICY = StockPolicy()

@@ -10,7 +10,7 @@ import polars as pl
 from drawn import drawn, shown, table
 
 from checks.contracts import ALL
-from transforms.stock import StockPolicy, web_stock
+from transforms.stock.available import StockPolicy, web_stock
 
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 NO_BUFFER = StockPolicy(percent=Decimal(0))

@@ -30,7 +30,7 @@ from flows.apart import portable, processes
 from flows.apart.passing import receive, send
 from flows.apart.portable import Portable, taken_apart
 from flows.apart.processes import MOST, Processes, cores
-from flows.console import print_summary
+from flows.commands.console import print_summary
 from flows.extract import extract
 from flows.stage import stage
 from flows.wiring import House
@@ -164,8 +164,11 @@ def test_every_subject_of_every_kind_comes_out_the_same_row_by_row(
     orders = {kind: begun.count(f"transforms.storefronts.{kind}.orders") for kind in KINDS}
     assert min(orders.values()) >= 1, orders
     assert sum(count >= 2 for count in orders.values()) >= 2, orders
-    assert begun.count("transforms.intacct.ar_lines") >= 4
-    assert {"transforms.storefronts.magento.documents", "transforms.intacct.ar_applications"} <= set(begun)
+    assert begun.count("transforms.intacct.documents.ar_lines") >= 4
+    assert {
+        "transforms.storefronts.magento.documents",
+        "transforms.intacct.documents.ar_applications",
+    } <= set(begun)
 
 
 def test_a_process_that_is_killed_stops_its_subject_whole(

@@ -17,7 +17,7 @@ from checks.contracts import ALL
 from flows.backtest import replay
 from flows.cli import app
 from tieout.errors import InputError
-from transforms.stock_backtest import ALL_CLASSES, backtest, demand, shipped
+from transforms.stock.backtest import ALL_CLASSES, backtest, demand, shipped
 
 DAY = datetime(2026, 9, 1, tzinfo=UTC)
 TAKES = pl.DataFrame(

@@ -9,7 +9,7 @@ from shelf import NOW
 import checks.rules  # noqa: F401
 from checks.contracts import ALL
 from checks.findings import Limits, run
-from transforms.stock_pending import pending_by_sku, pending_lines
+from transforms.stock.pending import pending_by_sku, pending_lines
 
 ORDERS = """
     order_ref | order_number | status_code | total_minor

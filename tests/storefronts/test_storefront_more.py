@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from shopfronts import Shop, shop_of, without_waiting
 
-from flows.owing import trade
+from flows.planning.owing import trade
 from flows.storefronts import KINDS as SERVED
 from tieout.sandbox.world.orders import by_card_or_credit
-from transforms.applications import tendered
+from transforms.postings.applications import tendered
 
 pytestmark = pytest.mark.usefixtures("kept_attached")
 

@@ -10,8 +10,8 @@ from drawn import drawn, shown, table
 
 from checks.contracts import ALL
 from transforms.customers import guests_by_email, in_ledger
-from transforms.posting_customers import customer_ids, with_customer_ids
-from transforms.posting_terms import Existing, PostingPolicy
+from transforms.postings.customers import customer_ids, with_customer_ids
+from transforms.postings.terms import Existing, PostingPolicy
 
 ORDERS = """
     order_ref | customer_ref | customer_email | customer_name | placed_at

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.errors import InputError
-from transforms.mapping import correct_orders, correct_tenders, coverage, resolve
+from transforms.mapping.applied import correct_orders, correct_tenders, coverage, resolve
 
 ACCOUNTS = pl.DataFrame(
     [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.contracts import ALL
 from checks.contracts.raw import LANDING_COLUMNS
-from transforms.intacct_general_ledger import gl_entries
+from transforms.intacct.general_ledger import gl_entries
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 BASES = {"E100": "USD", "E200": "EUR", "E300": "JPY"}

@@ -10,7 +10,7 @@ import pytest
 
 from checks.contracts import ALL
 from tieout.errors import InputError
-from transforms import intacct
+from transforms.intacct import documents as intacct
 from transforms.staged import Staged
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)

@@ -13,11 +13,11 @@ from drawn import drawn, shown
 from ledger_house import LedgerHouse, ledger_house
 
 from checks.contracts import ALL
-from flows.price_lists import field_names, is_read
+from flows.sources.price_lists import field_names, is_read
 from flows.writeback import plan_writes
 from tieout.errors import SettingsError
 from tieout.settings import parse
-from transforms.intacct_price_lists import prices_on
+from transforms.intacct.price_lists import prices_on
 
 pytestmark = pytest.mark.usefixtures("kept_attached")
 

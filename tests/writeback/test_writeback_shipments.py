@@ -16,8 +16,8 @@ from shopfronts import SECRETS, SETTINGS, without_waiting
 
 from checks.contracts import ALL
 from flows.extract import extract
-from flows.extract_intacct import condition_of, subjects_of
 from flows.running import run_stage
+from flows.sources.intacct import condition_of, subjects_of
 from flows.stage import stage
 from flows.views import publish_views
 from flows.wiring import House

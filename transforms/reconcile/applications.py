@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.references import positions

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.applications import applied_by_end
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched

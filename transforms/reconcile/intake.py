@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from tieout.vocabulary import COMPONENTS
-from transforms.planning import as_written
+from transforms.queries import as_written
 
 Frame = pl.DataFrame | pl.LazyFrame
 _TEXT, _INT, _DAY, _FLAG = pl.String(), pl.Int64(), pl.Date(), pl.Boolean()

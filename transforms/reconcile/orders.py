@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile import taken_back
 from transforms.reconcile.comparing import A_, E_, compared, ready
 from transforms.reconcile.decided import explained

@@ -28,7 +28,7 @@ from __future__ import annotations
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.decided import explained
 from transforms.reconcile.intake import Inputs
 from transforms.reconcile.matching import Matched

@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.intake import Frame, Inputs
 from transforms.reconcile.matching import Matched
 from transforms.reconcile.numbered import row_of

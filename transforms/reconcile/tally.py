@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.footing import TOTALS
 
 SUMMED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {

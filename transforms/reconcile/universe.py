@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.intake import Inputs, Part
 from transforms.reconcile.numbered import looked_up
 from transforms.reconcile.policy import Policy

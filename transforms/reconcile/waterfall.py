@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from tieout.vocabulary import OUTCOMES, PRECEDENCE
-from transforms.planning import as_written
+from transforms.queries import as_written
 from transforms.reconcile.ageing import CELL, Subledger
 from transforms.reconcile.policy import Policy
 

@@ -14,6 +14,7 @@ import polars as pl
 from tieout.money import known_currencies
 from tieout.vocabulary import NO_MEANING
 from transforms import json_amounts as amounts
+from transforms.owed.tenders import of_figures, order_tenders
 from transforms.running import distinct
 from transforms.staged import INSTANT, PROBLEMS_SCHEMA, QUANTITY, Staged, together
 from transforms.storefronts.clarity_orders import blame_heads, heads_of, lines_of
@@ -31,7 +32,6 @@ from transforms.storefronts.footing import (
     series,
     told,
 )
-from transforms.tenders import of_figures, order_tenders
 
 __all__ = ["ClaritySettings", "customers", "orders", "payments", "returns", "stock"]
 

@@ -9,13 +9,13 @@ import polars as pl
 
 from tieout.vocabulary import NO_MEANING
 from transforms.instants import instant
+from transforms.owed.tenders import kind_of_word, order_tenders
 from transforms.running import distinct, position
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged, sentence_of
 from transforms.storefronts.commercetools_arithmetic import reckoned
 from transforms.storefronts.commercetools_decode import Trouble
 from transforms.storefronts.commercetools_rows import open_orders
 from transforms.storefronts.commercetools_settings import CommercetoolsSettings
-from transforms.tenders import kind_of_word, order_tenders
 
 _BATCH: Final = 20_000
 """Orders decoded at a time: bounds the memory of decoded objects, which is several times that of the columns."""

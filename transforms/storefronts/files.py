@@ -13,11 +13,11 @@ from typing import Final
 import polars as pl
 
 from tieout.vocabulary import NO_MEANING
+from transforms.owed.tenders import of_figures, order_tenders
 from transforms.staged import INSTANT, PRICE, PROBLEMS_SCHEMA, QUANTITY, Staged
 from transforms.storefronts.files_ledger import credit_memos, invoices, receipts
 from transforms.storefronts.files_lines import LINE_COLUMNS, read_lines, with_missing_lines, with_order_keys
 from transforms.storefronts.files_rules import USUAL, FileRules, Reading, distinct, words
-from transforms.tenders import of_figures, order_tenders
 from transforms.text_values import read_decimals, read_instants
 
 __all__ = [

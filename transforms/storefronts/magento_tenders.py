@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
+from transforms.owed.tenders import of_figures, order_tenders
 from transforms.storefronts.magento_amounts import in_minor
-from transforms.tenders import of_figures, order_tenders
 
 KINDS: Final = {
     "gift_cards_amount": "gift_card",

@@ -1,0 +1,1 @@
+"""What reading storefronts and Intacct shares, and how Intacct is read."""

@@ -1,0 +1,1 @@
+"""Sage Intacct's rows to core: documents, ledger entries, prices and shipments."""

@@ -1,0 +1,1 @@
+"""Mappings that finance edits: applied, measured, and proposed."""
