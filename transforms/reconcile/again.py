@@ -59,6 +59,10 @@ class Changes:
     come: Mapping[str, pl.DataFrame]
 
 
+_ENDS: Final = 1 << 20
+"""Ends of tokens that are told apart; a table of them stays in a processor's cache."""
+
+
 @dataclass(frozen=True)
 class Again:
     """What a comparison made again comes to.
@@ -138,8 +142,8 @@ def compared_again(kept: Kept, changes: Changes, whole: Inputs, policy: Policy) 
         return None
     tally = added([less(kept.tally, minus), finished(now, view, policy, come, aside)])
     mine = _papers(now, aside)
-    papers, receipts = (kept.papers[name].filter(~pl.col("home").is_in(homes.implode())) for name in PAPERS)
-    like = [near(papers, receipts, tally.strays, tally.repeats), alike(now, tally.strays, aside)]
+    papers, receipts = (kept.papers[name] for name in PAPERS)
+    like = [near(papers, receipts, tally.strays, tally.repeats, homes), alike(now, tally.strays, aside)]
     rows = {name: one.collect() for name, one in kept_rows(after, found, policy, kept.prefixes).items()}
     return Again(
         summary=summary(tally, view, pl.concat(like), policy),
@@ -227,17 +231,22 @@ def _homes_by(kept: Kept, name: str, sought: pl.Series) -> pl.Series:
     rows = kept.rows[name]
     have = set(rows.collect_schema())
     single = [f"{PREFIX}{key}" for key in KEPT[name] if f"{PREFIX}{key}" in have]
-    among = sought.implode()
-    parts = []
+    among, parts = sought.implode(), []
     if single:
-        hit = pl.any_horizontal(pl.col(one).is_in(among).fill_null(False) for one in single)
-        parts.append(rows.filter(hit).select("home"))
+        # Most rows carry none of them, which a table of what their last bits may be says at a third of the cost.
+        ends = pl.lit(_ends_of(sought))
+        hit = pl.any_horizontal(ends.gather(pl.col(one) & (_ENDS - 1)) == 1 for one in single)
+        few = rows.filter(hit).select("home", *single).collect(engine="streaming")
+        parts.append(few.filter(pl.any_horizontal(pl.col(single).is_in(among)))["home"])
     if LOOSE in have:
         loose = rows.filter(pl.col(LOOSE).is_not_null()).select("home", by=LOOSE).explode("by")
-        parts.append(loose.filter(pl.col("by").is_in(among)).select("home"))
-    if not parts:
-        return pl.Series("by", [], HOME)
-    return pl.concat(parts).collect(engine="streaming")["home"].alias("by")
+        parts.append(loose.filter(pl.col("by").is_in(among)).collect(engine="streaming")["home"])
+    return pl.concat(parts).alias("by") if parts else pl.Series("by", [], HOME)
+
+
+def _ends_of(tokens: pl.Series) -> pl.Series:
+    """By the last bits of a token: 1 where one of these ends so, else 0."""
+    return pl.repeat(0, _ENDS, dtype=pl.UInt8, eager=True).scatter((tokens & (_ENDS - 1)).unique(), 1)
 
 
 def _with_labels(kept: Kept, homes: pl.Series) -> pl.Series:

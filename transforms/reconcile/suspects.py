@@ -123,15 +123,29 @@ def _credits_by_reference(orders: pl.DataFrame, matched: Matched, paid: Paid) ->
     return found.with_columns(-pl.col("amount_minor"))
 
 
-def near(documents: Frame, receipts: Frame, strays: pl.DataFrame, repeats: pl.DataFrame) -> pl.DataFrame:
-    """Of a part: documents (columns LEDGER) and receipts (MONEY) that are like some stray of any part and repeat nothing inside an order."""
+def near(
+    documents: Frame,
+    receipts: Frame,
+    strays: pl.DataFrame,
+    repeats: pl.DataFrame,
+    aside: pl.Series | None = None,
+) -> pl.DataFrame:
+    """Of a part: documents (columns LEDGER) and receipts (MONEY) that are like some stray of any part and repeat nothing inside an order.
+
+    `aside`: homes whose rows do not count; the frames then have `home`.
+    """
     like = []
     for side, frame in (("orders", documents), ("payments", receipts)):
-        blocks = strays.lazy().filter(pl.col("side") == side).select(_BLOCK)
-        found = frame.lazy().filter(_COUNTS).join(blocks, on=_BLOCK, how="semi")
+        blocks = strays.filter(pl.col("side") == side).select(_BLOCK).lazy()
+        # Amounts are looked up several times faster than all four columns are joined, and few rows have one of those.
+        amounts = strays.filter(pl.col("side") == side)["total_minor"].unique().implode()
+        rows = frame.lazy().filter(_COUNTS & pl.col("total_minor").is_in(amounts))
         if strays.is_empty():
-            found = found.clear()
-        like.append(as_written(found, frame.height) if isinstance(frame, pl.DataFrame) else found.collect())
+            rows = rows.clear()
+        found = as_written(rows, frame.height) if isinstance(frame, pl.DataFrame) else rows.collect()
+        if aside is not None:
+            found = found.filter(~pl.col("home").is_in(aside.implode()))
+        like.append(found.lazy().join(blocks, on=_BLOCK, how="semi").collect())
     return _documents(*like).join(repeats, on=["side", "ledger_ref"], how="anti")
 
 
