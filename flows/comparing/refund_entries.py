@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from checks.contracts import ALL
+from flows.planning import owing
 from transforms.closing.refunds_paid import Refunds
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ def read(house: House, session: Session) -> Refunds | None:
     if company is None or not are_compared(house):
         return None
     owed = session.fetch("recon.owed", where={"event_code": "credit"})
+    if not session.count("recon.owed"):
+        # Between staging everything anew and the next plan nothing is written down as owed; it is worked out here.
+        found = owing.trade(house, session).owed.owed.filter(pl.col("event_code") == "credit")
+        owed = ALL["recon.owed"].shaped(found)
     if company.general_ledger_starts_on is not None:
         owed = owed.filter(pl.col("owed_on") >= company.general_ledger_starts_on)
     states = session.fetch("ops.outbox", columns=["document_id", "state_code", "intacct_key", "changed_at"])

@@ -17,7 +17,9 @@ from typing import Any
 import night
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from flows.comparing import refund_entries
 from tieout.connectors.paging import Window
 from tieout.warehouse.store import Warehouse
 
@@ -109,9 +111,17 @@ def test_the_second_night_lands_posts_and_writes_nothing_new(story: Story) -> No
 
 def test_core_rebuilt_from_raw_is_the_same_to_the_byte(story: Story) -> None:
     night.steps(story.house, "stage")
-    before = _core(story.house)
+    before, entries = _core(story.house), _refunds(story.house)
     night.steps(story.house, "stage", full=True)
     assert _core(story.house) == before
+    assert entries.filter(pl.col("outcome_code") == "matched").height
+    assert_frame_equal(_refunds(story.house), entries)  # although nothing is planned yet
+
+
+def _refunds(house: night.House) -> pl.DataFrame:
+    with house.warehouse.read() as session:
+        found = refund_entries.compared(house, session)
+    return found.sort(found.columns, nulls_last=True)
 
 
 def _core(house: night.House) -> dict[str, str]:
