@@ -82,15 +82,16 @@ def reconcile(house: House, *, run_id: str, period: str | None = None, full: boo
                 house, session, inputs, policy(house, None), run_id=run_id, full=full
             )
         result, in_scope = trade.result, trade.in_scope
+        refunds = refund_entries.rows_of(inputs.refund_outcomes)
         found = proved(result)
         remember(house, ("result", mark, None), (result, found))
     else:
         result, found = compared(house, period)
         in_scope = ledger_tie_out.in_scope_of(result)
+        with house.warehouse.read() as session:
+            refunds = refund_entries.compared(house, session)
     control = ledger_tie_out.tied(house, in_scope, policy(house, period))
     settled = settling.settled(house)
-    with house.warehouse.read() as session:
-        refunds = refund_entries.compared(house, session)
     with house.warehouse.write(run_id=run_id) as session:
         ledger_tie_out.publish(session, control)
         settling.publish(session, settled)

@@ -64,10 +64,15 @@ def read(house: House, session: Session) -> Refunds | None:
 def compared(house: House, session: Session) -> pl.DataFrame:
     """Rows of recon.refund_entries; none where there is nothing to compare."""
     found = read(house, session)
-    if found is None:
+    return rows_of(None if found is None else found.compared())
+
+
+def rows_of(judged: pl.DataFrame | pl.LazyFrame | None) -> pl.DataFrame:
+    """Rows of recon.refund_entries from `Refunds.compared`, which the reconciliation of payments has as an input."""
+    if judged is None:
         return TABLE.empty()
     unnamed = pl.when(pl.col("entity_code") != "").then("entity_code")
-    return found.compared().with_columns(entity_code=unnamed)
+    return judged.lazy().with_columns(entity_code=unnamed).collect()
 
 
 def publish(session: Session, rows: pl.DataFrame) -> None:

@@ -55,14 +55,16 @@ def attached(inputs: Inputs, paid: Paid) -> pl.DataFrame:
     return pairs.select("p", "currency", "actual_minor", "posted_on", code="outcome_code", said=told)
 
 
+def _are_judged(inputs: Inputs, policy: Policy) -> bool:
+    by_policy = policy.refunds_by_entries and policy.refund_cash_leg == "elsewhere"
+    return by_policy and inputs.refund_outcomes is not None
+
+
 def with_legs(rows: pl.DataFrame, inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
     """Rows of payment groups with what their refunds' entries say: leg_code, leg_said, leg_minor, period_leg_minor (null for all others); what
     an entry took is part of both actual amounts, and its date that of the row."""
     nothing = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in _FOUND.items())
-    if (
-        not (policy.refunds_by_entries and policy.refund_cash_leg == "elsewhere")
-        or inputs.refund_outcomes is None
-    ):
+    if not _are_judged(inputs, policy):
         return nothing.drop("leg_on")
     legs = attached(inputs, paid)
     places = paid.payments.select("p", "key", "entity")
@@ -92,10 +94,7 @@ def with_legs(rows: pl.DataFrame, inputs: Inputs, paid: Paid, policy: Policy) ->
 
 def entered(inputs: Inputs, paid: Paid, policy: Policy) -> pl.DataFrame:
     """(entity_code, currency, amount) of the entries that stand for refunds without a receipt: the other road to what `with_legs` adds."""
-    if (
-        not (policy.refunds_by_entries and policy.refund_cash_leg == "elsewhere")
-        or inputs.refund_outcomes is None
-    ):
+    if not _are_judged(inputs, policy):
         return pl.DataFrame(schema={"entity_code": pl.String, "currency": pl.String, "amount": pl.Int64})
     received = paid.receipts.filter("in_scope", "is_counted")["key"].implode()
     places = paid.payments.select("p", "key", "entity")
